@@ -1,0 +1,168 @@
+"""The server's settings: typed, from environment variables, read once, all problems reported at once.
+
+`docs/configuration.md` has a heading for each variable; a test holds it to that.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; `problems` has one line each that says what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Smtp(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail server, from smtp://user:password@host:port, smtps:// or smtp+starttls://."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    tls: str = ""  # "", "tls" (from the start), "starttls"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the environment decides. Field `state_dir` is variable `OFFHOOK_STATE_DIR`."""
+
+    state_dir: Path
+    stream_url: str
+    bus_url: str
+    database_url: str
+    bind: str = "127.0.0.1"
+    port: int = 8600
+    public_url: str = "http://127.0.0.1:8600"
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    secret_key: str = ""
+    debug: bool = False
+    partitions: int = 8
+    smtp: Smtp | None = None
+    mail_from: str = "Offhook <offhook@localhost>"
+    mail_to: tuple[str, ...] = ()
+    log_level: str = "INFO"
+
+
+def load(env: Mapping[str, str] = os.environ) -> Config:
+    """The configuration that `env` describes. Raises `ConfigError` with every problem in it."""
+    problems: list[str] = []
+
+    def read(name: str, default: Any, convert: Callable[[str], Any] = str) -> Any:
+        text = env.get(f"OFFHOOK_{name}", "").strip()
+        if not text:
+            return default
+        try:
+            return convert(text)
+        except ValueError as error:
+            problems.append(f"OFFHOOK_{name}: {error}")
+            return default
+
+    state_dir = Path(read("STATE_DIR", Path.cwd() / "var", _path))
+    socket = f"unix://{state_dir}/valkey.sock"
+    stream_url = read("STREAM_URL", socket, _redis_url)
+    port = read("PORT", 8600, _port)
+    bind = read("BIND", "127.0.0.1")
+    public_url = read("PUBLIC_URL", f"http://{_shown_host(bind)}:{port}", _http_url)
+    hosts = ("127.0.0.1", "localhost", "[::1]", urlsplit(public_url).hostname or "localhost")
+    config = Config(
+        state_dir=state_dir,
+        stream_url=stream_url,
+        bus_url=read("BUS_URL", stream_url, _redis_url),
+        database_url=read("DATABASE_URL", f"sqlite:///{state_dir}/offhook.sqlite3", _database_url),
+        bind=bind,
+        port=port,
+        public_url=public_url,
+        allowed_hosts=read("ALLOWED_HOSTS", tuple(dict.fromkeys(hosts)), _words),
+        secret_key=read("SECRET_KEY", ""),
+        debug=read("DEBUG", False, _boolean),
+        partitions=read("PARTITIONS", 8, _partitions),
+        smtp=read("SMTP_URL", None, _smtp),
+        mail_from=read("MAIL_FROM", "Offhook <offhook@localhost>"),
+        mail_to=read("MAIL_TO", (), _words),
+        log_level=read("LOG_LEVEL", "INFO", _log_level),
+    )
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _shown_host(bind: str) -> str:
+    if bind in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{bind}]" if ":" in bind else bind
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[\s,]+", text))
+
+
+def _boolean(text: str) -> bool:
+    values = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+    if text.lower() not in values:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return values[text.lower()]
+
+
+def _number(text: str, low: int, high: int) -> int:
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise ValueError(f"{text!r} is no number from {low} to {high}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    return _number(text, 1, 65535)
+
+
+def _partitions(text: str) -> int:
+    return _number(text, 1, 64)
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError(f"{text!r} is none of DEBUG, INFO, WARNING, ERROR")
+    return text.upper()
+
+
+def _scheme(text: str, schemes: tuple[str, ...], example: str) -> str:
+    # The value may hold a password: it is never part of the message.
+    if urlsplit(text).scheme not in schemes:
+        raise ValueError(f"expected a URL that begins with {' or '.join(f'{s}://' for s in schemes)}, like {example}")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    return _scheme(text, ("redis", "rediss", "unix"), "redis://:password@127.0.0.1:6379/0")
+
+
+def _http_url(text: str) -> str:
+    return _scheme(text, ("http", "https"), "https://offhook.example.com").rstrip("/")
+
+
+def _database_url(text: str) -> str:
+    return _scheme(text, ("sqlite", "postgresql", "postgres"), "postgresql://user:password@host:5432/offhook")
+
+
+def _smtp(text: str) -> Smtp:
+    parts = urlsplit(_scheme(text, ("smtp", "smtps", "smtp+starttls"), "smtp+starttls://user:password@host:587"))
+    if not parts.hostname:
+        raise ValueError("the mail server's host is missing, like in smtp://host:25")
+    tls = {"smtp": "", "smtps": "tls", "smtp+starttls": "starttls"}[parts.scheme]
+    return Smtp(
+        host=parts.hostname,
+        port=parts.port or {"": 25, "tls": 465, "starttls": 587}[tls],
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+    )

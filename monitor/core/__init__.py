@@ -1,0 +1,1 @@
+"""The two pure stages. No Django, I/O, clock, randomness, logging: `now` is an argument."""

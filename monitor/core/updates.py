@@ -1,0 +1,327 @@
+"""What the correlator says: past-tense updates, and the records that they change.
+
+`Correlator.feed` and `advance` return a list of `Update`s: the closed union at the end of this file.
+A *record* is what is stored, one row each: a call, a registration session, a standalone transaction.
+`Correlator.record(key)` gives its present value; whoever commits writes the records of all keys that
+the updates of a commit name, and the messages of its `MessageAdded`s.
+"""
+
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TypeAlias
+
+import msgspec
+
+from collectors.wire.events import Heartbeat, Loss, SipEvent
+
+
+class Kind(StrEnum):
+    """What a record is about."""
+
+    CALL = "call"  # one Call-ID with an INVITE, all its hops
+    REGISTRATION = "registration"  # one Call-ID with REGISTERs
+    TRANSACTION = "transaction"  # any other request with its responses: OPTIONS, SUBSCRIBE, …
+
+
+class RecordKey(msgspec.Struct, frozen=True, order=True):
+    """Names a record for ever. `day` is the UTC day (YYYYMMDD) of its first message."""
+
+    kind: Kind
+    call_id: str
+    discriminator: str  # of a transaction: "CSEQ METHOD BRANCH"; "" otherwise
+    day: int
+    incarnation: int = 1  # a reused Call-ID gets the next one
+
+    @property
+    def hash(self) -> int:
+        """63 bits of (kind, Call-ID, discriminator): the database's key with day and incarnation."""
+        name = f"{self.kind}\0{self.call_id}\0{self.discriminator}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
+
+    @property
+    def slug(self) -> str:
+        """The record in a URL: "20261122-0f1e2d3c4b5a6978-1"."""
+        return f"{self.day}-{self.hash:016x}-{self.incarnation}"
+
+
+class Severity(StrEnum):
+    """How bad: service failing, calls fail or will, quality or hygiene, worth knowing."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    INFO = "info"
+
+
+class FindingState(StrEnum):
+    """How sure. A finding is raised suspected or confirmed, and may be cleared later."""
+
+    SUSPECTED = "suspected"
+    CONFIRMED = "confirmed"
+    CLEARED = "cleared"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One diagnosed fact about a record, with its evidence."""
+
+    code: str  # stable: "missing-ack"; users write alert rules on it
+    subject: str  # what tells two of one code in one record apart: a dialog, a transaction; may be ""
+    severity: Severity
+    state: FindingState
+    at_us: int  # when it became true, wire time
+    hop: str  # "10.0.0.1:5060>10.0.0.2:5060", where it happened; "" when it has no place
+    messages: tuple[int, ...]  # the evidence: 1-based numbers of messages within the record
+    cause: str  # one plain sentence
+    remedy: str  # what to do about it
+
+
+class CallState(StrEnum):
+    """Of the last initial attempt. `trying` and `ringing` and `answered` are alive."""
+
+    TRYING = "trying"  # nothing, or 100 at most
+    RINGING = "ringing"  # 101–199
+    ANSWERED = "answered"  # 2xx
+    ENDED = "ended"  # BYE in all confirmed dialogs
+    FAILED = "failed"  # final ≥ 400, unrepaired challenge, Timer B or C
+    CANCELLED = "cancelled"  # 487 at the caller
+    REDIRECTED = "redirected"  # 3xx, not retried
+
+    @property
+    def alive(self) -> bool:
+        return self in (CallState.TRYING, CallState.RINGING, CallState.ANSWERED)
+
+
+class RegistrationOutcome(StrEnum):
+    """From the last final response."""
+
+    PENDING = "pending"  # live only: no final response yet, and none is late
+    REGISTERED = "registered"
+    UNREGISTERED = "unregistered"  # 2xx to Expires 0
+    FAILED = "failed"  # final ≥ 300, or a challenge to credentials
+    CHALLENGED = "challenged"  # never retried
+    UNANSWERED = "unanswered"
+    EXPIRED = "expired"  # registered, and the binding ran out
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A call as it stands. Times are wire times in µs since the epoch; None: has not happened."""
+
+    key: RecordKey
+    open: bool  # False: final, and left the correlator's memory
+    from_uri: str
+    to_uri: str
+    caller: str  # "10.0.0.1:5060": who sent the first INVITE seen
+    callee: str  # "10.0.0.2:5060": where the last hop of the last attempt went
+    state: CallState
+    status: int | None  # the final response at the caller
+    acked: bool | None  # every dialog-forming 2xx got its ACK; None when not answered
+    first_us: int
+    last_us: int
+    answered_us: int | None  # first 2xx
+    ended_us: int | None  # first BYE, or the final response of a call that failed
+    setup_ms: float | None  # first INVITE → first 2xx
+    pdd_ms: float | None  # first INVITE → first 18x or 2xx
+    duration_ms: float | None  # first 2xx → first BYE
+    messages: int
+    retransmissions: int
+    hops: tuple[str, ...]  # of INVITE, in order of appearance: "10.0.0.1:5060>10.0.0.2:5060"
+    findings: tuple[Finding, ...]  # those not cleared, and those cleared, in order of raising
+    anomalies: tuple[str, ...] = ()  # what RFC 3261 forbids and was seen all the same
+
+    @property
+    def answered(self) -> bool:
+        return self.answered_us is not None
+
+
+class RegistrationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A registration session (all REGISTERs of one Call-ID) as it stands."""
+
+    key: RecordKey
+    open: bool
+    aor: str  # the To
+    contact: str
+    client: str  # "10.0.0.1:5060"
+    registrar: str
+    outcome: RegistrationOutcome
+    status: int | None
+    first_us: int
+    last_us: int
+    registered_us: int | None  # first 2xx of the present binding
+    expires_us: int | None  # when the present binding runs out
+    messages: int
+    retransmissions: int
+    hops: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    anomalies: tuple[str, ...] = ()
+
+
+class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A standalone transaction as it stands. Malformed messages that fit nowhere else come here too."""
+
+    key: RecordKey
+    open: bool
+    method: str  # "" where it can't be read
+    from_uri: str
+    to_uri: str
+    client: str
+    server: str
+    status: int | None
+    first_us: int
+    last_us: int
+    messages: int
+    retransmissions: int
+    fault: str  # why its message is malformed, "" when it is not
+    hops: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    anomalies: tuple[str, ...] = ()
+
+
+Record: TypeAlias = CallRecord | RegistrationRecord | TransactionRecord
+
+
+class _RecordUpdate(msgspec.Struct, frozen=True, gc=False):
+    key: RecordKey
+    at_us: int  # wire time
+
+
+class MessageAdded(_RecordUpdate, frozen=True, tag=True):
+    """A message joined a record, as its `number`th (1-based)."""
+
+    number: int
+    event: SipEvent
+
+
+class CallStarted(_RecordUpdate, frozen=True, tag=True):
+    """The first message of a call was seen."""
+
+    from_uri: str
+    to_uri: str
+    caller: str
+    callee: str
+
+
+class CallRang(_RecordUpdate, frozen=True, tag=True):
+    """The first 101–199 came."""
+
+    status: int
+    pdd_ms: float | None
+
+
+class CallAnswered(_RecordUpdate, frozen=True, tag=True):
+    """The first 2xx came."""
+
+    setup_ms: float | None
+
+
+class CallEnded(_RecordUpdate, frozen=True, tag=True):
+    """The call is over, in `state` (ended, failed, cancelled, redirected)."""
+
+    state: CallState
+    status: int | None
+    answered: bool
+    duration_ms: float | None
+
+
+class RegistrationSucceeded(_RecordUpdate, frozen=True, tag=True):
+    """A 2xx: a new binding or a refresh."""
+
+    aor: str
+    contact: str
+    client: str
+    registrar: str
+    expires_us: int
+
+
+class RegistrationEnded(_RecordUpdate, frozen=True, tag=True):
+    """The binding is gone (unregistered, expired) or never came (failed, unanswered)."""
+
+    aor: str
+    client: str
+    registrar: str
+    outcome: RegistrationOutcome
+    status: int | None
+
+
+class _FindingUpdate(_RecordUpdate, frozen=True):
+    finding: Finding
+    from_uri: str
+    to_uri: str
+
+
+class FindingRaised(_FindingUpdate, frozen=True, tag=True):
+    """A fact was diagnosed, suspected or at once confirmed."""
+
+
+class FindingConfirmed(_FindingUpdate, frozen=True, tag=True):
+    """What was suspected is certain now."""
+
+
+class FindingCleared(_FindingUpdate, frozen=True, tag=True):
+    """What was raised turned out to be repaired, or never to have been so."""
+
+
+class RecordClosed(_RecordUpdate, frozen=True, tag=True):
+    """The record left memory. `reason`: "over" (lingered out), "evicted" (a limit, counted)."""
+
+    reason: str
+
+
+Update: TypeAlias = (
+    MessageAdded
+    | CallStarted
+    | CallRang
+    | CallAnswered
+    | CallEnded
+    | RegistrationSucceeded
+    | RegistrationEnded
+    | FindingRaised
+    | FindingConfirmed
+    | FindingCleared
+    | RecordClosed
+)
+
+
+# --- what ingest adds beside the correlator's updates, for the overview ---------------------------
+
+
+class CollectorReported(msgspec.Struct, frozen=True, tag=True):
+    """A heartbeat was committed (by the one partition that speaks for its collector)."""
+
+    collector: str
+    boot: str
+    stored_us: int  # the stream store's clock when the heartbeat arrived, µs since the epoch
+    heartbeat: Heartbeat
+
+
+class LossRecorded(msgspec.Struct, frozen=True, tag=True):
+    """Messages were lost before they could be correlated: by a collector, or in the streams."""
+
+    collector: str
+    loss: Loss
+
+
+LoggedUpdate: TypeAlias = (
+    CallStarted
+    | CallRang
+    | CallAnswered
+    | CallEnded
+    | RegistrationSucceeded
+    | RegistrationEnded
+    | FindingRaised
+    | FindingConfirmed
+    | FindingCleared
+    | RecordClosed
+    | CollectorReported
+    | LossRecorded
+)
+
+
+class Committed(msgspec.Struct, frozen=True, array_like=True):
+    """What one commit of one partition told: the overview's input, one row of the commit log.
+
+    Messages are left out; they are in the chunks.
+    """
+
+    partition: int
+    watermark_us: int
+    updates: list[LoggedUpdate]

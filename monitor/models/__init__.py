@@ -1,0 +1,26 @@
+"""The tables. Only `monitor/services` writes them, only `monitor/queries.py` reads them for pages."""
+
+from monitor.models.alerts import Alert, AlertOccurrence, Delivery
+from monitor.models.imports import Import
+from monitor.models.records import Call, FindingRow, MessageChunk, Registration, Transaction
+from monitor.models.settings import Setting
+from monitor.models.streams import Collector, CommitLog, DeadLetter, LossRange, Overview, Partition
+
+__all__ = [
+    "Alert",
+    "AlertOccurrence",
+    "Call",
+    "Collector",
+    "CommitLog",
+    "DeadLetter",
+    "Delivery",
+    "FindingRow",
+    "Import",
+    "LossRange",
+    "MessageChunk",
+    "Overview",
+    "Partition",
+    "Registration",
+    "Setting",
+    "Transaction",
+]

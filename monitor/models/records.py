@@ -1,0 +1,148 @@
+"""Calls, registrations, standalone transactions; their findings and their messages.
+
+A record is named by (day, key, incarnation), which never change (`RecordKey`): the day comes first,
+so that a day can become a partition and be dropped whole. No foreign keys between these tables, for
+the same reason. Rows that an import made carry its id; live rows carry 0.
+"""
+
+from django.db import models
+
+
+class RecordBase(models.Model):
+    """What every record has. `slug` is how URLs and alerts name it."""
+
+    day = models.IntegerField()  # YYYYMMDD
+    key = models.BigIntegerField()  # RecordKey.hash
+    incarnation = models.SmallIntegerField(default=1)
+    slug = models.CharField(max_length=40)
+    call_id = models.TextField()
+    discriminator = models.TextField(default="")
+    partition = models.SmallIntegerField()
+    import_id = models.BigIntegerField(default=0)
+    open = models.BooleanField(default=True)
+    status = models.SmallIntegerField(null=True)
+    first_us = models.BigIntegerField()
+    last_us = models.BigIntegerField()
+    messages = models.IntegerField(default=0)
+    retransmissions = models.IntegerField(default=0)
+    hops = models.JSONField(default=list)
+    anomalies = models.JSONField(default=list)
+    severity = models.CharField(max_length=8, default="")  # the worst finding that is not cleared
+    codes = models.TextField(default="")  # of findings not cleared: " missing-ack rejected "
+    version = models.BigIntegerField(default=0)  # rises with each write
+
+    class Meta:
+        abstract = True
+
+
+def _indexes(name: str) -> list[models.Index]:
+    return [
+        models.Index(fields=["slug"], name=f"{name}_slug"),
+        models.Index(fields=["call_id"], name=f"{name}_call_id"),
+        models.Index(fields=["import_id", "-first_us"], name=f"{name}_first"),
+        models.Index(fields=["partition"], condition=models.Q(open=True), name=f"{name}_open"),
+    ]
+
+
+def _unique(name: str) -> models.UniqueConstraint:
+    return models.UniqueConstraint(fields=["day", "key", "incarnation", "import_id"], name=f"{name}_key")
+
+
+class Call(RecordBase):
+    """One Call-ID with an INVITE (`CallRecord`)."""
+
+    from_uri = models.TextField()
+    to_uri = models.TextField()
+    caller = models.TextField()
+    callee = models.TextField()
+    state = models.CharField(max_length=10)
+    acked = models.BooleanField(null=True)
+    answered_us = models.BigIntegerField(null=True)
+    ended_us = models.BigIntegerField(null=True)
+    setup_ms = models.FloatField(null=True)
+    pdd_ms = models.FloatField(null=True)
+    duration_ms = models.FloatField(null=True)
+
+    class Meta:
+        indexes = [*_indexes("call"), models.Index(fields=["state"], name="call_state")]
+        constraints = [_unique("call")]
+
+
+class Registration(RecordBase):
+    """One Call-ID of REGISTERs (`RegistrationRecord`)."""
+
+    aor = models.TextField()
+    contact = models.TextField()
+    client = models.TextField()
+    registrar = models.TextField()
+    outcome = models.CharField(max_length=12)
+    registered_us = models.BigIntegerField(null=True)
+    expires_us = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [*_indexes("registration"), models.Index(fields=["aor"], name="registration_aor")]
+        constraints = [_unique("registration")]
+
+
+class Transaction(RecordBase):
+    """Any other request with its responses (`TransactionRecord`)."""
+
+    method = models.TextField()
+    from_uri = models.TextField()
+    to_uri = models.TextField()
+    client = models.TextField()
+    server = models.TextField()
+    fault = models.TextField(default="")
+
+    class Meta:
+        indexes = _indexes("transaction")
+        constraints = [_unique("transaction")]
+
+
+class FindingRow(models.Model):
+    """One finding of one record, in its present state."""
+
+    kind = models.CharField(max_length=12)  # of the record
+    day = models.IntegerField()
+    key = models.BigIntegerField()
+    incarnation = models.SmallIntegerField()
+    import_id = models.BigIntegerField(default=0)
+    slug = models.CharField(max_length=40)
+    code = models.CharField(max_length=40)
+    subject = models.TextField(default="")
+    severity = models.CharField(max_length=8)
+    state = models.CharField(max_length=10)
+    at_us = models.BigIntegerField()
+    hop = models.TextField(default="")
+    evidence = models.JSONField(default=list)  # message numbers
+    cause = models.TextField()
+    remedy = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["code", "-at_us"], name="finding_code")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "key", "incarnation", "import_id", "code", "subject"], name="finding_key"
+            ),
+        ]
+
+
+class MessageChunk(models.Model):
+    """The messages that one commit added to one record: inserted once, never changed."""
+
+    kind = models.CharField(max_length=12)
+    day = models.IntegerField()
+    key = models.BigIntegerField()
+    incarnation = models.SmallIntegerField()
+    import_id = models.BigIntegerField(default=0)
+    first_number = models.IntegerField()  # of its first message within the record
+    count = models.IntegerField()
+    watermark_us = models.BigIntegerField()  # to which the commit advanced, after these messages
+    messages = models.BinaryField()  # zstd of msgpack list[SipEvent], in arrival order
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "key", "incarnation", "import_id", "first_number"], name="chunk_key"
+            ),
+        ]

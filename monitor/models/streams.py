@@ -1,0 +1,89 @@
+"""Where ingest and overview stand, who may move them, and what they were told of collectors."""
+
+from django.db import models
+
+
+class Partition(models.Model):
+    """Lease, epoch, offset, watermark and high-water marks of a partition: one row, one truth.
+
+    Each commit begins with UPDATE … WHERE epoch = mine AND stream_offset = old; zero rows: not mine.
+    """
+
+    number = models.SmallIntegerField(primary_key=True)
+    owner = models.TextField(default="")
+    epoch = models.BigIntegerField(default=0)
+    lease_until_us = models.BigIntegerField(default=0)
+    stream_offset = models.TextField(default="0-0")
+    watermark_us = models.BigIntegerField(default=0)
+    marks = models.BinaryField(default=bytes)  # msgpack {collector: {boot: …}}: see ingest
+    lag_ms = models.IntegerField(default=0)  # stream clock − the committed entry's clock
+
+
+class CommitLog(models.Model):
+    """The committed updates of one partition's commit, for the overview (`Committed`, msgpack, zstd)."""
+
+    id = models.BigAutoField(primary_key=True)
+    partition = models.SmallIntegerField()
+    watermark_us = models.BigIntegerField()
+    committed_us = models.BigIntegerField()
+    updates = models.BinaryField()
+
+
+class Overview(models.Model):
+    """The one row of the overview: lease, epoch, position in the commit log, and what pages show."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    owner = models.TextField(default="")
+    epoch = models.BigIntegerField(default=0)
+    lease_until_us = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)  # CommitLog.id up to which all is folded
+    sequence = models.BigIntegerField(default=0)  # of the last frame
+    watermark_us = models.BigIntegerField(default=0)
+    metrics = models.JSONField(default=dict)  # see core.overview.Metrics
+
+
+class Collector(models.Model):
+    """What a collector last said of itself."""
+
+    name = models.TextField(primary_key=True)
+    boot = models.TextField(default="")
+    host = models.TextField(default="")
+    version = models.TextField(default="")
+    receiver = models.TextField(default="")
+    interfaces = models.JSONField(default=list)
+    started_us = models.BigIntegerField(default=0)
+    last_seen_us = models.BigIntegerField(default=0)  # stream store's clock
+    clock_offset_us = models.BigIntegerField(default=0)  # its clock − the stream store's
+    low_water_us = models.BigIntegerField(default=0)
+    backlog = models.IntegerField(default=0)
+    counters = models.JSONField(default=dict)
+    rate = models.FloatField(default=0)  # messages/s between its last two heartbeats
+    final = models.BooleanField(default=False)  # it said goodbye
+
+
+class LossRange(models.Model):
+    """What was lost, by whom, when and why; no absence is claimed there."""
+
+    collector = models.TextField()
+    observer = models.TextField()
+    from_us = models.BigIntegerField()
+    to_us = models.BigIntegerField()
+    reason = models.CharField(max_length=20)
+    count = models.BigIntegerField(default=0)
+    partition = models.SmallIntegerField(default=-1)  # that noticed it
+
+    class Meta:
+        indexes = [models.Index(fields=["to_us"], name="loss_to")]
+
+
+class DeadLetter(models.Model):
+    """A stream entry that could not be read: kept, counted, shown, replayable."""
+
+    partition = models.SmallIntegerField()
+    entry_id = models.TextField()
+    reason = models.TextField()
+    stored_us = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["partition", "entry_id"], name="dead_letter_entry")]

@@ -1,0 +1,46 @@
+"""What settings need made first: the secret key on disk, and the database as Django describes it."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+
+def secret_key(state_dir: Path) -> str:
+    """The installation's own secret, made at the first start and kept in the state directory."""
+    path = state_dir / "secret-key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's DATABASES entry for sqlite:///path or postgresql://user:password@host:port/name.
+
+    A host that begins with a slash (percent-encoded, or ?host=/run/postgresql) is a socket directory.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path[1:]) if parts.path.startswith("//") else unquote(parts.path),
+            "OPTIONS": {
+                # IMMEDIATE: a transaction that reads and then writes waits its turn instead of failing.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+                "PRAGMA mmap_size=134217728;PRAGMA cache_size=-65536",
+            },
+        }
+    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]) or "offhook",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(query.get("host") or parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        # A worker frozen inside a transaction must not hold its partition for ever.
+        "OPTIONS": {"options": "-c idle_in_transaction_session_timeout=15000"},
+    }
