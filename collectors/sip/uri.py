@@ -1,0 +1,58 @@
+"""name-addr and addr-spec (RFC 3261 §25.1), read leniently: whatever stands there, a text comes out."""
+
+
+def addr_spec(value: str) -> tuple[str, str]:
+    """(URI without parameters and headers, what follows the address) of a From, To or Contact value.
+
+    '"Bob" <sip:bob@example.com;transport=tcp>;tag=1' → ("sip:bob@example.com", ";tag=1").
+    """
+    start = value.find("<")
+    if start >= 0 and value.find('"', 0, start) >= 0:
+        start = value.find("<", _quoted_end(value))  # a display name may hold a "<"
+    if start >= 0:
+        end = value.find(">", start)
+        if end < 0:
+            return without_parameters(value[start + 1 :].strip()), ""
+        return without_parameters(value[start + 1 : end].strip()), value[end + 1 :]
+    # Without brackets, everything behind a semicolon belongs to the header (§20.10).
+    uri, _, _ = value.partition(";")
+    return uri.strip(), value[len(uri) :]
+
+
+def without_parameters(uri: str) -> str:
+    """'sip:+15551234;npdi=yes@host:5060;user=phone?x=y' → 'sip:+15551234;npdi=yes@host:5060'."""
+    at = uri.find("@")
+    for mark in (";", "?"):
+        cut = uri.find(mark, at + 1)
+        if cut >= 0:
+            uri = uri[:cut]
+    return uri
+
+
+def host_of(uri: str) -> str:
+    """The host of a SIP URI, without port: 'sip:bob@example.com:5060' → 'example.com'."""
+    host = uri.rpartition("@")[2] if "@" in uri else uri.partition(":")[2]
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def user_of(uri: str) -> str:
+    """The user of a SIP URI, or the number of a tel URI: 'sip:bob@example.com' → 'bob'."""
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() == "tel":
+        return rest
+    return rest.rpartition("@")[0].partition(":")[0]
+
+
+def _quoted_end(value: str) -> int:
+    """Where the first quoted string ends; 0 if it never does (then the quote means nothing)."""
+    position = value.find('"') + 1
+    while position < len(value):
+        if value[position] == "\\":
+            position += 2
+        elif value[position] == '"':
+            return position
+        else:
+            position += 1
+    return 0
