@@ -82,7 +82,7 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
         public_url=public_url,
         allowed_hosts=read("ALLOWED_HOSTS", tuple(dict.fromkeys(hosts)), _words),
         secret_key=read("SECRET_KEY", ""),
-        debug=read("DEBUG", False, _boolean),
+        debug=read("DEBUG", default=False, convert=_boolean),
         partitions=read("PARTITIONS", 8, _partitions),
         smtp=read("SMTP_URL", None, _smtp),
         mail_from=read("MAIL_FROM", "Offhook <offhook@localhost>"),

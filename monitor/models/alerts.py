@@ -28,9 +28,7 @@ class Alert(models.Model):
     class Meta:
         indexes = [models.Index(fields=["state", "-last_us"], name="alert_state")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["fingerprint"], condition=models.Q(state="open"), name="alert_one_open"
-            ),
+            models.UniqueConstraint(fields=["fingerprint"], condition=models.Q(state="open"), name="alert_one_open"),
         ]
 
 

