@@ -300,6 +300,17 @@ class LossRecorded(msgspec.Struct, frozen=True, tag=True):
     loss: Loss
 
 
+# --- what people do, told through the same log so that every page hears of it -------------------
+
+
+class AlertAcknowledged(msgspec.Struct, frozen=True, tag=True):
+    """Somebody took an alert on."""
+
+    alert_id: int
+    at_us: int
+    by: str
+
+
 LoggedUpdate: TypeAlias = (
     CallStarted
     | CallRang
@@ -313,6 +324,7 @@ LoggedUpdate: TypeAlias = (
     | RecordClosed
     | CollectorReported
     | LossRecorded
+    | AlertAcknowledged
 )
 
 

@@ -20,26 +20,36 @@ class Partition(models.Model):
 
 
 class CommitLog(models.Model):
-    """The committed updates of one partition's commit, for the overview (`Committed`, msgpack, zstd)."""
+    """The committed updates of one partition's commit, for the overview (`Committed`, msgpack, zstd).
+
+    Ids are taken inside transactions and may appear out of order, so no id says "up to here all is
+    read": each row is marked when it is folded. The order of the fold is (folded, id) for ever.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    partition = models.SmallIntegerField()
+    partition = models.SmallIntegerField()  # −1: not of ingest, but of the overview or a page
     watermark_us = models.BigIntegerField()
     committed_us = models.BigIntegerField()
     updates = models.BinaryField()
+    folded = models.BigIntegerField(null=True)  # the Overview.sequence that folded it
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(folded=None), name="commit_unfolded"),
+            models.Index(fields=["folded", "id"], name="commit_folded"),
+        ]
 
 
 class Overview(models.Model):
-    """The one row of the overview: lease, epoch, position in the commit log, and what pages show."""
+    """The one row of the overview: lease, epoch, count of its commits, and what pages show."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     owner = models.TextField(default="")
     epoch = models.BigIntegerField(default=0)
     lease_until_us = models.BigIntegerField(default=0)
-    position = models.BigIntegerField(default=0)  # CommitLog.id up to which all is folded
-    sequence = models.BigIntegerField(default=0)  # of the last frame
+    sequence = models.BigIntegerField(default=0)  # of its last commit, and of the frame that told of it
     watermark_us = models.BigIntegerField(default=0)
-    metrics = models.JSONField(default=dict)  # see core.overview.Metrics
+    metrics = models.JSONField(default=dict)  # monitor.core.metrics.Metrics; {} before the first commit
 
 
 class Collector(models.Model):
