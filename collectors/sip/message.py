@@ -66,8 +66,8 @@ def looks_like_sip(payload: bytes) -> bool:
     if payload[:8] == b"SIP/2.0 ":
         return True
     end = payload.find(b"\r\n")
-    if end > 8 and payload[end - 8 : end] == b" SIP/2.0" and payload[0] > 32:
-        return True
+    if end > 8 and payload[end - 8 : end] == b" SIP/2.0" and payload[: payload.find(b" ")].isalnum():
+        return True  # the method alone: a tunnel's header before it (GTP, HEP) is none
     return _FIRST_LINE.match(payload) is not None
 
 

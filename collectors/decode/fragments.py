@@ -1,0 +1,117 @@
+"""IP fragments put together again: SIP over UDP is often larger than one packet.
+
+What waits for its missing pieces is bounded in packets, octets and, by the packets' own time stamps,
+in age. What is given up is counted: without a piece a message is lost to the monitor.
+"""
+
+from typing import Final, NamedTuple
+
+from collectors.decode.datagram import Skip
+from collectors.decode.ip import FragmentKey, Packet, Piece
+
+_MAX_PACKET: Final = 65_535
+
+
+class Limits(NamedTuple):
+    """How much may wait."""
+
+    packets: int = 4_096
+    octets: int = 16 * 1024 * 1024
+    pieces: int = 128  # of one packet
+    age_us: int = 30_000_000  # as Linux does (net.ipv4.ipfrag_time)
+
+
+class _Waiting:
+    """The pieces of one packet that have come so far."""
+
+    __slots__ = ("held", "pieces", "protocol", "since_us", "total")
+
+    def __init__(self, since_us: int) -> None:
+        self.since_us = since_us
+        self.pieces: dict[int, bytes] = {}  # by offset
+        self.held = 0  # octets
+        self.total = -1  # octets of the whole; its last piece says it
+        self.protocol = -1  # its first piece says it
+
+    def accept(self, piece: Piece, packet: Packet) -> bool:
+        """Take a piece; False when it contradicts what is here already."""
+        payload = packet.payload
+        known = self.pieces.get(piece.offset)
+        if known is not None:
+            return known == payload  # the same packet, seen twice by the capture
+        if not piece.more:
+            if self.total >= 0:
+                return False
+            self.total = piece.offset + len(payload)
+        if piece.offset == 0:
+            self.protocol = packet.protocol
+        self.pieces[piece.offset] = payload
+        self.held += len(payload)
+        return True
+
+    def joined(self) -> bytes | None:
+        """The payload of the whole packet; None when pieces overlap (RFC 5722: then all are worthless)."""
+        end = 0
+        for offset in sorted(self.pieces):
+            if offset != end:
+                return None
+            end += len(self.pieces[offset])
+        return b"".join(self.pieces[offset] for offset in sorted(self.pieces)) if end == self.total else None
+
+
+class Reassembly:
+    """Fragments in, whole packets out; one for each observer."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._waiting: dict[FragmentKey, _Waiting] = {}  # oldest first
+        self._held = 0
+        self.timed_out = 0  # packets whose missing pieces did not come in time
+        self.evicted = 0  # packets given up because too much was waiting
+
+    def add(self, packet: Packet, piece: Piece, now_us: int) -> Packet | Skip:
+        """The packet that this piece completes, `Skip.FRAGMENT` while some are missing, or `Skip.BAD_FRAGMENT`."""
+        if not _sound(packet, piece):
+            return Skip.BAD_FRAGMENT
+        self._expire(now_us)
+        waiting = self._waiting.get(piece.key)
+        if waiting is None:
+            waiting = self._waiting[piece.key] = _Waiting(now_us)
+        before = waiting.held
+        accepted = waiting.accept(piece, packet) and len(waiting.pieces) <= self._limits.pieces
+        self._held += waiting.held - before
+        if not accepted:
+            self._forget(piece.key)
+            return Skip.BAD_FRAGMENT
+        if waiting.total < 0 or waiting.held < waiting.total or waiting.protocol < 0:
+            self._evict()
+            return Skip.FRAGMENT
+        self._forget(piece.key)
+        payload = waiting.joined()
+        if payload is None:
+            return Skip.BAD_FRAGMENT
+        return Packet(packet.source, packet.destination, waiting.protocol, payload)
+
+    def _forget(self, key: FragmentKey) -> None:
+        self._held -= self._waiting.pop(key).held
+
+    def _expire(self, now_us: int) -> None:
+        while self._waiting:
+            key = next(iter(self._waiting))
+            if now_us - self._waiting[key].since_us <= self._limits.age_us:
+                return
+            self._forget(key)
+            self.timed_out += 1
+
+    def _evict(self) -> None:
+        while self._held > self._limits.octets or len(self._waiting) > self._limits.packets:
+            self._forget(next(iter(self._waiting)))
+            self.evicted += 1
+
+
+def _sound(packet: Packet, piece: Piece) -> bool:
+    """Whether a fragment is whole and one that an IP stack can have sent."""
+    size = len(packet.payload)
+    if packet.cut or size == 0 or piece.offset + size > _MAX_PACKET:
+        return False
+    return not (piece.more and size % 8)

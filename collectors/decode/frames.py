@@ -1,0 +1,143 @@
+"""Frames of a capture → datagrams: link layer, IP with its fragments, UDP.
+
+This is the hottest loop of the edge. Nearly all of SIP is whole UDP datagrams in plain IPv4, so that
+case has a path of its own, which reads all three headers at once; every other frame takes the general
+one. Both give the same (a test holds them to that).
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from collectors.decode import ip, link, udp
+from collectors.decode.datagram import Datagram, Skip
+from collectors.decode.fragments import Limits, Reassembly
+
+# (captured_us, index of the capture's interface, octets)
+Frame: TypeAlias = tuple[int, int, bytes]
+
+# IPv4 without options, then UDP: version and header length, total length, flags and fragment offset,
+# protocol, addresses and ports, UDP length.
+_PLAIN: Final = struct.Struct("!BxHxxHBxx12sH")
+_PORTS: Final = struct.Struct("!HH")
+_MAX_FLOWS: Final = 65_536
+
+_SKIPPED_PROTOCOLS: Final = {ip.TCP: Skip.TCP, ip.SCTP: Skip.SCTP}
+_ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
+_ICMPV6_ERRORS: Final = frozenset(range(1, 128))  # RFC 4443 §2.1
+_NO_LINK: Final = -3
+
+
+def _unknown_link(_frame: bytes) -> int:
+    return _NO_LINK
+
+
+_NO_OFFSET: Final = {link.NOT_IP: Skip.NOT_IP, link.CUT: Skip.BAD_IP, _NO_LINK: Skip.UNKNOWN_LINK}
+
+
+class Decoder:
+    """What the frames of one capture carry. Total: a frame without a datagram is counted in `skipped`."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.frames = 0
+        self.cut = 0  # datagrams of which the capture left out the end
+        self.skipped: Counter[Skip] = Counter()
+        self._limits = limits
+        self._links: list[link.LinkLayer] = []
+        self._observers: list[str] = []
+        self._reassemblies: list[Reassembly] = []
+        # Addresses and ports as 12 octets → the same as values; emptied when it is full.
+        self._flows: dict[bytes, tuple[str, int, str, int]] = {}
+
+    def add_interface(self, link_type: int, observer: str) -> None:
+        """Declare the next interface of the capture: `link_type` as in capture files."""
+        self._links.append(link.LAYERS.get(link_type, _unknown_link))
+        self._observers.append(observer)
+        self._reassemblies.append(Reassembly(self._limits))
+
+    @property
+    def interfaces(self) -> int:
+        """How many have been declared."""
+        return len(self._links)
+
+    @property
+    def fragments_timed_out(self) -> int:
+        """Packets of which a fragment was missing for too long."""
+        return sum(reassembly.timed_out for reassembly in self._reassemblies)
+
+    @property
+    def fragments_evicted(self) -> int:
+        """Incomplete packets given up to bound the memory."""
+        return sum(reassembly.evicted for reassembly in self._reassemblies)
+
+    def datagrams(self, frames: Iterable[Frame]) -> list[Datagram]:
+        """The datagrams in these frames, in order."""
+        links, observers, flows = self._links, self._observers, self._flows
+        plain = _PLAIN.unpack_from
+        found: list[Datagram] = []
+        for captured_us, interface, frame in frames:
+            self.frames += 1
+            at = links[interface](frame)
+            if at >= 0 and len(frame) >= at + 28:
+                first, length, flags, protocol, flow, udp_length = plain(frame, at)
+                whole = first == 0x45 and not flags & 0x3FFF and len(frame) >= at + length
+                if whole and protocol == ip.UDP and udp_length == length - 20 and udp_length >= 8:
+                    ends = flows.get(flow) or self._flow(flow)
+                    payload = frame[at + 28 : at + length]
+                    found.append(Datagram(captured_us, *ends, "udp", observers[interface], payload))
+                    continue
+            other = self._general(captured_us, interface, frame, at)
+            if isinstance(other, Datagram):
+                self.cut += other.cut > 0
+                found.append(other)
+            else:
+                self.skipped[other] += 1
+        return found
+
+    def _flow(self, octets: bytes) -> tuple[str, int, str, int]:
+        if len(self._flows) >= _MAX_FLOWS:
+            self._flows.clear()
+        source_port, destination_port = _PORTS.unpack_from(octets, 8)
+        ends = (ip.address(octets[:4]), source_port, ip.address(octets[4:8]), destination_port)
+        self._flows[octets] = ends
+        return ends
+
+    def _general(self, captured_us: int, interface: int, frame: bytes, at: int) -> Datagram | Skip:
+        """Any frame: every link layer, IP version, extension header, fragment."""
+        packet = ip.parse(frame, at) if at >= 0 else _NO_OFFSET[at]
+        if isinstance(packet, Skip):
+            return packet
+        if packet.piece:
+            packet = self._reassemblies[interface].add(packet, packet.piece, captured_us)
+            if isinstance(packet, Skip):
+                return packet
+            if len(packet.source) == 16:
+                # More extension headers may be in what was in pieces.
+                packet = ip.after_extensions(packet)
+                if isinstance(packet, Skip):
+                    return packet
+        if packet.protocol != ip.UDP:
+            return _skipped_protocol(packet)
+        parsed = udp.parse(packet.payload, packet.cut)
+        if isinstance(parsed, Skip):
+            return parsed
+        source_port, destination_port, payload, cut = parsed
+        return Datagram(
+            captured_us,
+            ip.address(packet.source),
+            source_port,
+            ip.address(packet.destination),
+            destination_port,
+            "udp",
+            self._observers[interface],
+            payload,
+            cut,
+        )
+
+
+def _skipped_protocol(packet: ip.Packet) -> Skip:
+    errors = {ip.ICMP: _ICMP_ERRORS, ip.ICMPV6: _ICMPV6_ERRORS}.get(packet.protocol)
+    if errors is None:
+        return _SKIPPED_PROTOCOLS.get(packet.protocol, Skip.OTHER_PROTOCOL)
+    return Skip.ICMP_ERROR if packet.payload[:1] and packet.payload[0] in errors else Skip.OTHER_PROTOCOL

@@ -1,0 +1,112 @@
+"""IP packets: RFC 791, and RFC 8200 with its extension headers. Total: cut or damaged packets are a `Skip`."""
+
+import struct
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, NamedTuple, TypeAlias
+
+from collectors.decode.datagram import Skip
+
+ICMP: Final = 1
+TCP: Final = 6
+UDP: Final = 17
+ICMPV6: Final = 58
+SCTP: Final = 132
+
+_V4: Final = struct.Struct("!BxHHHxB2x4s4s")
+_V6: Final = struct.Struct("!4xHBx16s16s")
+_V6_FRAGMENT: Final = struct.Struct("!BxHI")
+
+_FRAGMENT_HEADER: Final = 44
+_AUTHENTICATION_HEADER: Final = 51
+# Hop-by-hop, routing, destination options, mobility, HIP, Shim6: RFC 6564 gives them one shape.
+_EXTENSIONS: Final = frozenset((0, 43, 60, 135, 139, 140))
+_MAX_EXTENSIONS: Final = 16
+
+# Source, destination, identification, protocol (-1 with IPv6): what the pieces of a packet share.
+FragmentKey: TypeAlias = tuple[bytes, bytes, int, int]
+
+
+class Piece(NamedTuple):
+    """Where the payload of a fragment belongs: RFC 791 §3.1, RFC 8200 §4.5."""
+
+    key: FragmentKey
+    offset: int  # octets
+    more: bool  # another piece follows
+
+
+class Packet(NamedTuple):
+    """An IP packet without its header."""
+
+    source: bytes  # 4 or 16 octets
+    destination: bytes
+    protocol: int  # of the payload's first header
+    payload: bytes
+    cut: int = 0  # octets at the end that the capture left out
+    piece: Piece | None = None  # of a fragment
+
+
+@lru_cache(65_536)
+def address(octets: bytes) -> str:
+    """An address as text: 4 or 16 octets → "192.0.2.1", "2001:db8::1"."""
+    return str(IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets))
+
+
+def parse(frame: bytes, at: int) -> Packet | Skip:
+    """The IP packet that begins at `frame[at]`, or why there is none."""
+    version = frame[at] >> 4 if at < len(frame) else 0
+    if version == 4:
+        return _parse_v4(frame, at)
+    return _parse_v6(frame, at) if version == 6 else Skip.BAD_IP
+
+
+def _parse_v4(frame: bytes, at: int) -> Packet | Skip:
+    if len(frame) < at + 20:
+        return Skip.BAD_IP
+    first, length, identification, flags, protocol, source, destination = _V4.unpack_from(frame, at)
+    header = (first & 15) * 4
+    # A total length of 0 is what segmentation offload leaves: the packet fills the frame.
+    length = length or len(frame) - at
+    if header < 20 or length < header:
+        return Skip.BAD_IP
+    payload = frame[at + header : at + length]
+    cut = length - header - len(payload)
+    if not flags & 0x3FFF:
+        return Packet(source, destination, protocol, payload, cut)
+    key = (source, destination, identification, protocol)
+    piece = Piece(key, (flags & 0x1FFF) * 8, bool(flags & 0x2000))
+    return Packet(source, destination, protocol, payload, cut, piece)
+
+
+def _parse_v6(frame: bytes, at: int) -> Packet | Skip:
+    if len(frame) < at + 40:
+        return Skip.BAD_IP
+    length, protocol, source, destination = _V6.unpack_from(frame, at)
+    # 0 is a jumbogram (RFC 2675) or segmentation offload: the packet fills the frame.
+    end = at + 40 + length if length else len(frame)
+    payload = frame[at + 40 : end]
+    return after_extensions(Packet(source, destination, protocol, payload, end - at - 40 - len(payload)))
+
+
+def after_extensions(packet: Packet) -> Packet | Skip:
+    """An IPv6 packet without its extension headers, as far as its first piece's fragment header."""
+    source, destination, protocol, payload, cut, _ = packet
+    at = 0
+    for _ in range(_MAX_EXTENSIONS):
+        if protocol in _EXTENSIONS:
+            size = 8
+        elif protocol == _AUTHENTICATION_HEADER:
+            size = 4
+        elif protocol != _FRAGMENT_HEADER:
+            return Packet(source, destination, protocol, payload[at:], cut)
+        if len(payload) < at + 8:
+            return Skip.BAD_IP
+        if protocol != _FRAGMENT_HEADER:
+            protocol, at = payload[at], at + 8 + payload[at + 1] * size
+            continue
+        protocol, place, identification = _V6_FRAGMENT.unpack_from(payload, at)
+        at += 8
+        if place & 0xFFF9:  # a fragment of its own, whole, is "atomic" (RFC 6946)
+            key = (source, destination, identification, -1)
+            return Packet(source, destination, protocol, payload[at:], cut, Piece(key, place & 0xFFF8, bool(place & 1)))
+    return Skip.BAD_IP

@@ -1,0 +1,144 @@
+"""Capture files of the classic format as a pure parser over a stream of bytes, and which format bytes are.
+
+Bytes in, whole frames out, whatever the bytes: a file that ends within a packet gives every packet
+before that, and says so; damage ends the reading with its reason. The format comes with microseconds
+or nanoseconds, in both byte orders, and with the longer headers of old Linux (Kuznetzov) and IXIA tools.
+"""
+
+import struct
+from typing import Final, NamedTuple, Protocol
+
+from collectors.decode.frames import Frame
+from collectors.decode.pcapng import SECTION_HEADER, PcapngReader
+
+_MAX_FRAME: Final = 1024 * 1024  # octets; real ones end at 256 KiB
+_LINK_TYPE_MASK: Final = 0x03FF_FFFF  # the bits above it say how long the frame check sequence is
+
+
+class NotACaptureError(ValueError):
+    """These bytes are no capture format that we read; the text names what they are, if that is known."""
+
+
+class CaptureReader(Protocol):
+    """A capture format: octets of a file in, frames out."""
+
+    interfaces: list[tuple[int, str]]  # (link type, name or ""), in the order of the frames' index; grows
+    stray: int  # packets that could not be read, though the rest could
+
+    @property
+    def dropped(self) -> int:
+        """Packets that the capture itself says it has lost."""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data`, the next octets of the file, completes."""
+
+    def fault(self) -> str:
+        """At the end of the file: what is wrong with it ("cut within a packet", …), or ""."""
+
+
+class _Variant(NamedTuple):
+    fractions: int  # in a microsecond
+    file_header: int = 24
+    packet_header: int = 16
+
+
+_MAGICS: Final = {
+    0xA1B2C3D4: _Variant(1),
+    0xA1B23C4D: _Variant(1000),
+    0xA1B2CD34: _Variant(1, packet_header=24),  # Kuznetzov
+    0x1C0001AB: _Variant(1, file_header=28),  # IXIA, by software
+    0x1C0001AC: _Variant(1000, file_header=28),  # IXIA, by hardware
+}
+
+_OTHER_FORMATS: Final = (
+    (b"\x1f\x8b", "a gzip archive: unpack it with `gunzip` first"),
+    (b"PK\x03\x04", "a zip archive: unpack it with `unzip` first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive: unpack it with `unzstd` first"),
+    (b"\xfd7zXZ\x00", "an xz archive: unpack it with `unxz` first"),
+    (b"BZh", "a bzip2 archive: unpack it with `bunzip2` first"),
+    (b"GMBU", "a Microsoft Network Monitor capture: convert it with `editcap -F pcapng`"),
+    (b"RTSS", "a Microsoft Network Monitor capture: convert it with `editcap -F pcapng`"),
+    (b"snoop\x00\x00\x00", "a Solaris snoop capture: convert it with `editcap -F pcapng`"),
+    (b"TRSNIFF data", "a Sniffer capture: convert it with `editcap -F pcapng`"),
+    (b"XCP\x00", "a NetXRay capture: convert it with `editcap -F pcapng`"),
+    (b"\x7fELF", "a program"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+
+
+def reader_for(head: bytes) -> CaptureReader:
+    """A reader for a file that begins with `head` (its first 16 octets or more; feed them to it, too).
+
+    Raises `NotACaptureError`, which names what it is instead, as far as that is known.
+    """
+    if head[:4] == SECTION_HEADER:
+        return PcapngReader()
+    for order in "<>":
+        variant = _MAGICS.get(struct.unpack(order + "I", head[:4])[0]) if len(head) >= 4 else None
+        if variant:
+            return PcapReader(order, variant)
+    raise NotACaptureError(_name(head))
+
+
+def _name(head: bytes) -> str:
+    if not head:
+        return "the file is empty"
+    for magic, name in _OTHER_FORMATS:
+        if head.startswith(magic):
+            return f"the file is {name}"
+    if all(32 <= octet < 127 or octet in b"\t\r\n" for octet in head[:64]):
+        return "the file is text, not a packet capture"
+    return f"the file is neither pcap nor pcapng (it begins with {head[:4].hex(' ')})"
+
+
+class PcapReader:
+    """The classic format (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap)."""
+
+    def __init__(self, order: str, variant: _Variant) -> None:
+        self.interfaces: list[tuple[int, str]] = []
+        self.stray = 0
+        self.dropped = 0  # this format can't say
+        self._order = order
+        self._variant = variant
+        self._header = struct.Struct(order + "IIII")
+        self._rest = b""
+        self._fault = ""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data`, the next octets of the file, completes."""
+        if self._fault:
+            return []
+        data = self._rest + data if self._rest else data
+        at = 0
+        if not self.interfaces:
+            if len(data) < self._variant.file_header:
+                self._rest = data
+                return []
+            link_type = struct.unpack_from(self._order + "I", data, 20)[0] & _LINK_TYPE_MASK
+            self.interfaces.append((link_type, ""))
+            at = self._variant.file_header
+        return self._frames(data, at)
+
+    def _frames(self, data: bytes, at: int) -> list[Frame]:
+        header, fractions, size = self._header.unpack_from, self._variant.fractions, self._variant.packet_header
+        end = len(data)
+        found: list[Frame] = []
+        while end - at >= size:
+            seconds, fraction, captured, _ = header(data, at)
+            if captured > _MAX_FRAME:
+                self._fault = f"damaged: a packet of {captured} octets"
+                break
+            begin = at + size
+            if begin + captured > end:
+                break
+            at = begin + captured
+            found.append((seconds * 1_000_000 + fraction // fractions, 0, data[begin:at]))
+        self._rest = b"" if self._fault else data[at:]
+        return found
+
+    def fault(self) -> str:
+        """What is wrong with a file that ends here, or ""."""
+        if self._fault or not self._rest:
+            return self._fault
+        return "cut within a packet" if self.interfaces else "cut within its header"

@@ -1,0 +1,184 @@
+"""Capture files of the newer format, pcapng, as a pure parser over a stream of bytes.
+
+https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng: sections in either byte order, each with
+interfaces of its own, which differ in link type, clock resolution and offset. What is not about
+packets (names, secrets, custom blocks) is passed over.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from collectors.decode.frames import Frame
+
+SECTION_HEADER: Final = b"\x0a\x0d\x0d\x0a"
+_SECTION: Final = 0x0A0D0D0A
+_INTERFACE: Final = 1
+_OBSOLETE_PACKET: Final = 2
+_SIMPLE_PACKET: Final = 3
+_STATISTICS: Final = 5
+_ENHANCED_PACKET: Final = 6
+
+_OPTION_NAME: Final = 2
+_OPTION_RESOLUTION: Final = 9
+_OPTION_OFFSET: Final = 14
+_OPTIONS_DROPPED: Final = frozenset((5, 7))  # isb_ifdrop, isb_osdrop
+
+_MAX_BLOCK: Final = 16 * 1024 * 1024  # octets
+_MAX_INTERFACES: Final = 4_096
+_LATEST_US: Final = 253_402_300_799_000_000  # the end of the year 9999: what comes after has no date
+
+
+class _Clock(NamedTuple):
+    """µs since the epoch = ticks · numerator // denominator + offset_us."""
+
+    numerator: int = 1
+    denominator: int = 1
+    offset_us: int = 0
+
+
+class _Layouts(NamedTuple):
+    """The structures in the byte order of a section, each without its block's type and length."""
+
+    block: struct.Struct  # type, length
+    packet: struct.Struct  # interface, time high and low, captured length
+    obsolete: struct.Struct  # the same
+    link: struct.Struct  # link type
+    word: struct.Struct
+    option: struct.Struct  # code, length
+    long: struct.Struct
+    signed: struct.Struct
+
+
+def _layouts(order: str) -> _Layouts:
+    return _Layouts(*(struct.Struct(order + fields) for fields in ("II", "IIII", "HxxIII", "H", "I", "HH", "Q", "q")))
+
+
+_ORDERS: Final = {b"\x4d\x3c\x2b\x1a": _layouts("<"), b"\x1a\x2b\x3c\x4d": _layouts(">")}
+
+
+class PcapngReader:
+    """Octets of a pcapng file in, frames out. Total, as `collectors.decode.pcap.CaptureReader` says."""
+
+    def __init__(self) -> None:
+        self.interfaces: list[tuple[int, str]] = []
+        self.stray = 0
+        self._dropped: dict[tuple[int, int], int] = {}  # by interface and option
+        self._clocks: list[_Clock] = []  # as `interfaces`
+        self._first = 0  # index of the present section's first interface
+        self._latest_us = 0
+        self._layouts = _ORDERS[b"\x4d\x3c\x2b\x1a"]
+        self._rest = b""
+        self._fault = ""
+
+    @property
+    def dropped(self) -> int:
+        """Packets that the capture lost, by its own statistics."""
+        return sum(self._dropped.values())
+
+    def fault(self) -> str:
+        """What is wrong with a file that ends here, or ""."""
+        return self._fault or ("cut within a block" if self._rest else "")
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data`, the next octets of the file, completes."""
+        found: list[Frame] = []
+        if self._fault:
+            return found
+        data = self._rest + data if self._rest else data
+        at, end = 0, len(data)
+        while end - at >= 12 and not self._fault:
+            kind, size = self._layouts.block.unpack_from(data, at)
+            if kind == _SECTION:
+                size = self._begin_section(data, at)
+            if not 12 <= size <= _MAX_BLOCK:
+                self._fault = self._fault or f"damaged: a block of {size} octets"
+                break
+            size = (size + 3) & ~3
+            if at + size > end:
+                break
+            frame = self._block(kind, data, at + 8, at + size - 4)
+            if frame:
+                found.append(frame)
+            at += size
+        self._rest = b"" if self._fault else data[at:]
+        return found
+
+    def _begin_section(self, data: bytes, at: int) -> int:
+        """Take over the byte order of the section that begins at `at`; its header's length, or 0."""
+        layouts = _ORDERS.get(data[at + 8 : at + 12])
+        if layouts is None:
+            self._fault = "damaged: a section without a byte order"
+            return 0
+        self._layouts = layouts
+        self._first = len(self.interfaces)
+        return int(layouts.word.unpack_from(data, at + 4)[0])
+
+    def _block(self, kind: int, data: bytes, at: int, end: int) -> Frame | None:
+        """Take the block whose content is `data[at:end]`; the frame in it, if it has one."""
+        if kind in (_ENHANCED_PACKET, _OBSOLETE_PACKET):
+            if end - at >= 20:
+                layout = self._layouts.packet if kind == _ENHANCED_PACKET else self._layouts.obsolete
+                interface, high, low, captured = layout.unpack_from(data, at)
+                return self._frame(interface, high << 32 | low, captured, data, at + 20, end)
+            self.stray += 1
+        elif kind == _SIMPLE_PACKET:
+            return self._simple_packet(data, at, end)
+        elif kind == _INTERFACE:
+            self._add_interface(data, at, end)
+        elif kind == _STATISTICS and end - at >= 12:
+            index = self._first + self._layouts.word.unpack_from(data, at)[0]
+            for code, value in self._options(data, at + 12, end):
+                if code in _OPTIONS_DROPPED and len(value) == 8 and index < len(self.interfaces):
+                    self._dropped[index, code] = self._layouts.long.unpack(value)[0]
+        return None
+
+    def _frame(self, interface: int, ticks: int, captured: int, data: bytes, at: int, end: int) -> Frame | None:
+        index = self._first + interface
+        if index >= len(self._clocks) or captured > end - at:
+            self.stray += 1
+            return None
+        numerator, denominator, offset_us = self._clocks[index]
+        time_us = ticks * numerator // denominator + offset_us
+        self._latest_us = min(max(time_us, 0), _LATEST_US)
+        return self._latest_us, index, data[at : at + captured]
+
+    def _simple_packet(self, data: bytes, at: int, end: int) -> Frame | None:
+        """A packet of the section's first interface; it has no time, so it gets that of the one before."""
+        if end - at < 4 or self._first >= len(self.interfaces):
+            self.stray += 1
+            return None
+        length = self._layouts.word.unpack_from(data, at)[0]
+        return self._latest_us, self._first, data[at + 4 : min(at + 4 + length, end)]
+
+    def _add_interface(self, data: bytes, at: int, end: int) -> None:
+        if end - at < 8 or len(self.interfaces) >= _MAX_INTERFACES:
+            self._fault = "damaged: an interface that can't be read, or too many of them"
+            return
+        name = ""
+        ticks = (1, 1)
+        offset_us = 0
+        for code, value in self._options(data, at + 8, end):
+            if code == _OPTION_NAME:
+                name = value.decode("utf-8", "replace").rstrip("\0")
+            elif code == _OPTION_RESOLUTION and len(value) == 1:
+                ticks = _resolution(value[0])
+            elif code == _OPTION_OFFSET and len(value) == 8:
+                offset_us = self._layouts.signed.unpack(value)[0] * 1_000_000
+        self.interfaces.append((self._layouts.link.unpack_from(data, at)[0], name))
+        self._clocks.append(_Clock(*ticks, offset_us))
+
+    def _options(self, data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+        while end - at >= 4:
+            code, length = self._layouts.option.unpack_from(data, at)
+            if code == 0 or at + 4 + length > end:
+                return
+            yield code, data[at + 4 : at + 4 + length]
+            at += 4 + (length + 3 & ~3)
+
+
+def _resolution(octet: int) -> tuple[int, int]:
+    """if_tsresol → µs a tick as a fraction: a power of ten, or with its first bit set, of two."""
+    if octet & 0x80:
+        return 1_000_000, 1 << (octet & 0x7F)
+    return (10 ** (6 - octet), 1) if octet < 6 else (1, 10 ** (octet - 6))

@@ -1,0 +1,58 @@
+"""Datagrams → events: what is SIP is parsed, what is not is counted by kind."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from collectors.decode.datagram import Datagram
+from collectors.sip.message import looks_like_sip, parse
+from collectors.wire.events import SipEvent
+
+# Why a message that the capture cut is malformed: not by its sender's fault.
+CUT_FAULT = "cut-by-capture"
+
+_STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 §5
+
+
+def events(datagrams: Iterable[Datagram], counters: Counter[str], received_us: int | None = None) -> list[SipEvent]:
+    """The SIP messages among these, in order.
+
+    `received_us` is the collector's clock; None says that there is none (a file): then it is the wire time.
+    Counts "parsed", "malformed", and "not_sip_<kind>".
+    """
+    found: list[SipEvent] = []
+    for datagram in datagrams:
+        raw = datagram.payload
+        if not looks_like_sip(raw):
+            counters[f"not_sip_{kind(raw)}"] += 1
+            continue
+        fields = parse(raw)
+        if datagram.cut:
+            fields = (CUT_FAULT, *fields[1:])
+        if fields[0]:
+            counters["malformed"] += 1
+        captured_us = datagram.captured_us
+        found.append(
+            SipEvent(
+                captured_us,
+                captured_us if received_us is None else received_us,
+                datagram.source,
+                datagram.source_port,
+                datagram.destination,
+                datagram.destination_port,
+                datagram.transport,
+                datagram.observer,
+                raw,
+                *fields,
+            )
+        )
+    counters["parsed"] += len(found)
+    return found
+
+
+def kind(payload: bytes) -> str:
+    """What a datagram that is no SIP message is: "keepalive", "stun", "other"."""
+    if len(payload) <= 4 or not payload.strip(b"\r\n\0 "):
+        return "keepalive"  # RFC 5626 §3.5.1, and the zeroes and blanks of older phones
+    if payload[4:8] == _STUN_COOKIE and payload[0] < 4:
+        return "stun"
+    return "other"
