@@ -1,0 +1,115 @@
+"""The calling end: INVITE, credentials, redirection, ACK, CANCEL."""
+
+from typing import TYPE_CHECKING
+
+from collectors.scenario.dialog import Dialog
+from collectors.scenario.leg import Leg
+from collectors.scenario.message import Endpoint, Message, endpoint_of, uri_of
+from collectors.scenario.transaction import ClientTransaction, derived
+
+if TYPE_CHECKING:
+    from collectors.scenario.phone import Phone
+
+
+class Caller(Leg):
+    """One call that a phone makes, with all its attempts (they share a Call-ID)."""
+
+    def __init__(self, phone: "Phone", *, to: str, uri: str, next_hop: Endpoint, routed: bool) -> None:
+        super().__init__(phone, phone.name(phone.dialect.call_id))
+        self._local = f"{phone.identity};tag={phone.name(phone.dialect.tag)}"
+        self._to = to
+        self._uri = uri
+        self._next_hop = next_hop
+        self._routed = routed  # through an outbound proxy, whatever the URI says
+        self._cseq = phone.dialect.first_cseq
+        self._proof: tuple[tuple[str, str], ...] = ()
+        self._proofs = 0
+        self._offer = self.media.offer()
+        self._invite: ClientTransaction | None = None
+        self._cancelled = False
+        self._dialogs: dict[str, Dialog] = {}  # confirmed, by To tag: a fork may answer twice
+        self._acked: set[str] = set()
+
+    def start(self) -> None:
+        phone = self.phone
+        headers = [
+            ("From", self._local),
+            ("To", self._to),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self._cseq} INVITE"),
+            ("Contact", phone.contact),
+            *self._proof,
+            *phone.call_headers,
+        ]
+        invite = phone.request("INVITE", self._uri, headers, extras=True, body=self._offer)
+        self._invite = phone.ask(invite, self._next_hop, self._hear)
+
+    def cancel(self) -> None:
+        """Send CANCEL: at once when something provisional has come, else as soon as it does (§9.1)."""
+        if self._invite is None or self._invite.final or self._cancelled:
+            return
+        self._cancelled = True
+        if self._invite.provisional:
+            self._send_cancel(self._invite)
+
+    def hang_up(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        if self.dialog is None:
+            self.cancel()
+        else:
+            super().hang_up(headers)
+
+    def _send_cancel(self, invite: ClientTransaction) -> None:
+        cancel = derived(invite.request, "CANCEL", to=invite.request.get("To"))
+        self.phone.ask(cancel, invite.to, lambda _: None)
+
+    def _hear(self, response: Message) -> None:
+        if response.status < 200:
+            if self._cancelled and self._invite is not None:
+                self._send_cancel(self._invite)
+        elif response.status < 300:
+            self._hear_answer(response)
+        elif response.status < 400:
+            self._follow(response)
+        elif response.status in (401, 407):
+            self._prove(response)
+
+    def _hear_answer(self, response: Message) -> None:
+        tag = response.to_tag
+        dialog = self._dialogs.get(tag)
+        if dialog is None and self._invite is not None:
+            dialog = self._dialogs[tag] = Dialog.of_caller(self._invite.request, response)
+            unwanted = self._cancelled or self.dialog is not None
+            self.dialog = self.dialog or dialog
+            self.phone.stage.after(self.phone.ack_delay_us, lambda: self._first_ack(tag, unwanted=unwanted))
+        elif dialog is not None and tag in self._acked:
+            self.acknowledge(dialog, response.cseq, self._proof)
+
+    def _first_ack(self, tag: str, *, unwanted: bool) -> None:
+        dialog = self._dialogs[tag]
+        self._acked.add(tag)
+        self.acknowledge(dialog, self._cseq, self._proof)
+        if unwanted:
+            self.ended = self.ended or dialog is self.dialog
+            self._bye(dialog)
+
+    def _follow(self, response: Message) -> None:
+        """Try where a 3xx points (§8.1.3.4)."""
+        contact = uri_of(response.get("Contact"))
+        if not contact or not self.phone.follows_redirects:
+            return
+        self._uri = contact
+        if not self._routed:
+            self._next_hop = endpoint_of(contact)
+        self._cseq += 1
+        self.start()
+
+    def _prove(self, response: Message) -> None:
+        """Try again with credentials (§22)."""
+        if self._invite is None or self._proofs >= self.phone.login_attempts:
+            return
+        proof = self.phone.credentials(response, self._invite.request)
+        if proof is not None:
+            self._proofs += 1
+            self._proof = (proof,)
+            self._cseq += 1
+            self.start()

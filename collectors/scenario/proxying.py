@@ -1,0 +1,84 @@
+"""One request on its way through a stateful proxy (RFC 3261 §16): branches out, the best response back."""
+
+from typing import TYPE_CHECKING
+
+from collectors.scenario.message import Message
+from collectors.scenario.transaction import ClientTransaction, ServerTransaction, derived
+
+if TYPE_CHECKING:
+    from collectors.scenario.server import Server
+
+
+class Proxying:
+    """The response context of a request: its server transaction and the client ones (§16.7)."""
+
+    def __init__(self, server: "Server", incoming: ServerTransaction) -> None:
+        self._server = server
+        self._incoming = incoming
+        self._branches: list[ClientTransaction] = []
+        self._finals: list[Message] = []
+        self._cancelled = False
+
+    def start(self) -> None:
+        """Forward to all hops at once."""
+        request = self._incoming.request
+        if self._server.drop(request):
+            return
+        for hop in self._server.next_hops(request):
+            onward, to = self._server.onward(request, hop)
+            self._branches.append(self._server.ask(onward, to, self._hear, self._time_out))
+
+    def cancel(self) -> None:
+        """CANCEL each branch that has not answered, as soon as it may be (§9.1, §16.10)."""
+        self._cancelled = True
+        for branch in self._branches:
+            if branch.provisional and not branch.final:
+                self._cancel(branch)
+
+    def _cancel(self, branch: ClientTransaction) -> None:
+        cancel = derived(branch.request, "CANCEL", to=branch.request.get("To"))
+        self._server.ask(cancel, branch.to, lambda _: None)
+
+    def _time_out(self) -> None:
+        """Timer B or F of a branch: as if it had answered 408 (§16.8)."""
+        request = self._incoming.request
+        self._settle(self._server.response(request, 408, tag=self._server.name(self._server.dialect.tag)))
+
+    def _hear(self, response: Message) -> None:
+        if self._server.drop(response):
+            return
+        back = response.copy()
+        back.pop("Via")
+        if response.status == 100:
+            self._cancel_late(response)
+        elif response.status < 200:
+            self._cancel_late(response)
+            self._pass(back)
+        elif response.status < 300:
+            self._pass(back)
+            if self._incoming.request.method == "INVITE":
+                self.cancel()
+        else:
+            self._settle(back)
+
+    def _cancel_late(self, response: Message) -> None:
+        """A first provisional of a branch that was to be cancelled."""
+        for branch in self._branches:
+            if self._cancelled and branch.request.branch == response.branch:
+                self._cancel(branch)
+
+    def _pass(self, response: Message) -> None:
+        self._server.stage.after(self._server.processing_us, lambda: self._incoming.respond(response))
+
+    def _settle(self, response: Message) -> None:
+        """A branch has failed; when all have, the best of their responses goes back (§16.7 step 6)."""
+        self._finals.append(response)
+        if len(self._finals) == len(self._branches) and not self._incoming.final:
+            self._pass(min(self._finals, key=_preference))
+
+
+def _preference(response: Message) -> tuple[int, int]:
+    """6xx first, then the lowest class; within 4xx, those that the caller can repair first."""
+    if response.status >= 600:
+        return 0, response.status
+    return response.status // 100, 0 if response.status in (401, 407, 415, 420, 484) else response.status
