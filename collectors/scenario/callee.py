@@ -1,20 +1,16 @@
 """The called end: ringing, answering, refusing, being cancelled."""
 
-from typing import TYPE_CHECKING
-
+from collectors.scenario.agent import UserAgent
 from collectors.scenario.dialog import Dialog
 from collectors.scenario.leg import Leg
 from collectors.scenario.message import Endpoint, Message
 from collectors.scenario.transaction import ServerTransaction
 
-if TYPE_CHECKING:
-    from collectors.scenario.phone import Phone
-
 
 class Callee(Leg):
     """One call that came in. It does what the script says, and nothing else but 100 Trying."""
 
-    def __init__(self, phone: "Phone", server: ServerTransaction) -> None:
+    def __init__(self, phone: UserAgent, server: ServerTransaction) -> None:
         super().__init__(phone, server.request.get("Call-ID"))
         self._tag = phone.name(phone.dialect.tag)
         self._server = server

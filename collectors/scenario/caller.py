@@ -1,20 +1,16 @@
 """The calling end: INVITE, credentials, redirection, ACK, CANCEL."""
 
-from typing import TYPE_CHECKING
-
+from collectors.scenario.agent import UserAgent
 from collectors.scenario.dialog import Dialog
 from collectors.scenario.leg import Leg
 from collectors.scenario.message import Endpoint, Message, endpoint_of, uri_of
 from collectors.scenario.transaction import ClientTransaction, derived
 
-if TYPE_CHECKING:
-    from collectors.scenario.phone import Phone
-
 
 class Caller(Leg):
     """One call that a phone makes, with all its attempts (they share a Call-ID)."""
 
-    def __init__(self, phone: "Phone", *, to: str, uri: str, next_hop: Endpoint, routed: bool) -> None:
+    def __init__(self, phone: UserAgent, *, to: str, uri: str, next_hop: Endpoint, routed: bool) -> None:
         super().__init__(phone, phone.name(phone.dialect.call_id))
         self._local = f"{phone.identity};tag={phone.name(phone.dialect.tag)}"
         self._to = to

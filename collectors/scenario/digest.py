@@ -1,10 +1,8 @@
 """HTTP digest as SIP uses it (RFC 3261 §22, RFC 7616): challenges and real responses."""
 
 import hashlib
-import re
-from typing import Final
 
-_FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
+from collectors.sip.auth import parameters
 
 
 def challenge(realm: str, nonce: str, *, stale: bool = False) -> str:
@@ -12,14 +10,9 @@ def challenge(realm: str, nonce: str, *, stale: bool = False) -> str:
     return f'Digest realm="{realm}", nonce="{nonce}", qop="auth", algorithm=MD5{staleness}'
 
 
-def fields(value: str) -> dict[str, str]:
-    """The parameters of a challenge or of credentials."""
-    return {name: quoted or plain for name, quoted, plain in _FIELD.findall(value)}
-
-
 def credentials(challenged: str, *, user: str, password: str, method: str, uri: str, cnonce: str, count: int) -> str:
     """The value of an Authorization header that answers a challenge for the `count`th time."""
-    asked = fields(challenged)
+    asked = parameters(challenged)
     number = f"{count:08x}"
     answer = response(
         user=user,
@@ -39,7 +32,7 @@ def credentials(challenged: str, *, user: str, password: str, method: str, uri: 
 
 def proves(value: str, *, password: str, method: str) -> bool:
     """Whether credentials show that their sender knows the password."""
-    said = fields(value)
+    said = parameters(value)
     right = response(
         user=said["username"],
         realm=said["realm"],

@@ -1,19 +1,15 @@
 """A phone's part in one call: what caller and callee have in common once there is a dialog."""
 
-from typing import TYPE_CHECKING
-
+from collectors.scenario.agent import UserAgent
 from collectors.scenario.dialog import Dialog
 from collectors.scenario.message import Message
 from collectors.scenario.transaction import Resender, ServerTransaction
-
-if TYPE_CHECKING:
-    from collectors.scenario.phone import Phone
 
 
 class Leg:
     """One end of a call: its dialog, its media, the 2xx it waits to see acknowledged."""
 
-    def __init__(self, phone: "Phone", call_id: str) -> None:
+    def __init__(self, phone: UserAgent, call_id: str) -> None:
         self.phone = phone
         self.call_id = call_id
         self.media = phone.media()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from collectors.scenario import digest
+from collectors.scenario.agent import UserAgent
 from collectors.scenario.callee import Callee, contact_of
 from collectors.scenario.caller import Caller
 from collectors.scenario.dialects import GENERIC, Dialect
@@ -11,7 +11,6 @@ from collectors.scenario.leg import Leg
 from collectors.scenario.message import Endpoint, Message
 from collectors.scenario.party import Party
 from collectors.scenario.registration import Registration
-from collectors.scenario.sdp import Media
 from collectors.scenario.stage import Stage, microseconds
 from collectors.scenario.transaction import ServerTransaction
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collectors.scenario.server import Server
 
 
-class Phone(Party):
+class Phone(UserAgent):
     """A user agent. Verbs take `at`, in seconds from the start of the scenario.
 
     A verb that has nothing to act on does nothing: a phone that no INVITE has reached can't answer.
@@ -38,33 +37,27 @@ class Phone(Party):
         transport: str = "udp",
         behind: Endpoint | None = None,
     ) -> None:
-        super().__init__(stage, user, endpoint, dialect=dialect, transport=transport, behind=behind)
-        self.domain = domain
-        self.password = password
-        self.identity = f'"{display}" <{self.uri}>' if display else f"<{self.uri}>"
-        self.call_headers: tuple[tuple[str, str], ...] = ()  # further headers of its INVITEs
-        self.acks = True
-        self.ack_delay_us = 0
-        self.ends_unacked = True
-        self.says_trying = True
-        self.follows_redirects = True
-        self.login_attempts = 1
+        super().__init__(
+            stage,
+            user,
+            endpoint,
+            domain=domain,
+            dialect=dialect,
+            password=password,
+            display=display,
+            transport=transport,
+            behind=behind,
+        )
         self._calls: dict[str, Leg] = {}
         self._made: Caller | None = None
         self._got: Callee | None = None
         self._registration: Registration | None = None
-        self._nonces: dict[str, int] = {}
-
-    @property
-    def uri(self) -> str:
-        """Its address of record."""
-        return f"sip:{self.user}@{self.domain}"
 
     # Calls: the caller's verbs
 
     def invites(self, callee: "Phone", *, at: float = 0.0, through: Sequence["Server"] = ()) -> None:
         """Call somebody, straight or through proxies in this order."""
-        for proxy, after in zip(through, (*through[1:], callee), strict=True):
+        for proxy, after in zip(through, (*through, callee)[1:], strict=True):
             proxy.routes.setdefault(callee.user, [after])
         uri = callee.uri if through else callee.contact[1:-1]
         first = through[0].wire if through else callee.wire
@@ -99,9 +92,7 @@ class Phone(Party):
     def answers(self, *, at: float) -> None:
         self._with_incoming(at, lambda call: call.answer())
 
-    def refuses(
-        self, status: int, *, at: float, reason: str = "", headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def refuses(self, status: int, *, at: float, reason: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
         """A final response ≥ 300 to the call that came in."""
         self._with_incoming(at, lambda call: call.refuse(status, reason, headers))
 
@@ -179,29 +170,3 @@ class Phone(Party):
         leg = self._calls.get(ack.get("Call-ID"))
         if leg is not None:
             leg.hear_ack(ack)
-
-    def media(self) -> Media:
-        """A fresh audio port for a call."""
-        port = 10_000 + 2 * self.dice.below(10_000)
-        return Media(Endpoint(self.endpoint.address, port), self.dialect.codecs, self.dice.digits(10))
-
-    def credentials(self, challenge: Message, request: Message) -> tuple[str, str] | None:
-        """The header that answers a challenge to `request`; None when it has no password."""
-        if self.password is None:
-            return None
-        header = "Authorization"
-        asked = challenge.get("WWW-Authenticate")
-        if challenge.status == 407:
-            header, asked = "Proxy-Authorization", challenge.get("Proxy-Authenticate")
-        nonce = digest.fields(asked)["nonce"]
-        self._nonces[nonce] = count = self._nonces.get(nonce, 0) + 1
-        proof = digest.credentials(
-            asked,
-            user=self.user,
-            password=self.password,
-            method=request.method,
-            uri=request.uri,
-            cnonce=self.dice.hex(8),
-            count=count,
-        )
-        return header, proof

@@ -1,19 +1,15 @@
 """One request on its way through a stateful proxy (RFC 3261 §16): branches out, the best response back."""
 
-from typing import TYPE_CHECKING
-
 from collectors.scenario.message import Message
+from collectors.scenario.router import Router
 from collectors.scenario.transaction import ClientTransaction, ServerTransaction, derived
-
-if TYPE_CHECKING:
-    from collectors.scenario.server import Server
 
 
 class Proxying:
     """The response context of a request: its server transaction and the client ones (§16.7)."""
 
-    def __init__(self, server: "Server", incoming: ServerTransaction) -> None:
-        self._server = server
+    def __init__(self, router: Router, incoming: ServerTransaction) -> None:
+        self._router = router
         self._incoming = incoming
         self._branches: list[ClientTransaction] = []
         self._finals: list[Message] = []
@@ -22,11 +18,11 @@ class Proxying:
     def start(self) -> None:
         """Forward to all hops at once."""
         request = self._incoming.request
-        if self._server.drop(request):
+        if self._router.drop(request):
             return
-        for hop in self._server.next_hops(request):
-            onward, to = self._server.onward(request, hop)
-            self._branches.append(self._server.ask(onward, to, self._hear, self._time_out))
+        for hop in self._router.next_hops(request):
+            onward, to = self._router.onward(request, hop)
+            self._branches.append(self._router.ask(onward, to, self._hear, self._time_out))
 
     def cancel(self) -> None:
         """CANCEL each branch that has not answered, as soon as it may be (§9.1, §16.10)."""
@@ -37,15 +33,15 @@ class Proxying:
 
     def _cancel(self, branch: ClientTransaction) -> None:
         cancel = derived(branch.request, "CANCEL", to=branch.request.get("To"))
-        self._server.ask(cancel, branch.to, lambda _: None)
+        self._router.ask(cancel, branch.to, lambda _: None)
 
     def _time_out(self) -> None:
         """Timer B or F of a branch: as if it had answered 408 (§16.8)."""
         request = self._incoming.request
-        self._settle(self._server.response(request, 408, tag=self._server.name(self._server.dialect.tag)))
+        self._settle(self._router.response(request, 408, tag=self._router.name(self._router.dialect.tag)))
 
     def _hear(self, response: Message) -> None:
-        if self._server.drop(response):
+        if self._router.drop(response):
             return
         back = response.copy()
         back.pop("Via")
@@ -68,7 +64,7 @@ class Proxying:
                 self._cancel(branch)
 
     def _pass(self, response: Message) -> None:
-        self._server.stage.after(self._server.processing_us, lambda: self._incoming.respond(response))
+        self._router.stage.after(self._router.processing_us, lambda: self._incoming.respond(response))
 
     def _settle(self, response: Message) -> None:
         """A branch has failed; when all have, the best of their responses goes back (§16.7 step 6)."""

@@ -1,17 +1,13 @@
 """A phone's registration: all its REGISTERs share a Call-ID and count up their CSeq (RFC 3261 §10.2.4)."""
 
-from typing import TYPE_CHECKING
-
+from collectors.scenario.agent import UserAgent
 from collectors.scenario.message import Endpoint, Message
-
-if TYPE_CHECKING:
-    from collectors.scenario.phone import Phone
 
 
 class Registration:
     """The binding of a phone at one registrar."""
 
-    def __init__(self, phone: "Phone", registrar: Endpoint) -> None:
+    def __init__(self, phone: UserAgent, registrar: Endpoint) -> None:
         self._phone = phone
         self._registrar = registrar
         self._call_id = phone.name(phone.dialect.call_id)

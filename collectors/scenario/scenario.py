@@ -75,7 +75,7 @@ class Scenario:
 
     def proxy(self, at: str, *, dialect: Dialect = KAMAILIO, transport: str = "udp") -> Server:
         """A proxy and registrar: "10.0.0.2:5060"."""
-        return Server(self._stage, "", Endpoint.read(at), domain=self.domain, dialect=dialect, transport=transport)
+        return Server(self._stage, Endpoint.read(at), domain=self.domain, dialect=dialect, transport=transport)
 
     registrar = proxy
 

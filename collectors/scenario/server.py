@@ -4,37 +4,27 @@ from collections.abc import Mapping
 
 from collectors.scenario import digest
 from collectors.scenario.dialects import KAMAILIO, Dialect
-from collectors.scenario.message import Endpoint, Message, endpoint_of, uri_of, user_of
-from collectors.scenario.party import Party
+from collectors.scenario.message import Endpoint, Message, uri_of, user_of
 from collectors.scenario.proxying import Proxying
+from collectors.scenario.router import Router
 from collectors.scenario.stage import Rule, Stage
 from collectors.scenario.transaction import ServerTransaction
+from collectors.sip.auth import parameters
+from collectors.sip.timers import SECOND
 
 
-class Server(Party):
-    """Proxy and registrar in one, as most are. `routes` says where requests for a user go."""
+class Server(Router):
+    """Proxy and registrar in one, as most are."""
 
     def __init__(
-        self,
-        stage: Stage,
-        name: str,
-        endpoint: Endpoint,
-        *,
-        domain: str,
-        dialect: Dialect = KAMAILIO,
-        transport: str = "udp",
+        self, stage: Stage, endpoint: Endpoint, *, domain: str, dialect: Dialect = KAMAILIO, transport: str = "udp"
     ) -> None:
-        super().__init__(stage, name, endpoint, dialect=dialect, transport=transport, behind=None)
-        self.domain = domain
-        self.routes: dict[str, list[Party]] = {}
-        self.record_routes = True
+        super().__init__(stage, endpoint, domain=domain, dialect=dialect, transport=transport)
         self.says_trying = True
         self.min_expires = 0
-        self.processing_us = 1_000  # from a message's arrival until it goes out again
         self._accounts: dict[str, str] = {}
         self._challenged: dict[str, int] = {}  # method → 401 or 407
         self._refused: list[tuple[Rule, int, str, tuple[tuple[str, str], ...]]] = []
-        self._dropped: list[Rule] = []
         self._nonces: set[str] = set()
         self._bindings: dict[str, dict[str, int]] = {}  # address of record → contact → its end, µs
         self._ack_vias: dict[str, str] = {}  # branch it came with → Via it goes on with
@@ -60,17 +50,6 @@ class Server(Party):
     ) -> None:
         """Answer requests of a method with a final response of its own; the first `after` are let through."""
         self._refused.append((Rule(what, times=times, after=after), status, reason, headers))
-
-    def drops(self, what: str, *, times: int | None = None, after: int = 0) -> None:
-        """Receive messages of a kind ("ACK", "200 INVITE") and not forward them."""
-        self._dropped.append(Rule(what, times=times, after=after))
-
-    def forks(self, user: str, *to: Party) -> None:
-        """Requests for a user go to all of these at once."""
-        self.routes[user] = list(to)
-
-    def drop(self, message: Message) -> bool:
-        return any(rule.takes(message) for rule in self._dropped)
 
     # By itself
 
@@ -126,7 +105,7 @@ class Server(Party):
         proof = request.get("Authorization" if status == 401 else "Proxy-Authorization")
         if not proof:
             return False
-        said = digest.fields(proof)
+        said = parameters(proof)
         password = self._accounts.get(said["username"])
         return (
             password is not None
@@ -150,43 +129,12 @@ class Server(Party):
         bindings = self._bindings.setdefault(uri_of(request.get("To")), {})
         contact = f"<{uri_of(request.get('Contact'))}>"
         if expires:
-            bindings[contact] = self.stage.now + expires * 1_000_000
+            bindings[contact] = self.stage.now + expires * SECOND
         else:
             bindings.pop(contact, None)
-        left = [(known, (ends - self.stage.now) // 1_000_000) for known, ends in bindings.items()]
+        left = [(known, (ends - self.stage.now) // SECOND) for known, ends in bindings.items()]
         contacts = tuple(("Contact", f"{known};expires={seconds}") for known, seconds in left if seconds > 0)
         server.respond(self._final(request, 200, headers=contacts))
 
     def _minimum(self) -> tuple[tuple[str, str], ...]:
         return (("Min-Expires", str(self.min_expires)),)
-
-    # Proxy
-
-    def next_hops(self, request: Message) -> list[tuple[str, Endpoint]]:
-        """Request-URI and address of each hop that a request goes to (§16.5, §16.6)."""
-        routes = request.all("Route")
-        if routes and endpoint_of(routes[0]) == self.endpoint:
-            routes = routes[1:]
-        if routes:
-            return [(request.uri, endpoint_of(routes[0]))]
-        targets = [] if request.to_tag else self.routes.get(user_of(request.uri), [])
-        if targets:
-            return [(uri_of(to.contact) if _is_last(to) else request.uri, to.wire) for to in targets]
-        return [(request.uri, endpoint_of(request.uri))]
-
-    def onward(self, request: Message, hop: tuple[str, Endpoint], via: str = "") -> tuple[Message, Endpoint]:
-        """The request as it goes on: one hop less, our Via and, as a dialog is set up, our Record-Route."""
-        onward = request.copy()
-        onward.uri = hop[0]
-        if endpoint_of(onward.get("Route") or "<sip:0.0.0.0>") == self.endpoint:
-            onward.pop("Route")
-        onward.replace("Max-Forwards", str(int(onward.get("Max-Forwards")) - 1))
-        if self.record_routes and request.method == "INVITE" and not request.to_tag:
-            onward.push("Record-Route", f"<sip:{self.endpoint};lr>")
-        onward.push("Via", via or self.via())
-        return onward, hop[1]
-
-
-def _is_last(party: Party) -> bool:
-    """Whether a party is what a request is for, so that its Contact becomes the Request-URI."""
-    return not isinstance(party, Server)

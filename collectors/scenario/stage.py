@@ -74,9 +74,7 @@ class HopRule(NamedTuple):
     destination: Endpoint | None
 
     def takes(self, message: Message, source: Endpoint, destination: Endpoint) -> bool:
-        return (
-            self.source in (None, source) and self.destination in (None, destination) and self.rule.takes(message)
-        )
+        return self.source in (None, source) and self.destination in (None, destination) and self.rule.takes(message)
 
 
 class Stage:
