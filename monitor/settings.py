@@ -74,6 +74,9 @@ CSRF_COOKIE_NAME = "offhook_csrf"
 # Behind TLS (the public URL says so) cookies never travel without it.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.public_url.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
+SECURE_HSTS_SECONDS = 24 * 3600 if SESSION_COOKIE_SECURE else 0
+# The proxy that ends TLS redirects to it: here, one that names no scheme would get an endless redirect.
+SILENCED_SYSTEM_CHECKS = ["security.W008"]
 X_FRAME_OPTIONS = "DENY"
 USE_TZ = True
 TIME_ZONE = "UTC"
