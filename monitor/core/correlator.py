@@ -1,0 +1,178 @@
+"""The first stage: messages in, updates out. Each message finds its record; each deadline, its moment.
+
+`feed` takes messages in the order of their arrival and acts on positive evidence at once; `advance` lets
+the time of the wire pass (the watermark: nothing older will come), which is when absence can be claimed.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from collectors.wire.events import Loss, SipEvent
+from monitor.core.call import Call
+from monitor.core.context import Context
+from monitor.core.fold import Fold
+from monitor.core.registration import Registration
+from monitor.core.settings import Settings
+from monitor.core.standalone import Standalone
+from monitor.core.updates import Kind, Record, RecordKey, Update
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_DAY: Final = 2_932_896  # 9999-12-31 in days since the epoch
+_FOLDS: Final[dict[Kind, type[Fold]]] = {
+    Kind.CALL: Call,
+    Kind.REGISTRATION: Registration,
+    Kind.TRANSACTION: Standalone,
+}
+
+# A record's name without day and incarnation: (kind, Call-ID, discriminator).
+Name = tuple[Kind, str, str]
+
+
+class Correlator:
+    """Holds the open records of one partition, or of one capture file."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._context = Context(settings or Settings())
+        self._by_name: OrderedDict[Name, Fold] = OrderedDict()  # the least recently fed first
+        self._by_ident: dict[int, Fold] = {}
+        self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
+        self._keys: dict[Name, RecordKey] = {}  # resumed or reserved
+        self._incarnations: dict[Name, int] = {}
+        self._idents = 0
+
+    # --- the two inputs, and what was lost
+
+    def feed(self, event: SipEvent) -> list[Update]:
+        """Take a message; the first update tells which record it joined."""
+        if self._closed:
+            self._closed.clear()
+        out: list[Update] = []
+        self._context.hear(event.source)
+        name = self._name(event)
+        fold = self._by_name.get(name)
+        if fold is None:
+            fold = self._begin(name, event)
+        else:
+            self._by_name.move_to_end(name)
+        fold.feed(event, out)
+        if len(self._by_name) > self._context.settings.max_records:
+            self._close(next(iter(self._by_name.values())), "evicted", event.captured_us, out)
+        return out
+
+    def advance(self, watermark_us: int) -> list[Update]:
+        """Nothing captured before `watermark_us` will come any more: fire what is due."""
+        self._closed.clear()
+        out: list[Update] = []
+        while due := self._context.alarms.due(watermark_us):
+            due_us, ident = due
+            fold = self._by_ident.get(ident)
+            if fold is not None:
+                fold.wake(due_us, out)
+                if not fold.open:
+                    self._forget(fold)
+        self._drop_idle(watermark_us, out)
+        return out
+
+    def lost(self, loss: Loss) -> None:
+        """An observer lost messages: no absence is claimed there."""
+        self._context.blind.add(loss)
+
+    # --- what is held
+
+    def next_deadline(self) -> int | None:
+        """When `advance` may next have something to say, µs since the epoch."""
+        return self._context.alarms.next()
+
+    def record(self, key: RecordKey) -> Record:
+        """The present value of an open record, or one that was closed by the last feed or advance.
+
+        Raises KeyError for any other.
+        """
+        fold = self._by_name.get((key.kind, key.call_id, key.discriminator))
+        if fold is not None and fold.key == key:
+            return fold.record()
+        return self._closed[key].record()
+
+    def open_keys(self) -> Iterable[RecordKey]:
+        """The keys of all records in memory, the least recently fed first."""
+        return (fold.key for fold in self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def knows(self, event: SipEvent) -> bool:
+        """Whether a record in memory takes this message."""
+        return self._name(event) in self._by_name
+
+    def names(self, event: SipEvent) -> list[Name]:
+        """The names under which a message may belong to a record that is stored, the likeliest first."""
+        own = self._name(event)
+        call = (Kind.CALL, event.call_id, "")
+        if own[0] != Kind.TRANSACTION or not event.call_id or event.cseq_method == "REGISTER":
+            return [own]
+        return [call, own]
+
+    def resume(self, key: RecordKey) -> None:
+        """The next message of this name continues `key`: a stored record is about to be fed again."""
+        self._keys[key.kind, key.call_id, key.discriminator] = key
+
+    def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:
+        """The next new record of this name is its `incarnation`th."""
+        self._incarnations[kind, call_id, discriminator] = incarnation
+
+    # --- inside
+
+    def _name(self, event: SipEvent) -> Name:
+        call_id, method = event.call_id, event.cseq_method or event.method
+        if not call_id:
+            return Kind.TRANSACTION, "", f"{event.source} {event.fault}"
+        if method == "INVITE":
+            return Kind.CALL, call_id, ""
+        if method == "REGISTER":
+            return Kind.REGISTRATION, call_id, ""
+        call = (Kind.CALL, call_id, "")
+        if call in self._by_name or call in self._keys:
+            return call
+        return Kind.TRANSACTION, call_id, f"{event.cseq} {method} {event.from_tag}"
+
+    def _begin(self, name: Name, event: SipEvent) -> Fold:
+        key = self._keys.pop(name, None)
+        if key is None:
+            kind, call_id, discriminator = name
+            incarnation = self._incarnations.pop(name, 1)
+            key = RecordKey(kind, call_id, discriminator, _day(event.captured_us // 86_400_000_000), incarnation)
+        self._idents += 1
+        fold = _FOLDS[name[0]](key, self._idents, self._context, event)
+        self._by_name[name] = fold
+        self._by_ident[self._idents] = fold
+        return fold
+
+    def _drop_idle(self, watermark_us: int, out: list[Update]) -> None:
+        idle_us = self._context.settings.idle_us
+        if self._context.settings.linger_us is None:
+            return
+        while self._by_name:
+            fold = next(iter(self._by_name.values()))
+            if fold.last_us + idle_us > watermark_us:
+                return
+            self._close(fold, "idle", watermark_us, out)
+
+    def _close(self, fold: Fold, reason: str, at_us: int, out: list[Update]) -> None:
+        fold.close(reason, at_us, out)
+        self._forget(fold)
+
+    def _forget(self, fold: Fold) -> None:
+        key = fold.key
+        del self._by_name[key.kind, key.call_id, key.discriminator]
+        del self._by_ident[fold.ident]
+        self._closed[key] = fold
+
+
+@lru_cache(64)
+def _day(days: int) -> int:
+    """Days since the epoch as YYYYMMDD, held within the calendar."""
+    date = _EPOCH + timedelta(days=min(max(days, 0), _LAST_DAY))
+    return date.year * 10_000 + date.month * 100 + date.day

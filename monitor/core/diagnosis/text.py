@@ -1,0 +1,20 @@
+"""Numbers as people say them in causes."""
+
+from collectors.sip.timers import SECOND
+
+
+def seconds(us: int) -> str:
+    """3 500 000 µs → "3.5 s"; 28 000 000 µs → "28 s"."""
+    value = us / SECOND
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
+
+
+def times(count: int) -> str:
+    """1 → "once", 2 → "twice", 10 → "10 times"."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def ends(hop: str) -> tuple[str, str]:
+    """The two endpoints of a hop: who asks, who answers."""
+    source, _, destination = hop.partition(">")
+    return source, destination

@@ -1,0 +1,23 @@
+"""Endpoints and hops as text: "10.0.0.1:5060", "[2001:db8::1]:5060", "10.0.0.1:5060>10.0.0.2:5060"."""
+
+from functools import lru_cache
+
+from collectors.wire.events import SipEvent
+
+
+@lru_cache(8192)
+def endpoint(address: str, port: int) -> str:
+    """An address and port as one text, IPv6 in brackets (RFC 3986 §3.2.2)."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def request_hop(event: SipEvent) -> str:
+    """The hop of a message, in the direction of the request, which a response travels backwards."""
+    source = endpoint(event.source, event.source_port)
+    destination = endpoint(event.destination, event.destination_port)
+    return f"{source}>{destination}" if event.method else f"{destination}>{source}"
+
+
+def address_of(place: str) -> str:
+    """The address of an endpoint, without port and brackets."""
+    return place.rpartition(":")[0].strip("[]")

@@ -1,0 +1,34 @@
+"""The thresholds of correlation and diagnosis: typed, with the reason for each default."""
+
+import msgspec
+
+from collectors.sip.timers import SECOND, TIMER_C_US, TIMERS, Timers
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in µs. The defaults are those of RFC 3261 where it names one."""
+
+    timers: Timers = TIMERS
+    # How far out of order messages may come (several collectors, several queues).
+    window_us: int = SECOND // 2
+    # How long an ended record stays in memory for stragglers: 64·T1, when the last resend is due.
+    # None: for ever, as a capture file wants it, where a Call-ID is one entry to the last packet.
+    linger_us: int | None = TIMERS.timeout_us
+    # An answered call without any message leaves memory after this (its BYE was lost, or never sent).
+    idle_us: int = 12 * 3600 * SECOND
+    # How long a refused request may wait for the retry that repairs it (401, 407, 422, 3xx, …).
+    repair_us: int = 4 * SECOND
+    # No final response this long after the last 101–199 (§16.6 step 11, Timer C).
+    no_final_us: int = TIMER_C_US
+    # Post-dial delay over this is slow; ITU-T E.721 asks for a mean of at most 8 s on toll calls.
+    slow_setup_us: int = 8 * SECOND
+    # Reliable transports don't resend: an INVITE without any response is suspect after this.
+    unanswered_reliable_us: int = 4 * SECOND
+    # How often a 2xx must be resent before its missing ACK is a suspicion (0.5, 1.5, 3.5 s).
+    suspect_resends: int = 3
+    # Sends of a request without any response before that is a suspicion (0, 0.5, 1.5 s).
+    suspect_sends: int = 3
+    # Records held in memory; beyond it the oldest leaves, counted.
+    max_records: int = 200_000
+    # Messages of one record; beyond it they are counted and stored, and diagnosed no more.
+    max_messages: int = 5_000

@@ -1,0 +1,74 @@
+"""A standalone transaction: any request outside of calls and registrations (OPTIONS, SUBSCRIBE, …).
+
+Its hops share Call-ID, CSeq, method and From tag. Messages that say too little of themselves to belong
+anywhere (no Call-ID, no CSeq) end here too, with their fault, so that they are seen and not dropped.
+"""
+
+from typing import Any
+
+from collectors.wire.events import SipEvent
+from monitor.core.attempt import Attempt
+from monitor.core.context import Context
+from monitor.core.fold import Fold, Timer
+from monitor.core.hop import request_hop
+from monitor.core.transaction import Transactions
+from monitor.core.updates import RecordKey, TransactionRecord, Update
+
+
+class Standalone(Fold):
+    """A standalone transaction in the making."""
+
+    __slots__ = ("attempt", "client", "fault", "method", "server", "transactions")
+
+    def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
+        super().__init__(key, ident, context, event)
+        self.method = event.cseq_method or event.method
+        self.client, _, self.server = request_hop(event).partition(">")
+        self.fault = ""
+        self.attempt = Attempt(event)
+        self.transactions = Transactions()
+        self.linger()
+
+    def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
+        """Take a message that is no mere copy."""
+        self.fault = self.fault or event.fault
+        if event.method == "ACK":
+            return  # of a call that was joined too late to know it
+        if event.method:
+            transaction, new = self.transactions.of_request(event)
+            transaction.sent(event, number)
+        else:
+            transaction, new = self.transactions.of_response(event)
+            self.note(transaction.answered(event, number))
+        if new:
+            self.add_hop(event)
+            self.attempt.transactions.append(transaction)
+
+    def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
+        """No deadlines but the common ones."""
+
+    @property
+    def over(self) -> bool:
+        """It may go as soon as it is silent."""
+        return True
+
+    def record(self) -> TransactionRecord:
+        """The present value."""
+        return TransactionRecord(
+            key=self.key,
+            open=self.open,
+            method=self.method,
+            from_uri=self.from_uri,
+            to_uri=self.to_uri,
+            client=self.client,
+            server=self.server,
+            status=(self.attempt.status() if self.attempt.transactions else 0) or None,
+            first_us=self.first_us,
+            last_us=self.last_us,
+            messages=self.messages,
+            retransmissions=self.retransmissions,
+            fault=self.fault,
+            hops=tuple(self.hops),
+            findings=tuple(self.findings.values()),
+            anomalies=tuple(self.anomalies),
+        )

@@ -1,0 +1,298 @@
+"""A transaction on one hop, as a bystander sees it (RFC 3261 §17, amended by RFC 6026).
+
+A client and a server transaction run the machines of §17; between them on the wire we see one
+sequence of messages, and fold it into one state: how far the exchange has come. Nothing is enforced.
+What the RFC forbids is recorded as an anomaly, and the state moves to what the messages mean:
+
+* INVITE: *calling* until any response; *proceeding* on 1xx; *accepted* on 2xx (RFC 6026: further 2xx,
+  from the same or another fork, are welcome); *completed* on 3xx–6xx; *confirmed* when the ACK for that
+  was seen. A 2xx after a failure moves on to accepted: it forms a dialog, whatever came before.
+* Anything else: *calling*, *proceeding*, *completed*.
+
+A hop is (source, destination) of the request; the topmost Via branch, CSeq and method name the
+transaction on it (§17.1.3, §17.2.3). Messages may arrive a little out of order: only the wire time
+says what came after what, so that an anomaly is recorded only where the times show it, too.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from collectors.sip.message import header, start_line
+from collectors.wire.events import SipEvent
+from monitor.core.hop import request_hop
+
+
+class State(IntEnum):
+    """How far a transaction has come."""
+
+    CALLING = 0
+    PROCEEDING = 1
+    ACCEPTED = 2
+    COMPLETED = 3
+    CONFIRMED = 4
+
+
+class Input(IntEnum):
+    """What a message means to a transaction."""
+
+    REQUEST = 0
+    PROVISIONAL = 1
+    SUCCESS = 2
+    FAILURE = 3
+    ACK = 4
+
+
+_S, _I = State, Input
+INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
+    (_S.CALLING, _I.REQUEST): (_S.CALLING, ""),
+    (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
+    (_S.CALLING, _I.SUCCESS): (_S.ACCEPTED, ""),
+    (_S.CALLING, _I.FAILURE): (_S.COMPLETED, ""),
+    (_S.CALLING, _I.ACK): (_S.CALLING, "ack-without-final"),
+    (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, ""),
+    (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
+    (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, ""),
+    (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, ""),
+    (_S.PROCEEDING, _I.ACK): (_S.PROCEEDING, "ack-without-final"),
+    (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, ""),
+    (_S.ACCEPTED, _I.PROVISIONAL): (_S.ACCEPTED, "provisional-after-final"),
+    (_S.ACCEPTED, _I.SUCCESS): (_S.ACCEPTED, ""),
+    (_S.ACCEPTED, _I.FAILURE): (_S.ACCEPTED, "failure-after-2xx"),
+    (_S.ACCEPTED, _I.ACK): (_S.ACCEPTED, ""),
+    (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, ""),
+    (_S.COMPLETED, _I.PROVISIONAL): (_S.COMPLETED, "provisional-after-final"),
+    (_S.COMPLETED, _I.SUCCESS): (_S.ACCEPTED, "2xx-after-failure"),
+    (_S.COMPLETED, _I.FAILURE): (_S.COMPLETED, ""),
+    (_S.COMPLETED, _I.ACK): (_S.CONFIRMED, ""),
+    (_S.CONFIRMED, _I.REQUEST): (_S.CONFIRMED, ""),
+    (_S.CONFIRMED, _I.PROVISIONAL): (_S.CONFIRMED, "provisional-after-final"),
+    (_S.CONFIRMED, _I.SUCCESS): (_S.ACCEPTED, "2xx-after-failure"),
+    (_S.CONFIRMED, _I.FAILURE): (_S.CONFIRMED, ""),
+    (_S.CONFIRMED, _I.ACK): (_S.CONFIRMED, ""),
+}
+NON_INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
+    (_S.CALLING, _I.REQUEST): (_S.CALLING, ""),
+    (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
+    (_S.CALLING, _I.SUCCESS): (_S.COMPLETED, ""),
+    (_S.CALLING, _I.FAILURE): (_S.COMPLETED, ""),
+    (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, ""),
+    (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
+    (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, ""),
+    (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, ""),
+    (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, ""),
+    (_S.COMPLETED, _I.PROVISIONAL): (_S.COMPLETED, "provisional-after-final"),
+    (_S.COMPLETED, _I.SUCCESS): (_S.COMPLETED, ""),
+    (_S.COMPLETED, _I.FAILURE): (_S.COMPLETED, ""),
+}
+
+# Evidence kept a transaction: the first sends tell the story, the count tells the rest.
+EVIDENCE: Final = 12
+
+
+def response_input(status: int) -> Input:
+    """1xx, 2xx, or a failure (3xx–6xx)."""
+    if status < 200:
+        return Input.PROVISIONAL
+    return Input.SUCCESS if status < 300 else Input.FAILURE
+
+
+class Transaction:
+    """One transaction on one hop: what was sent, how often, and what came back. Times in µs, 0: never."""
+
+    __slots__ = (
+        "_table",
+        "cancelled_us",
+        "cseq",
+        "destination",
+        "destination_port",
+        "final_last_us",
+        "final_numbers",
+        "final_sends",
+        "final_status",
+        "explanation",
+        "final_us",
+        "first_us",
+        "hop",
+        "last_sent_us",
+        "method",
+        "numbers",
+        "provisional_us",
+        "response_us",
+        "rung_us",
+        "seen_request",
+        "sends",
+        "sibling",
+        "source",
+        "source_port",
+        "state",
+        "timed_out",
+        "to_tag",
+        "transport",
+        "vias",
+    )
+
+    def __init__(self, event: SipEvent, method: str) -> None:
+        """The transaction that `event`, a request or a response, belongs to."""
+        request = event.method != ""
+        self._table = INVITE_TABLE if method == "INVITE" else NON_INVITE_TABLE
+        self.state = State.CALLING
+        self.method = method
+        self.cseq = event.cseq
+        if request:
+            self.source, self.source_port = event.source, event.source_port
+            self.destination, self.destination_port = event.destination, event.destination_port
+        else:
+            self.source, self.source_port = event.destination, event.destination_port
+            self.destination, self.destination_port = event.source, event.source_port
+        self.hop = request_hop(event)
+        self.transport = event.transport
+        self.vias = event.vias
+        self.to_tag = event.to_tag if request else ""
+        self.seen_request = request
+        self.first_us = event.captured_us
+        self.last_sent_us = 0
+        self.sends = 0
+        self.numbers: list[int] = []
+        self.response_us = 0  # first response of any kind
+        self.rung_us = 0  # first 18x
+        self.provisional_us = 0  # last 101–199
+        self.final_status = 0
+        self.explanation = ""  # of a final response ≥ 300: how a person quotes it
+        self.final_us = 0  # first final response
+        self.final_last_us = 0
+        self.final_sends = 0
+        self.final_numbers: list[int] = []
+        self.cancelled_us = 0
+        self.timed_out = False
+        self.sibling: Transaction | None = None  # the same branch on another hop
+
+    def carries(self, event: SipEvent) -> bool:
+        """Whether `event` travels on this hop: with the request, or against it as a response."""
+        if event.method:
+            return (
+                self.source == event.source
+                and self.destination == event.destination
+                and self.source_port == event.source_port
+                and self.destination_port == event.destination_port
+            )
+        return (
+            self.source == event.destination
+            and self.destination == event.source
+            and self.source_port == event.destination_port
+            and self.destination_port == event.source_port
+        )
+
+    def sent(self, event: SipEvent, number: int) -> None:
+        """The request was seen, for the first time or again."""
+        self.seen_request = True
+        if event.captured_us < self.first_us:
+            self.first_us = event.captured_us
+        self.last_sent_us = max(self.last_sent_us, event.captured_us)
+        self.sends += 1
+        if self.sends <= EVIDENCE:
+            self.numbers.append(number)
+
+    def answered(self, event: SipEvent, number: int) -> str:
+        """A response was seen; the anomaly that it is, "" when it is none."""
+        at_us, status = event.captured_us, event.status
+        if not self.response_us or at_us < self.response_us:
+            self.response_us = at_us
+        if 100 < status < 200:
+            self.provisional_us = max(self.provisional_us, at_us)
+            if status >= 180 and (not self.rung_us or at_us < self.rung_us):
+                self.rung_us = at_us
+        elif status >= 200:
+            self._final(event, number)
+        early = self.final_us != 0 and at_us < self.final_us
+        return self.move(response_input(status), quiet=early)
+
+    def move(self, message: Input, *, quiet: bool = False) -> str:
+        """Step the machine; the anomaly, or "" (also where `quiet`: the times show mere disorder)."""
+        self.state, anomaly = self._table[self.state, message]
+        return "" if quiet else anomaly
+
+    def _final(self, event: SipEvent, number: int) -> None:
+        at_us, status = event.captured_us, event.status
+        # A 2xx outranks; among equals the last word counts.
+        if not (200 <= self.final_status < 300) or status < 300:
+            if status != self.final_status:
+                self.final_us = 0
+                self.final_sends = 0
+                self.final_numbers = []
+                self.explanation = explain(event.raw) if status >= 300 else ""
+            self.final_status = status
+            if not self.final_us or at_us < self.final_us:
+                self.final_us = at_us
+            self.final_last_us = max(self.final_last_us, at_us)
+            self.final_sends += 1
+            if self.final_sends <= EVIDENCE:
+                self.final_numbers.append(number)
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport resends by itself (§17.1.1.1)."""
+        return self.transport != "udp"
+
+
+class Transactions:
+    """The transactions of one record, found by (branch, CSeq, method) and hop."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int, str], Transaction] = {}
+
+    def of_request(self, event: SipEvent) -> tuple[Transaction, bool]:
+        """The transaction of a request, and whether it is new."""
+        key = (event.branch, event.cseq, event.method)
+        first = candidate = self._found.get(key)
+        while candidate is not None:
+            if candidate.carries(event):
+                return candidate, False
+            candidate = candidate.sibling
+        return self._add(key, first, event, event.method), True
+
+    def of_response(self, event: SipEvent) -> tuple[Transaction, bool]:
+        """The transaction of a response, and whether it is new (its request was never seen)."""
+        key = (event.branch, event.cseq, event.cseq_method)
+        first = candidate = self._found.get(key)
+        by_address = None
+        while candidate is not None:
+            if candidate.carries(event):
+                return candidate, False
+            if candidate.destination == event.source or candidate.source == event.destination:
+                by_address = candidate
+            candidate = candidate.sibling
+        # Another port, or another address of one side: NAT, or a socket of its own for sending.
+        if by_address is not None:
+            return by_address, False
+        return self._add(key, first, event, event.cseq_method), True
+
+    def with_branch(self, event: SipEvent, method: str) -> Transaction | None:
+        """The transaction of `method` that an ACK or CANCEL with this branch is about (§9.2, §17.1.1.3)."""
+        candidate = first = self._found.get((event.branch, event.cseq, method))
+        while candidate is not None:
+            if candidate.carries(event):
+                return candidate
+            candidate = candidate.sibling
+        return first
+
+    def _add(
+        self, key: tuple[str, int, str], first: Transaction | None, event: SipEvent, method: str
+    ) -> Transaction:
+        transaction = Transaction(event, method)
+        if first is None:
+            self._found[key] = transaction
+        else:
+            transaction.sibling = first.sibling
+            first.sibling = transaction
+        return transaction
+
+
+def explain(raw: bytes) -> str:
+    """A refusal as a person quotes it: "503 Service Unavailable (Reason: Q.850;cause=34)"."""
+    line = " ".join(start_line(raw).split(None, 2)[1:])[:120]
+    extras = [
+        f"{name.title()}: {value[:120]}" for name in ("reason", "warning", "retry-after") if (value := header(raw, name))
+    ]
+    return f"{line} ({'; '.join(extras)})" if extras else line
