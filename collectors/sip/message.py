@@ -11,8 +11,7 @@ from typing import Final, TypeAlias
 
 from collectors.sip.uri import addr_spec
 
-# (fault, method, status, call_id, from_uri, from_tag, to_uri, to_tag, cseq, cseq_method, branch, vias, contact)
-# in the order of the last fields of `collectors.wire.events.SipEvent`.
+# The last fields of `collectors.wire.events.SipEvent`, in their order, from `fault` to `contact`.
 Parsed: TypeAlias = tuple[str, str, int, str, str, str, str, str, int, str, str, int, str]
 
 # RFC 3261 §7.3.3 and its extensions: the compact form of a header name.

@@ -40,6 +40,7 @@ class Call(Fold):
     """A call in the making."""
 
     __slots__ = (
+        "_dropped",
         "_told_end",
         "answered_us",
         "answers",
@@ -67,6 +68,7 @@ class Call(Fold):
         self.rung_us = 0  # first 18x
         self.answered_us = 0  # first 2xx to INVITE
         self.bye_us = 0  # first BYE
+        self._dropped = False  # the callee gave up without a BYE: nothing more will come
         self._told_end = False
 
     # --- messages
@@ -250,6 +252,8 @@ class Call(Fold):
             self._judge_rejected(about, due_us, out)
         else:
             self._judge_ack(about, due_us, out)
+            if timer == Timer.RESENDS:
+                self._dropped = ("dropped-at-32s", about.subject) in self.findings and not about.ack_us
         self._review(due_us, out)
 
     def _no_final(self, attempt: Attempt, due_us: int, out: list[Update]) -> None:
@@ -266,9 +270,7 @@ class Call(Fold):
 
     # --- verdicts
 
-    def _judge_unanswered(
-        self, transaction: Transaction, at_us: int, out: list[Update], abandoned_us: int = 0
-    ) -> None:
+    def _judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update], abandoned_us: int = 0) -> None:
         code = "invite-unanswered"
         verdict = setup.unanswered(
             code,
@@ -301,7 +303,7 @@ class Call(Fold):
     def _review(self, at_us: int, out: list[Update]) -> None:
         """Compute the state; tell the end, once it can't be repaired any more."""
         self.state = state = self._present_state()
-        if state.alive:
+        if state.alive and not self._dropped:
             self._told_end = False
         elif not self._told_end and not self._repairable(at_us):
             self._told_end = True

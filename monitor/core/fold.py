@@ -198,9 +198,7 @@ class Fold:
         """Whether an observer of this record lost messages between the two times."""
         return self.context.blind.covers(self.observers, from_us, to_us)
 
-    def judge(
-        self, code: str, subject: str, verdict: Finding | None, at_us: int, out: list[Update]
-    ) -> None:
+    def judge(self, code: str, subject: str, verdict: Finding | None, at_us: int, out: list[Update]) -> None:
         """What the rule `code` now says of `subject`: None, or the finding with its present evidence."""
         known = self.findings.get((code, subject))
         if verdict is None:
@@ -214,4 +212,3 @@ class Fold:
             out.append(FindingRaised(self.key, at_us, verdict, self.from_uri, self.to_uri))
         elif known.state == FindingState.SUSPECTED and verdict.state == FindingState.CONFIRMED:
             out.append(FindingConfirmed(self.key, at_us, verdict, self.from_uri, self.to_uri))
-

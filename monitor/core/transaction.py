@@ -48,12 +48,12 @@ INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
     (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
     (_S.CALLING, _I.SUCCESS): (_S.ACCEPTED, ""),
     (_S.CALLING, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.CALLING, _I.ACK): (_S.CALLING, "ack-without-final"),
+    (_S.CALLING, _I.ACK): (_S.CALLING, ""),
     (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, ""),
     (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
     (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, ""),
     (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.PROCEEDING, _I.ACK): (_S.PROCEEDING, "ack-without-final"),
+    (_S.PROCEEDING, _I.ACK): (_S.PROCEEDING, ""),
     (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, ""),
     (_S.ACCEPTED, _I.PROVISIONAL): (_S.ACCEPTED, "provisional-after-final"),
     (_S.ACCEPTED, _I.SUCCESS): (_S.ACCEPTED, ""),
@@ -101,15 +101,13 @@ class Transaction:
 
     __slots__ = (
         "_table",
-        "cancelled_us",
         "cseq",
         "destination",
         "destination_port",
-        "final_last_us",
+        "explanation",
         "final_numbers",
         "final_sends",
         "final_status",
-        "explanation",
         "final_us",
         "first_us",
         "hop",
@@ -125,7 +123,6 @@ class Transaction:
         "source",
         "source_port",
         "state",
-        "timed_out",
         "to_tag",
         "transport",
         "vias",
@@ -159,11 +156,8 @@ class Transaction:
         self.final_status = 0
         self.explanation = ""  # of a final response ≥ 300: how a person quotes it
         self.final_us = 0  # first final response
-        self.final_last_us = 0
         self.final_sends = 0
         self.final_numbers: list[int] = []
-        self.cancelled_us = 0
-        self.timed_out = False
         self.sibling: Transaction | None = None  # the same branch on another hop
 
     def carries(self, event: SipEvent) -> bool:
@@ -223,7 +217,6 @@ class Transaction:
             self.final_status = status
             if not self.final_us or at_us < self.final_us:
                 self.final_us = at_us
-            self.final_last_us = max(self.final_last_us, at_us)
             self.final_sends += 1
             if self.final_sends <= EVIDENCE:
                 self.final_numbers.append(number)
@@ -277,9 +270,7 @@ class Transactions:
             candidate = candidate.sibling
         return first
 
-    def _add(
-        self, key: tuple[str, int, str], first: Transaction | None, event: SipEvent, method: str
-    ) -> Transaction:
+    def _add(self, key: tuple[str, int, str], first: Transaction | None, event: SipEvent, method: str) -> Transaction:
         transaction = Transaction(event, method)
         if first is None:
             self._found[key] = transaction
@@ -292,7 +283,6 @@ class Transactions:
 def explain(raw: bytes) -> str:
     """A refusal as a person quotes it: "503 Service Unavailable (Reason: Q.850;cause=34)"."""
     line = " ".join(start_line(raw).split(None, 2)[1:])[:120]
-    extras = [
-        f"{name.title()}: {value[:120]}" for name in ("reason", "warning", "retry-after") if (value := header(raw, name))
-    ]
+    values = [(name.title(), header(raw, name)) for name in ("reason", "warning", "retry-after")]
+    extras = [f"{name}: {value[:120]}" for name, value in values if value]
     return f"{line} ({'; '.join(extras)})" if extras else line

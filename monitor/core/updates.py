@@ -214,7 +214,7 @@ class CallAnswered(_RecordUpdate, frozen=True, tag=True):
 
 
 class CallEnded(_RecordUpdate, frozen=True, tag=True):
-    """The call is over, in `state` (ended, failed, cancelled, redirected)."""
+    """The call is over, in `state` (ended, failed, cancelled, redirected; answered: dropped without BYE)."""
 
     state: CallState
     status: int | None

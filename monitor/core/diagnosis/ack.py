@@ -29,7 +29,7 @@ def missing_ack(
     if resends < settings.suspect_resends and not given_up:
         return None
     certain = given_up or now_us >= deadline_us
-    hop, cause = _blame(answer, sending, stuck is not None)
+    hop, cause = _blame(answer, sending, stuck=stuck is not None)
     if hung_up_us:
         cause += f" {ends(hop)[1]} hung up {seconds(hung_up_us - answer.first_us)} after answering."
     return Finding(
@@ -41,7 +41,7 @@ def missing_ack(
         hop=hop,
         messages=_evidence(sending, answer, dialog if hung_up_us else None),
         cause=cause,
-        remedy=_remedy(stuck is not None),
+        remedy=_remedy(stuck=stuck is not None),
     )
 
 
@@ -63,7 +63,7 @@ def dropped_at_32s(
     by_bye = bool(hung_up_us) and abs(hung_up_us - deadline_us) <= 2 * timers.t2_us
     if not by_bye and now_us < deadline_us + timers.t2_us:
         return None
-    hop, _ = _blame(answer, sending, stuck is not None)
+    hop, _ = _blame(answer, sending, stuck=stuck is not None)
     how = (
         f"hung up {seconds(hung_up_us - answer.first_us)} after its 200 OK"
         if by_bye
@@ -78,7 +78,7 @@ def dropped_at_32s(
         hop=hop,
         messages=_evidence(sending, answer, dialog if by_bye else None),
         cause=f"{ends(hop)[1]} {how}, because the ACK never came: that is 64·T1, and the call is gone.",
-        remedy=_remedy(stuck is not None),
+        remedy=_remedy(stuck=stuck is not None),
     )
 
 
@@ -103,14 +103,12 @@ def _stuck(answer: Answer, settings: Settings) -> Sending | None:
     return deepest if resent >= 2 else None
 
 
-def _blame(answer: Answer, sending: Sending, stuck: bool) -> tuple[str, str]:
+def _blame(answer: Answer, sending: Sending, *, stuck: bool) -> tuple[str, str]:
     """Where the ACK was lost, and the sentence that says so."""
     over = f"{times(sending.sends)} over {seconds(sending.last_us - sending.first_us)}"
     if stuck:
         element, callee = ends(sending.hop)
-        return sending.hop, (
-            f"{element} received the ACK and did not send it on: {callee} sent its 200 OK {over}."
-        )
+        return sending.hop, (f"{element} received the ACK and did not send it on: {callee} sent its 200 OK {over}.")
     nearest = min(answer.sendings.values(), key=lambda sending: (sending.vias, sending.first_us))
     caller, callee = ends(nearest.hop)
     return nearest.hop, f"The ACK never came: {callee} sent its 200 OK to {caller} {over}, and no ACK was seen."
@@ -123,7 +121,7 @@ def _evidence(sending: Sending, answer: Answer, dialog: Dialog | None) -> tuple[
     return tuple(sorted(numbers))
 
 
-def _remedy(stuck: bool) -> str:
+def _remedy(*, stuck: bool) -> str:
     if stuck:
         return (
             "Look at that element's routing of in-dialog requests: does the ACK carry the Route set of the 200 OK's "

@@ -137,4 +137,3 @@ def refusal(status: int, explanation: str) -> Refusal:
     if status < 500:
         return _REQUEST
     return _SERVER if status < 600 else _DECLINED
-

@@ -28,7 +28,7 @@ def unanswered(
     without waiting (it tried another peer, or said 408 to its own client).
     """
     deadline_us = transaction.first_us + settings.timers.timeout_us
-    if transaction.response_us and transaction.response_us <= deadline_us or not transaction.seen_request:
+    if (transaction.response_us and transaction.response_us <= deadline_us) or not transaction.seen_request:
         return None
     resent = transaction.sends >= settings.suspect_sends
     waited = transaction.reliable and now_us >= transaction.first_us + settings.unanswered_reliable_us
@@ -47,9 +47,7 @@ def unanswered(
         code=code,
         subject=f"{transaction.cseq} {transaction.hop}",
         severity=Severity.MAJOR,
-        state=FindingState.CONFIRMED
-        if (timed_out or abandoned) and heard and not blind
-        else FindingState.SUSPECTED,
+        state=FindingState.CONFIRMED if (timed_out or abandoned) and heard and not blind else FindingState.SUSPECTED,
         at_us=transaction.last_sent_us,
         hop=transaction.hop,
         messages=tuple(transaction.numbers),
