@@ -54,10 +54,7 @@ def test_a_wrong_password_is_challenged_again() -> None:
     alice.registers(registrar)
     alice.registers(registrar, at=30)
     events = scenario.events()
-    assert flow(events) == [*CHALLENGED, "2>1 401 REGISTER", "1>2 REGISTER", "2>1 401 REGISTER"] + [
-        "1>2 REGISTER",
-        "2>1 401 REGISTER",
-    ]
+    assert flow(events) == ["1>2 REGISTER", "2>1 401 REGISTER"] * 4
     nonces = {header(event.raw, "www-authenticate") for event in events if event.status}
     assert len(nonces) == 4
 
