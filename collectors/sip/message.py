@@ -38,6 +38,14 @@ COMPACT: Final = {
     "y": "identity",
 }
 
+# RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665. Others are read all the same.
+METHODS: Final = frozenset(
+    {
+        "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER",
+        "REGISTER", "SUBSCRIBE", "UPDATE",
+    }
+)  # fmt: skip
+
 _CALL_ID, _FROM, _TO, _CSEQ, _VIA, _CONTACT, _LENGTH, _FOLD, _OTHER = range(9)
 _COLUMNS: Final = {
     "call-id": _CALL_ID,
@@ -53,7 +61,8 @@ _LONGEST_NAME: Final = 32  # of a header name worth remembering: junk lines must
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\r?\n|\r\r")
 _FIRST_LINE: Final = re.compile(
-    rb"[\r\n]{0,64}(?:SIP/\d+\.\d+[ \t]|[^\s\x00-\x1f:]{1,200}[ \t]+[^\r\n]{1,16384}[ \t]SIP/\d+\.\d+[ \t]*[\r\n])",
+    rb"[\r\n]{0,64}(?:SIP/\d+\.\d+[ \t]"
+    rb"|[^\s\x00-\x1f:]{1,200}[ \t][^\r\n:]{1,64}:[^\r\n]{0,16384}[ \t]SIP/\d+\.\d+[ \t]*[\r\n])",
     re.IGNORECASE,
 )
 _TAG: Final = re.compile(r";\s*tag\s*=\s*([^\s;,>]+)", re.IGNORECASE)
@@ -61,12 +70,18 @@ _BRANCH: Final = re.compile(r";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
 
 
 def looks_like_sip(payload: bytes) -> bool:
-    """Whether `payload` begins like a SIP message: its first line names SIP/x.y where it must (§7)."""
+    """Whether `payload` begins like a SIP message (§7).
+
+    Its first line names SIP/x.y where it must, and in a request a URI with a scheme comes before that.
+    """
     if payload[:8] == b"SIP/2.0 ":
         return True
     end = payload.find(b"\r\n")
-    if end > 8 and payload[end - 8 : end] == b" SIP/2.0" and payload[: payload.find(b" ")].isalnum():
-        return True  # the method alone: a tunnel's header before it (GTP, HEP) is none
+    if end > 8 and payload[end - 8 : end] == b" SIP/2.0":
+        # The method alone comes first: what a tunnel puts before it (GTP, HEP) is no method.
+        method = payload.find(b" ")
+        if payload.find(b":", method, end) > 0 and payload[:method].isalnum():
+            return True
     return _FIRST_LINE.match(payload) is not None
 
 
@@ -211,7 +226,10 @@ def _start_line(line: str) -> tuple[str, int, str]:
     uri, _, version = rest.rstrip().rpartition(" ")
     if not method or not uri.strip() or version.upper() != "SIP/2.0":
         return method[:64], 0, "bad-start-line"
-    return method[:64], 0, ""
+    if method not in METHODS:
+        known = next((known for known in METHODS if method.endswith(known)), "")
+        return (known, 0, "junk-before-start-line") if known else (method[:64], 0, "")
+    return method, 0, ""
 
 
 @lru_cache(8192)

@@ -27,6 +27,8 @@ _FOLDS: Final[dict[Kind, type[Fold]]] = {
     Kind.TRANSACTION: Standalone,
 }
 
+_KINDS: Final = {"INVITE": Kind.CALL, "REGISTER": Kind.REGISTRATION}
+
 # A record's name without day and incarnation: (kind, Call-ID, discriminator).
 Name = tuple[Kind, str, str]
 
@@ -127,12 +129,12 @@ class Correlator:
 
     def _name(self, event: SipEvent) -> Name:
         call_id, method = event.call_id, event.cseq_method or event.method
+        kind = _KINDS.get(method, Kind.TRANSACTION)
         if not call_id:
-            return Kind.TRANSACTION, "", f"{event.source} {event.fault}"
-        if method == "INVITE":
-            return Kind.CALL, call_id, ""
-        if method == "REGISTER":
-            return Kind.REGISTRATION, call_id, ""
+            # Still an INVITE that somebody sent. Without its name, who sent it must do.
+            return kind, "", f"{event.source} {event.source_port} {event.fault}"
+        if kind != Kind.TRANSACTION:
+            return kind, call_id, ""
         call = (Kind.CALL, call_id, "")
         if call in self._by_name or call in self._keys:
             return call

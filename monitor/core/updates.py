@@ -28,7 +28,7 @@ class RecordKey(msgspec.Struct, frozen=True, order=True):
 
     kind: Kind
     call_id: str
-    discriminator: str  # of a transaction: "CSEQ METHOD FROM-TAG"; "" otherwise
+    discriminator: str  # of a transaction: "CSEQ METHOD FROM-TAG"; without Call-ID, the sender; "" otherwise
     day: int
     incarnation: int = 1  # a reused Call-ID gets the next one
 

@@ -32,7 +32,8 @@ def unanswered(
         return None
     resent = transaction.sends >= settings.suspect_sends
     waited = transaction.reliable and now_us >= transaction.first_us + settings.unanswered_reliable_us
-    timed_out = now_us >= deadline_us and heard
+    # Over UDP, a client that did not resend may have got a response that was not seen here.
+    timed_out = now_us >= deadline_us and heard and (transaction.reliable or transaction.sends > 1)
     abandoned = abandoned_us > 0 and (resent or waited)
     if not (resent or waited or timed_out):
         return None
