@@ -165,12 +165,13 @@ def headers(raw: bytes) -> list[tuple[str, str]]:
 
 def header(raw: bytes, name: str) -> str | None:
     """The first value of header `name` (long form, lower case); None when there is none."""
-    return next((value for key, value in headers(raw) if key == name), None)
+    found = _header_line(name).search(raw, 0, _head_end(raw))
+    return _unfolded(found[1]) if found else None
 
 
 def header_values(raw: bytes, name: str) -> list[str]:
     """All values of header `name` (long form, lower case), one an occurrence, commas left alone."""
-    return [value for key, value in headers(raw) if key == name]
+    return [_unfolded(value) for value in _header_line(name).findall(raw, 0, _head_end(raw))]
 
 
 def body(raw: bytes) -> bytes:
@@ -181,6 +182,28 @@ def body(raw: bytes) -> bytes:
 def start_line(raw: bytes) -> str:
     """The first line: "INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 180 Ringing"."""
     return _irregular_lines(raw[:8192])[0][0]
+
+
+@lru_cache(256)
+def _header_line(name: str) -> re.Pattern[bytes]:
+    """Finds the lines of a header by its long name or compact form, with their continuation lines."""
+    compact = "".join(f"|{short}" for short, long in COMPACT.items() if long == name)
+    return re.compile(
+        rb"^(?:%b)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)" % (re.escape(name) + compact).encode(),
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+
+def _unfolded(value: bytes) -> str:
+    return " ".join(part.strip() for part in value.decode("utf-8", "replace").splitlines()).strip()
+
+
+def _head_end(raw: bytes) -> int:
+    end = raw.find(b"\r\n\r\n")
+    if end > 0 and raw.find(b"\n\n", 0, end) < 0:
+        return end
+    blank = _BLANK_LINE.search(raw, len(raw) - len(raw.lstrip(b"\r\n")))
+    return blank.start() if blank else len(raw)
 
 
 def _irregular_lines(raw: bytes) -> tuple[list[str], int]:
