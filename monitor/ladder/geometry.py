@@ -1,0 +1,117 @@
+"""Where everything of a ladder stands on a page, in CSS pixels."""
+
+from itertools import accumulate
+from typing import Final
+
+import msgspec
+
+from monitor.ladder.values import Absence, Arrow, Ladder, Row
+
+# Advance width of a monospaced character, as a share of the font size: 0.6 em in all common fonts.
+EM: Final = 0.602
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True):
+    """The measures of a variant."""
+
+    font: float = 12
+    time_width: int = 76
+    min_pitch: int = 132  # between two lanes
+    max_pitch: int = 236
+    margin: int = 72  # from the time column to the first lane: half of its head
+    arrow: int = 34  # heights of rows
+    under: int = 10  # more for a row with a note under its arrow
+    absence: int = 34
+    break_: int = 24
+    pin_line: int = 17
+    pins_width: int = 250
+    pad: int = 8
+    head: int = 52
+
+    def width_of(self, text: str) -> float:
+        return len(text) * self.font * EM
+
+
+FULL: Final = Scale()
+MINI: Final = Scale(
+    font=10,
+    time_width=0,
+    min_pitch=104,
+    max_pitch=150,
+    margin=46,
+    arrow=24,
+    under=0,
+    absence=24,
+    break_=14,
+    pin_line=12,
+    pins_width=0,
+    pad=4,
+    head=20,
+)
+
+
+class Geometry:
+    """Positions of lanes and rows of one ladder at one scale."""
+
+    def __init__(self, ladder: Ladder, scale: Scale = FULL) -> None:
+        self.scale = scale
+        self._lanes = max(1, len(ladder.lanes))
+        self.pitch = _pitch(ladder, scale)
+        heights = [height(row, scale) for row in ladder.rows]
+        self.heights = heights
+        self.tops = list(accumulate(heights, initial=scale.pad))[:-1]
+        self.body_height = sum(heights) + 2 * scale.pad
+        self.lanes_end = self.lane(self._lanes - 1) + scale.margin
+        has_pins = any(isinstance(row, Arrow) and row.pins for row in ladder.rows)
+        self.width = self.lanes_end + (scale.pins_width if has_pins else 0)
+
+    def lane(self, index: int) -> int:
+        """The x of a lane."""
+        return self.scale.time_width + self.scale.margin + index * self.pitch
+
+    def line(self, row: int) -> int:
+        """The y of an arrow's line."""
+        return self.tops[row] + self.baseline
+
+    @property
+    def baseline(self) -> int:
+        """From the top of a row to its arrow's line."""
+        return self.scale.arrow * 7 // 10
+
+    def room(self, source: int, destination: int) -> int:
+        """How many characters fit over an arrow."""
+        width = abs(self.lane(source) - self.lane(destination)) or self.pitch
+        return max(3, int((width - 2 * self.scale.font) / (self.scale.font * EM)))
+
+
+def height(row: Row, scale: Scale) -> int:
+    """Of a row, so that its note and its pins have room."""
+    match row:
+        case Arrow():
+            tall = scale.arrow + (scale.under if row.count > 1 else 0)
+            lines = sum(2 if pin.timer else 1 for pin in row.pins)
+            return max(tall, scale.arrow // 2 + lines * scale.pin_line) if scale.pins_width else tall
+        case Absence():
+            return scale.absence
+    return scale.break_
+
+
+def _pitch(ladder: Ladder, scale: Scale) -> int:
+    """Wide enough for most labels between two neighbours, within the scale's bounds."""
+    wanted = max(
+        (
+            scale.width_of(f"{row.label} {row.detail} {row.times}") / (abs(row.source - row.destination) or 1)
+            for row in ladder.rows
+            if isinstance(row, Arrow)
+        ),
+        default=0,
+    )
+    names = max((scale.width_of(lane.address) for lane in ladder.lanes), default=0)
+    bounded = min(max(wanted + 3 * scale.font, names + scale.font, scale.min_pitch), scale.max_pitch)
+    return int(bounded) // 2 * 2
+
+
+def has_break(row: Row) -> bool:
+    """Time or rows are left out here: the lanes are drawn broken."""
+    return not isinstance(row, Arrow | Absence)
+

@@ -1,0 +1,203 @@
+"""Findings in the picture: the pin at its message, the message that never came, the timer that ran.
+
+What a finding looks like depends on its code alone (`_SHAPES`); where it stands, on its evidence.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+
+from collectors.sip.timers import TIMER_C_US, Timers
+from monitor.core.updates import Finding, FindingState
+from monitor.ladder.lanes import Lanes
+from monitor.ladder.values import Absence, Arrow, Pin, Tone
+from monitor.ladder.words import clean, duration
+
+_MAX_CAUSE = 400
+
+
+class Anchor(Enum):
+    """Which message of the evidence a finding is about."""
+
+    FIRST = auto()
+    LAST = auto()
+    ACCEPTED = auto()  # the first 2xx
+    RANG = auto()  # the last 1xx
+
+
+class Way(Enum):
+    """Which way the message that never came should have gone, seen from the hop's request direction."""
+
+    ALONG = auto()
+    BACK = auto()
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """How findings of a code are drawn."""
+
+    anchor: Anchor = Anchor.LAST
+    absent: str = ""  # what never came; "": nothing failed to come
+    way: Way = Way.BACK
+    timer: str = ""  # name of the timer that runs from the anchor
+    timer_us: Callable[[Timers], int] | None = None  # None: until the last evidence
+
+
+def _timeout(timers: Timers) -> int:
+    return timers.timeout_us
+
+
+def _timer_c(_timers: Timers) -> int:
+    return TIMER_C_US
+
+
+_PLAIN: Final = Shape()
+_UNANSWERED: Final = Shape(anchor=Anchor.FIRST, absent="response", timer="64·T1", timer_us=_timeout)
+_SHAPES: Final[Mapping[str, Shape]] = {
+    "missing-ack": Shape(
+        anchor=Anchor.ACCEPTED, absent="ACK", way=Way.ALONG, timer="64·T1", timer_us=_timeout
+    ),
+    "invite-unanswered": _UNANSWERED,
+    "registration-unanswered": _UNANSWERED,
+    "no-final-response": Shape(
+        anchor=Anchor.RANG, absent="final response", timer="Timer C", timer_us=_timer_c
+    ),
+    "slow-setup": Shape(timer="post-dial delay"),
+}
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """A timer that a finding speaks of: it ran from `start_us` to `end_us` at the element that waited."""
+
+    finding: Finding
+    index: int
+    lane: int
+    start_us: int
+    end_us: int
+    text: str
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding with its place: all of it None where its evidence is not among the arrows."""
+
+    pin: Pin
+    row: int | None  # of the arrow that it is about
+    absence: Absence | None = None
+    absence_after: int = 0  # row of an arrow
+    timer: Timer | None = None
+
+
+def place(
+    index: int,
+    finding: Finding,
+    arrows: Sequence[Arrow],
+    row_of: Mapping[int, int],
+    lanes: Lanes,
+    timers: Timers,
+) -> Placed:
+    """Where finding number `index` stands; `row_of` maps message numbers to arrows."""
+    shape = _SHAPES.get(finding.code, _PLAIN)
+    evidence = sorted({row_of[number] for number in finding.messages if number in row_of})
+    pin = Pin(
+        finding=index,
+        code=clean(finding.code),
+        severity=finding.severity,
+        state=finding.state,
+        cause=clean(finding.cause, _MAX_CAUSE),
+    )
+    if not evidence:
+        return Placed(pin=pin, row=None)
+    hop = _hop_lanes(finding.hop, lanes)
+    row = _anchor(shape.anchor, evidence, arrows, hop)
+    if finding.state is FindingState.CLEARED:
+        return Placed(pin=pin, row=row)
+    timer = _timer(index, finding, shape, arrows, evidence, row, timers)
+    return Placed(
+        pin=msgspec.structs.replace(pin, timer=timer.text) if timer else pin,
+        row=row,
+        absence=_absence(index, finding, shape, arrows[row], hop),
+        absence_after=max((each for each in evidence if arrows[each].label == "ACK"), default=row),
+        timer=timer,
+    )
+
+
+def _hop_lanes(hop: str, lanes: Lanes) -> tuple[int, int] | None:
+    source, _, destination = hop.partition(">")
+    ends = []
+    for text in (source, destination):
+        host, _, port = text.rpartition(":")
+        if not port.isdecimal() or (lane := lanes.find(host.strip("[]"), int(port))) is None:
+            return None
+        ends.append(lane)
+    return ends[0], ends[1]
+
+
+def _anchor(anchor: Anchor, evidence: Sequence[int], arrows: Sequence[Arrow], hop: tuple[int, int] | None) -> int:
+    if anchor is Anchor.FIRST:
+        return evidence[0]
+    if anchor is Anchor.ACCEPTED:
+        accepted = [row for row in evidence if arrows[row].tone is Tone.SUCCESS]
+        there = [row for row in accepted if hop and (arrows[row].destination, arrows[row].source) == hop]
+        return (there or accepted or evidence)[0]
+    if anchor is Anchor.RANG:
+        return ([row for row in evidence if arrows[row].tone is Tone.PROVISIONAL] or evidence)[-1]
+    return evidence[-1]
+
+
+def _absence(
+    index: int, finding: Finding, shape: Shape, about: Arrow, hop: tuple[int, int] | None
+) -> Absence | None:
+    if not shape.absent:
+        return None
+    requested = about.tone is Tone.REQUEST
+    source, destination = hop or (
+        (about.source, about.destination) if requested else (about.destination, about.source)
+    )
+    if shape.way is Way.BACK:
+        source, destination = destination, source
+    return Absence(
+        label=f"no {shape.absent} yet" if finding.state is FindingState.SUSPECTED else f"{shape.absent} never came",
+        source=source,
+        destination=destination,
+        state=finding.state,
+        severity=finding.severity,
+        finding=index,
+    )
+
+
+def _timer(
+    index: int,
+    finding: Finding,
+    shape: Shape,
+    arrows: Sequence[Arrow],
+    evidence: Sequence[int],
+    row: int,
+    timers: Timers,
+) -> Timer | None:
+    if not shape.timer:
+        return None
+    if shape.timer_us is None:
+        start_us, end_us = arrows[evidence[0]].at_us, arrows[evidence[-1]].at_us
+        text = f"{duration(end_us - start_us)} {shape.timer}"
+        lane = arrows[evidence[0]].source
+    else:
+        limit_us = shape.timer_us(timers)
+        start_us = arrows[row].at_us
+        passed_us = max(finding.at_us, arrows[-1].at_us + arrows[-1].span_us) - start_us
+        # A peer's clock and the watermark's step make it a little less or more than the nominal value.
+        ran_out = passed_us >= limit_us - limit_us // 50
+        end_us = start_us + (limit_us + limit_us // 20 if ran_out else passed_us)
+        text = (
+            f"{duration(limit_us)} = {shape.timer}"
+            if ran_out
+            else f"{duration(passed_us)} of {duration(limit_us)} = {shape.timer}"
+        )
+        lane = arrows[row].source
+    return Timer(finding=finding, index=index, lane=lane, start_us=start_us, end_us=end_us, text=text)
+
+
+def number_rows(arrows: Sequence[Arrow]) -> dict[int, int]:
+    """Message number → index of the arrow that it is folded into."""
+    return {number: row for row, arrow in enumerate(arrows) for number in arrow.numbers}
+
