@@ -105,7 +105,7 @@ def _elision(hidden: Sequence[Item]) -> Elision:
 
 
 def _tells(item: Item) -> bool:
-    return isinstance(item, Absence) or (isinstance(item, Arrow) and (item.evidence or bool(item.pins)))
+    return isinstance(item, Absence) or (isinstance(item, Arrow) and bool(item.evidence or item.pins))
 
 
 def _items(rows: Sequence[Row]) -> tuple[list[int], list[Item]]:
@@ -124,11 +124,12 @@ def _only(ladder: Ladder, finding: int) -> Ladder:
         if not isinstance(row, Arrow):
             return row
         pins = tuple(pin for pin in row.pins if pin.finding == finding)
-        return msgspec.structs.replace(row, pins=pins, evidence=bool(pins) or row.evidence)
+        return msgspec.structs.replace(row, pins=pins, evidence=(finding,) if finding in row.evidence else ())
 
     gone = {index for index, row in enumerate(ladder.rows) if isinstance(row, Absence) and row.finding != finding}
     rows = tuple(strip(row) for index, row in enumerate(ladder.rows) if index not in gone)
-    moved = [index - sum(1 for each in gone if each < index) for index in range(len(ladder.rows))]
+    # A bar that ends at a row that is gone ends at the row above it.
+    moved = [max(0, index - sum(1 for each in gone if each <= index)) for index in range(len(ladder.rows))]
     bars = tuple(
         msgspec.structs.replace(bar, first_row=moved[bar.first_row], last_row=moved[bar.last_row])
         for bar in ladder.bars

@@ -1,7 +1,7 @@
 """Where everything of a ladder stands on a page, in CSS pixels."""
 
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -15,13 +15,13 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """The measures of a variant."""
 
     font: float = 12
-    time_width: int = 76
-    min_pitch: int = 132  # between two lanes
+    time_width: int = 84
+    min_pitch: int = 148  # between two lanes
     max_pitch: int = 236
-    margin: int = 72  # from the time column to the first lane: half of its head
-    arrow: int = 34  # heights of rows
+    lift: int = 6  # of words over their arrow
+    arrow: int = 36  # heights of rows
     under: int = 10  # more for a row with a note under its arrow
-    absence: int = 34
+    absence: int = 36
     break_: int = 24
     pin_line: int = 17
     pins_width: int = 250
@@ -36,9 +36,9 @@ FULL: Final = Scale()
 MINI: Final = Scale(
     font=10,
     time_width=0,
-    min_pitch=104,
+    min_pitch=96,
     max_pitch=150,
-    margin=46,
+    lift=4,
     arrow=24,
     under=0,
     absence=24,
@@ -57,17 +57,21 @@ class Geometry:
         self.scale = scale
         self._lanes = max(1, len(ladder.lanes))
         self.pitch = _pitch(ladder, scale)
+        self.head_width = min(_widest_name(ladder, scale), self.pitch - scale.font)
+        self._margin = int(self.head_width) // 2 + 6
         heights = [height(row, scale) for row in ladder.rows]
         self.heights = heights
         self.tops = list(accumulate(heights, initial=scale.pad))[:-1]
         self.body_height = sum(heights) + 2 * scale.pad
-        self.lanes_end = self.lane(self._lanes - 1) + scale.margin
+        last = self._lanes - 1
+        loops = (scale.width_of(_words(row)) + 48 for row in ladder.rows if _is_loop_at(row, last))
+        self.lanes_end = self.lane(last) + int(max(loops, default=0) or self._margin)
         has_pins = any(isinstance(row, Arrow) and row.pins for row in ladder.rows)
         self.width = self.lanes_end + (scale.pins_width if has_pins else 0)
 
     def lane(self, index: int) -> int:
         """The x of a lane."""
-        return self.scale.time_width + self.scale.margin + index * self.pitch
+        return self.scale.time_width + self._margin + index * self.pitch
 
     def line(self, row: int) -> int:
         """The y of an arrow's line."""
@@ -100,18 +104,31 @@ def _pitch(ladder: Ladder, scale: Scale) -> int:
     """Wide enough for most labels between two neighbours, within the scale's bounds."""
     wanted = max(
         (
-            scale.width_of(f"{row.label} {row.detail} {row.times}") / (abs(row.source - row.destination) or 1)
+            scale.width_of(_words(row)) / (abs(row.source - row.destination) or 1)
             for row in ladder.rows
-            if isinstance(row, Arrow)
+            if isinstance(row, Arrow | Absence)
         ),
         default=0,
     )
-    names = max((scale.width_of(lane.address) for lane in ladder.lanes), default=0)
+    names = _widest_name(ladder, scale)
     bounded = min(max(wanted + 3 * scale.font, names + scale.font, scale.min_pitch), scale.max_pitch)
     return int(bounded) // 2 * 2
+
+
+def _is_loop_at(row: Row, lane: int) -> TypeGuard[Arrow]:
+    return isinstance(row, Arrow) and row.source == row.destination == lane
+
+
+def _words(row: Arrow | Absence) -> str:
+    return f"{row.label} {row.detail} {row.times}" if isinstance(row, Arrow) else row.label
+
+
+def _widest_name(ladder: Ladder, scale: Scale) -> float:
+    """Room for the lane heads; a small picture has no addresses below the names."""
+    names = (lane.name if not scale.time_width else max(lane.name, lane.address, key=len) for lane in ladder.lanes)
+    return max((scale.width_of(name) for name in names), default=0) + 2 * scale.font
 
 
 def has_break(row: Row) -> bool:
     """Time or rows are left out here: the lanes are drawn broken."""
     return not isinstance(row, Arrow | Absence)
-

@@ -14,7 +14,7 @@ from monitor.ladder.folding import Fold, fold
 from monitor.ladder.lanes import Lanes, arrange
 from monitor.ladder.pinning import Placed, Timer, number_rows, place
 from monitor.ladder.values import Arrow, Bar, Ladder
-from monitor.ladder.words import detail, label, tone
+from monitor.ladder.words import clean, detail, label, tone
 
 _NO_ALIASES: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -27,13 +27,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     findings: int = 50
 
 
+LIMITS: Final = Limits()
+
+
 def lay_out(
     events: Sequence[SipEvent],
     findings: Sequence[Finding] = (),
     *,
     aliases: Mapping[str, str] = _NO_ALIASES,
     timers: Timers = TIMERS,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
 ) -> Ladder:
     """The ladder of a record.
 
@@ -48,14 +51,7 @@ def lay_out(
         place(index, finding, arrows, row_of, lanes, timers)
         for index, finding in enumerate(findings[: limits.findings])
     ]
-    evidence = {
-        row_of[number]
-        for finding in findings
-        if finding.state is not FindingState.CLEARED
-        for number in finding.messages
-        if number in row_of
-    }
-    items = _items(arrows, placed, evidence)
+    items = _items(arrows, placed, _evidence(findings[: limits.findings], row_of))
     rows, places = assemble(items, head_tail_and_evidence(items, limits.rows))
     return Ladder(
         lanes=lanes.lanes,
@@ -84,7 +80,7 @@ def _arrows(folds: Sequence[Fold], lanes: Lanes) -> list[Arrow]:
                 label=label(event),
                 detail=detail(event),
                 tone=tone(event),
-                transport=event.transport,
+                transport=clean(event.transport),
                 count=each.count,
                 span_us=each.span_us,
                 observers=len(each.seen),
@@ -94,13 +90,25 @@ def _arrows(folds: Sequence[Fold], lanes: Lanes) -> list[Arrow]:
     return arrows
 
 
-def _items(arrows: Sequence[Arrow], placed: Sequence[Placed], evidence: set[int]) -> list[Item]:
+def _evidence(findings: Sequence[Finding], row_of: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
+    """Row → the findings, by index, whose evidence it is."""
+    found: dict[int, tuple[int, ...]] = {}
+    for index, finding in enumerate(findings):
+        if finding.state is not FindingState.CLEARED:
+            for row in {row_of[number] for number in finding.messages if number in row_of}:
+                found[row] = (*found.get(row, ()), index)
+    return found
+
+
+def _items(arrows: Sequence[Arrow], placed: Sequence[Placed], evidence: Mapping[int, tuple[int, ...]]) -> list[Item]:
     """The arrows with their pins, each followed by what should have come after it and did not."""
     items: list[Item] = []
     for row, arrow in enumerate(arrows):
         pins = tuple(each.pin for each in placed if each.row == row)
         items.append(
-            msgspec.structs.replace(arrow, pins=pins, evidence=row in evidence) if pins or row in evidence else arrow
+            msgspec.structs.replace(arrow, pins=pins, evidence=evidence.get(row, ()))
+            if pins or row in evidence
+            else arrow
         )
         items.extend(each.absence for each in placed if each.absence and each.absence_after == row)
     return items
@@ -110,9 +118,7 @@ def _bars(items: Sequence[Item], places: Sequence[int], timers: Sequence[Timer])
     """Each timer from the row where it started to the last row within it; one of those that are alike."""
     bars: dict[tuple[int, int, int], Bar] = {}
     for timer in timers:
-        inside = [
-            index for index, at_us in enumerate(_times(items)) if timer.start_us <= at_us <= timer.end_us
-        ]
+        inside = [index for index, at_us in enumerate(_times(items)) if timer.start_us <= at_us <= timer.end_us]
         first, last = places[inside[0]], places[inside[-1]]
         if first < last:
             bar = Bar(
@@ -137,4 +143,3 @@ def _times(items: Sequence[Item]) -> list[int]:
             at_us = item.at_us
         times.append(at_us)
     return times
-

@@ -55,14 +55,10 @@ def _timer_c(_timers: Timers) -> int:
 _PLAIN: Final = Shape()
 _UNANSWERED: Final = Shape(anchor=Anchor.FIRST, absent="response", timer="64·T1", timer_us=_timeout)
 _SHAPES: Final[Mapping[str, Shape]] = {
-    "missing-ack": Shape(
-        anchor=Anchor.ACCEPTED, absent="ACK", way=Way.ALONG, timer="64·T1", timer_us=_timeout
-    ),
+    "missing-ack": Shape(anchor=Anchor.ACCEPTED, absent="ACK", way=Way.ALONG, timer="64·T1", timer_us=_timeout),
     "invite-unanswered": _UNANSWERED,
     "registration-unanswered": _UNANSWERED,
-    "no-final-response": Shape(
-        anchor=Anchor.RANG, absent="final response", timer="Timer C", timer_us=_timer_c
-    ),
+    "no-final-response": Shape(anchor=Anchor.RANG, absent="final response", timer="Timer C", timer_us=_timer_c),
     "slow-setup": Shape(timer="post-dial delay"),
 }
 
@@ -145,15 +141,11 @@ def _anchor(anchor: Anchor, evidence: Sequence[int], arrows: Sequence[Arrow], ho
     return evidence[-1]
 
 
-def _absence(
-    index: int, finding: Finding, shape: Shape, about: Arrow, hop: tuple[int, int] | None
-) -> Absence | None:
+def _absence(index: int, finding: Finding, shape: Shape, about: Arrow, hop: tuple[int, int] | None) -> Absence | None:
     if not shape.absent:
         return None
     requested = about.tone is Tone.REQUEST
-    source, destination = hop or (
-        (about.source, about.destination) if requested else (about.destination, about.source)
-    )
+    source, destination = hop or ((about.source, about.destination) if requested else (about.destination, about.source))
     if shape.way is Way.BACK:
         source, destination = destination, source
     return Absence(
@@ -187,7 +179,7 @@ def _timer(
         passed_us = max(finding.at_us, arrows[-1].at_us + arrows[-1].span_us) - start_us
         # A peer's clock and the watermark's step make it a little less or more than the nominal value.
         ran_out = passed_us >= limit_us - limit_us // 50
-        end_us = start_us + (limit_us + limit_us // 20 if ran_out else passed_us)
+        end_us = max(finding.at_us, start_us) if ran_out else start_us + passed_us
         text = (
             f"{duration(limit_us)} = {shape.timer}"
             if ran_out
@@ -200,4 +192,3 @@ def _timer(
 def number_rows(arrows: Sequence[Arrow]) -> dict[int, int]:
     """Message number → index of the arrow that it is folded into."""
     return {number: row for row, arrow in enumerate(arrows) for number in arrow.numbers}
-

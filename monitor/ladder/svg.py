@@ -87,12 +87,12 @@ def _heads(ladder: Ladder, geometry: Geometry) -> Iterator[str]:
     small = geometry.scale is MINI
     for index, lane in enumerate(ladder.lanes):
         x = geometry.lane(index)
-        width = geometry.pitch - 12
-        room = int((width - 12) / geometry.scale.width_of("m"))
+        width = int(geometry.head_width)
+        room = int((width - geometry.scale.font) / geometry.scale.width_of("m"))
         named = lane.name != lane.address and bool(lane.address)
         yield f'<g class="lane-head{" others" if lane.others else ""}"><title>{escape(_lane_title(lane))}</title>'
         if small:
-            yield f'<text class="name" x="{x}" y="13" text-anchor="middle">{_fit(lane.name, room + 1)}</text></g>'
+            yield f'<text class="name" x="{x}" y="13" text-anchor="middle">{_fit(lane.name, room)}</text></g>'
             continue
         yield f'<rect x="{x - width // 2}" y="4" width="{width}" height="{geometry.scale.head - 8}" rx="6"/>'
         y = 24 if named else 30
@@ -148,15 +148,21 @@ def _row(index: int, row: Row, ladder: Ladder, geometry: Geometry) -> Iterator[s
         case Gap():
             yield from _break_row(index, "gap", f"{duration(row.duration_us)} later", ladder, geometry)
         case Elision():
-            plural = "" if row.messages == 1 else "s"
-            text = f"{row.messages} message{plural}, {duration(row.duration_us)}, not shown"
+            text = _left_out(row)
             yield from _break_row(index, "elision", text, ladder, geometry, f' data-first="{row.first}"')
+
+
+def _left_out(row: Elision) -> str:
+    if row.messages == 1:
+        return "1 message not shown"
+    span = f" in {duration(row.duration_us)}" if row.duration_us else ""
+    return f"{row.messages:,} messages{span} not shown"
 
 
 def _arrow_row(index: int, row: Arrow, ladder: Ladder, geometry: Geometry) -> Iterator[str]:
     small = geometry.scale is MINI
     classes = ["row", row.tone.value, *(["evidence"] if row.evidence else [])]
-    findings = " ".join(str(pin.finding) for pin in row.pins)
+    findings = " ".join(map(str, row.evidence))
     title = arrow_title(row, ladder)
     focus = "" if small else f' role="button" tabindex="0" aria-label="{escape(title)}"'
     yield (
@@ -197,11 +203,11 @@ def _arrow(row: Arrow, geometry: Geometry) -> Iterator[str]:
     yield f'<circle class="origin" cx="{start + 0.5}" cy="{y + 0.5}" r="2.5"/>'
     yield _triangle(end, y + 0.5, -step, head)
     middle = (start + end) // 2
-    yield _label(row, middle, y - 5, "middle", geometry.room(row.source, row.destination))
+    yield _label(row, middle, y - geometry.scale.lift, "middle", geometry.room(row.source, row.destination))
     if row.count > 1 and geometry.scale.under:
         yield (
             f'<text class="under" x="{middle}" y="{y + 15}" text-anchor="middle">'
-            f"sent {row.count} times in {escape(duration(row.span_us))}</text>"
+            f"over {escape(duration(row.span_us))}</text>"
         )
 
 
@@ -235,14 +241,13 @@ def _absence_row(index: int, row: Absence, geometry: Geometry) -> Iterator[str]:
         f'<path class="shaft" d="M{start + 0.5} {y + 0.5}H{lost - step * 8}"/>'
         f'<circle class="origin" cx="{start + 0.5}" cy="{y + 0.5}" r="2.5"/>'
         f'<path class="cross" d="M{lost - 4} {y - 4}l8 8m0 -8l-8 8"/>'
-        f'<text class="words" x="{(start + end) // 2}" y="{y - 5}" text-anchor="middle">'
-        f'<tspan class="label">{_fit(row.label, max(16, geometry.room(row.source, row.destination)))}</tspan></text></g>'
+        f'<text class="words" x="{(start + end) // 2}" y="{y - geometry.scale.lift}" text-anchor="middle">'
+        f'<tspan class="label">{_fit(row.label, max(16, geometry.room(row.source, row.destination)))}</tspan>'
+        "</text></g>"
     )
 
 
-def _break_row(
-    index: int, name: str, text: str, ladder: Ladder, geometry: Geometry, data: str = ""
-) -> Iterator[str]:
+def _break_row(index: int, name: str, text: str, ladder: Ladder, geometry: Geometry, data: str = "") -> Iterator[str]:
     middle = (geometry.lane(0) + geometry.lane(max(0, len(ladder.lanes) - 1))) // 2
     y = geometry.heights[index] // 2 + (3 if geometry.scale is MINI else 4)
     yield (
@@ -258,8 +263,8 @@ def _bar(bar: Bar, geometry: Geometry) -> str:
     top, bottom = geometry.line(bar.first_row), geometry.line(bar.last_row)
     x = geometry.lane(bar.lane)
     return (
-        f'<g class="bar {_state(bar.state, bar.severity)}" data-finding="{bar.finding}"><title>{escape(bar.text)}</title>'
-        f'<rect x="{x - 2.5}" y="{top}" width="6" height="{bottom - top}" rx="3"/></g>'
+        f'<g class="bar {_state(bar.state, bar.severity)}" data-finding="{bar.finding}">'
+        f'<title>{escape(bar.text)}</title><rect x="{x - 2.5}" y="{top}" width="6" height="{bottom - top}" rx="3"/></g>'
     )
 
 
@@ -268,7 +273,8 @@ def _pins(pins: Iterable[Pin], geometry: Geometry) -> Iterator[str]:
     y = geometry.baseline
     for pin in pins:
         yield (
-            f'<g class="pin {_state(pin.state, pin.severity)}" data-finding="{pin.finding}" data-code="{escape(pin.code)}">'
+            f'<g class="pin {_state(pin.state, pin.severity)}" data-finding="{pin.finding}" '
+            f'data-code="{escape(pin.code)}">'
             f"<title>{escape(pin.cause)}</title>{_sign(pin, x + 6, y)}"
             f'<text x="{x + 20}" y="{y + 4}"><tspan class="code">{escape(pin.code)}</tspan>'
             f'<tspan class="state" dx="0.5em">{pin.state.value}</tspan></text>'

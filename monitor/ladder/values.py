@@ -56,7 +56,7 @@ class Arrow(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1  # transmissions: the most that any one observer saw
     span_us: int = 0  # first to last transmission
     observers: int = 1
-    evidence: bool = False  # a finding that was not cleared names it
+    evidence: tuple[int, ...] = ()  # the findings (those not cleared) that name it
     pins: tuple[Pin, ...] = ()
 
     @property

@@ -25,7 +25,7 @@ def clean(text: str, limit: int = _MAX_WORD) -> str:
 
 
 def label(event: SipEvent) -> str:
-    """"INVITE (SDP)", "REGISTER (auth)", "200 (SDP)"; "malformed" where neither method nor status is known."""
+    """ "INVITE (SDP)", "REGISTER (auth)", "200 (SDP)"; "malformed" where neither method nor status is known."""
     start = clean(event.method, 16) or (str(event.status) if event.status else "malformed")
     marks = [
         mark
