@@ -7,7 +7,7 @@ in age. What is given up is counted: without a piece a message is lost to the mo
 from typing import Final, NamedTuple
 
 from collectors.decode.datagram import Skip
-from collectors.decode.ip import FragmentKey, Packet, Piece
+from collectors.decode.ip import FragmentKey, Packet, Piece, after_extensions
 
 _MAX_PACKET: Final = 65_535
 
@@ -65,7 +65,7 @@ class Reassembly:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._waiting: dict[FragmentKey, _Waiting] = {}  # oldest first
-        self._held = 0
+        self.held = 0  # octets that wait
         self.timed_out = 0  # packets whose missing pieces did not come in time
         self.evicted = 0  # packets given up because too much was waiting
 
@@ -79,7 +79,7 @@ class Reassembly:
             waiting = self._waiting[piece.key] = _Waiting(now_us)
         before = waiting.held
         accepted = waiting.accept(piece, packet) and len(waiting.pieces) <= self._limits.pieces
-        self._held += waiting.held - before
+        self.held += waiting.held - before
         if not accepted:
             self._forget(piece.key)
             return Skip.BAD_FRAGMENT
@@ -87,13 +87,10 @@ class Reassembly:
             self._evict()
             return Skip.FRAGMENT
         self._forget(piece.key)
-        payload = waiting.joined()
-        if payload is None:
-            return Skip.BAD_FRAGMENT
-        return Packet(packet.source, packet.destination, waiting.protocol, payload)
+        return _whole(packet, waiting)
 
     def _forget(self, key: FragmentKey) -> None:
-        self._held -= self._waiting.pop(key).held
+        self.held -= self._waiting.pop(key).held
 
     def _expire(self, now_us: int) -> None:
         while self._waiting:
@@ -104,9 +101,22 @@ class Reassembly:
             self.timed_out += 1
 
     def _evict(self) -> None:
-        while self._held > self._limits.octets or len(self._waiting) > self._limits.packets:
+        while self.held > self._limits.octets or len(self._waiting) > self._limits.packets:
             self._forget(next(iter(self._waiting)))
             self.evicted += 1
+
+
+def _whole(last: Packet, waiting: _Waiting) -> Packet | Skip:
+    """The packet of these pieces, without the IPv6 extension headers that were in them."""
+    payload = waiting.joined()
+    if payload is None:
+        return Skip.BAD_FRAGMENT
+    packet = Packet(last.source, last.destination, waiting.protocol, payload)
+    if len(last.source) == 4:
+        return packet
+    whole = after_extensions(packet)
+    # A fragment header in a fragment is nothing that a host sends.
+    return Skip.BAD_FRAGMENT if isinstance(whole, Skip) or whole.piece else whole
 
 
 def _sound(packet: Packet, piece: Piece) -> bool:

@@ -19,21 +19,18 @@ Frame: TypeAlias = tuple[int, int, bytes]
 
 # IPv4 without options, then UDP: version and header length, total length, flags and fragment offset,
 # protocol, addresses and ports, UDP length.
-_PLAIN: Final = struct.Struct("!BxHxxHBxx12sH")
+_PLAIN: Final = struct.Struct("!BxHxxHxBxx12sH")
 _PORTS: Final = struct.Struct("!HH")
 _MAX_FLOWS: Final = 65_536
 
 _SKIPPED_PROTOCOLS: Final = {ip.TCP: Skip.TCP, ip.SCTP: Skip.SCTP}
 _ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
 _ICMPV6_ERRORS: Final = frozenset(range(1, 128))  # RFC 4443 §2.1
-_NO_LINK: Final = -3
+_UNKNOWN_LINK: Final = -2
 
 
 def _unknown_link(_frame: bytes) -> int:
-    return _NO_LINK
-
-
-_NO_OFFSET: Final = {link.NOT_IP: Skip.NOT_IP, link.CUT: Skip.BAD_IP, _NO_LINK: Skip.UNKNOWN_LINK}
+    return _UNKNOWN_LINK
 
 
 class Decoder:
@@ -105,18 +102,13 @@ class Decoder:
 
     def _general(self, captured_us: int, interface: int, frame: bytes, at: int) -> Datagram | Skip:
         """Any frame: every link layer, IP version, extension header, fragment."""
-        packet = ip.parse(frame, at) if at >= 0 else _NO_OFFSET[at]
+        if at < 0:
+            return Skip.NOT_IP if at == link.NOT_IP else Skip.UNKNOWN_LINK
+        packet = ip.parse(frame, at)
+        if isinstance(packet, ip.Packet) and packet.piece:
+            packet = self._reassemblies[interface].add(packet, packet.piece, captured_us)
         if isinstance(packet, Skip):
             return packet
-        if packet.piece:
-            packet = self._reassemblies[interface].add(packet, packet.piece, captured_us)
-            if isinstance(packet, Skip):
-                return packet
-            if len(packet.source) == 16:
-                # More extension headers may be in what was in pieces.
-                packet = ip.after_extensions(packet)
-                if isinstance(packet, Skip):
-                    return packet
         if packet.protocol != ip.UDP:
             return _skipped_protocol(packet)
         parsed = udp.parse(packet.payload, packet.cut)

@@ -18,9 +18,9 @@ _V6: Final = struct.Struct("!4xHBx16s16s")
 _V6_FRAGMENT: Final = struct.Struct("!BxHI")
 
 _FRAGMENT_HEADER: Final = 44
-_AUTHENTICATION_HEADER: Final = 51
-# Hop-by-hop, routing, destination options, mobility, HIP, Shim6: RFC 6564 gives them one shape.
-_EXTENSIONS: Final = frozenset((0, 43, 60, 135, 139, 140))
+# Hop-by-hop, routing, destination options, mobility, HIP, Shim6 count their length in units of eight octets
+# (RFC 6564), authentication (RFC 4302) in units of four; eight octets come before what is counted.
+_EXTENSION_UNITS: Final = {0: 8, 43: 8, 51: 4, 60: 8, 135: 8, 139: 8, 140: 8}
 _MAX_EXTENSIONS: Final = 16
 
 # Source, destination, identification, protocol (-1 with IPv6): what the pieces of a packet share.
@@ -93,16 +93,14 @@ def after_extensions(packet: Packet) -> Packet | Skip:
     source, destination, protocol, payload, cut, _ = packet
     at = 0
     for _ in range(_MAX_EXTENSIONS):
-        if protocol in _EXTENSIONS:
-            size = 8
-        elif protocol == _AUTHENTICATION_HEADER:
-            size = 4
-        elif protocol != _FRAGMENT_HEADER:
-            return Packet(source, destination, protocol, payload[at:], cut)
+        unit = _EXTENSION_UNITS.get(protocol)
+        if unit is None and protocol != _FRAGMENT_HEADER:
+            cut -= max(0, at - len(payload))
+            return Packet(source, destination, protocol, payload[at:], cut) if cut >= 0 else Skip.BAD_IP
         if len(payload) < at + 8:
             return Skip.BAD_IP
-        if protocol != _FRAGMENT_HEADER:
-            protocol, at = payload[at], at + 8 + payload[at + 1] * size
+        if unit is not None:
+            protocol, at = payload[at], at + 8 + payload[at + 1] * unit
             continue
         protocol, place, identification = _V6_FRAGMENT.unpack_from(payload, at)
         at += 8

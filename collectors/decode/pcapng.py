@@ -92,7 +92,8 @@ class PcapngReader:
             if kind == _SECTION:
                 size = self._begin_section(data, at)
             if not 12 <= size <= _MAX_BLOCK:
-                self._fault = self._fault or f"damaged: a block of {size} octets"
+                what = f"a block of {size} octets" if size else "a block or section without a length or byte order"
+                self._fault = f"damaged: {what}"
                 break
             size = (size + 3) & ~3
             if at + size > end:
@@ -105,10 +106,9 @@ class PcapngReader:
         return found
 
     def _begin_section(self, data: bytes, at: int) -> int:
-        """Take over the byte order of the section that begins at `at`; its header's length, or 0."""
+        """Take over the byte order of the section that begins at `at`; its header's length, or 0 when it has none."""
         layouts = _ORDERS.get(data[at + 8 : at + 12])
         if layouts is None:
-            self._fault = "damaged: a section without a byte order"
             return 0
         self._layouts = layouts
         self._first = len(self.interfaces)

@@ -1,0 +1,161 @@
+"""Frames → datagrams: what every link layer carries, and why other frames carry none."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.decode.datagram import Datagram, Skip
+from collectors.decode.fragments import Limits
+from collectors.decode.frames import Decoder
+from tests.support.packets import (
+    SIP,
+    cooked,
+    cooked_v2,
+    ethernet,
+    extension,
+    ipv4,
+    ipv6,
+    pieces_v4,
+    pieces_v6,
+    udp,
+)
+
+V4, V6 = ipv4(udp()), ipv6(udp())
+LONG = SIP + b"x" * 3000
+
+
+def decoder(link_type: int = 1, limits: Limits | None = None) -> Decoder:
+    made = Decoder(limits)
+    made.add_interface(link_type, "edge/eth0")
+    return made
+
+
+def decode(*frames: bytes, link_type: int = 1) -> tuple[list[Datagram], dict[Skip, int]]:
+    made = decoder(link_type)
+    return made.datagrams([(1000 + number, 0, frame) for number, frame in enumerate(frames)]), dict(made.skipped)
+
+
+@pytest.mark.parametrize(
+    ("link_type", "frame"),
+    [
+        (1, ethernet(V4)),
+        (1, ethernet(V4 + b"\0" * 18)),
+        (1, ethernet(V4, tags=((0x88A8, 1), (0x8100, 2)))),
+        (1, ethernet(ipv4(udp(), options=b"\1\1\1\0"))),
+        (113, cooked(V4)),
+        (276, cooked_v2(V4)),
+        (0, b"\2\0\0\0" + V4),
+        (101, V4),
+    ],
+    ids=["Ethernet", "padded", "QinQ", "IP options", "any", "any, second version", "loopback", "raw"],
+)
+def test_sip_over_ipv4_is_a_datagram(link_type: int, frame: bytes) -> None:
+    found, skipped = decode(frame, link_type=link_type)
+    assert found == [Datagram(1000, "192.0.2.1", 5062, "192.0.2.2", 5060, "udp", "edge/eth0", SIP)]
+    assert not skipped
+
+
+def test_sip_over_ipv6_is_a_datagram() -> None:
+    found, _ = decode(ethernet(V6), ethernet(ipv6(extension(17) + udp(), header=0)))
+    expected = ("2001:db8::1", 5062, "2001:db8::2", 5060, "udp", "edge/eth0", SIP)
+    assert found == [Datagram(1000, *expected), Datagram(1001, *expected)]
+
+
+@pytest.mark.parametrize("cut", [pieces_v4, pieces_v6], ids=["IPv4", "IPv6"])
+def test_a_fragmented_message_is_one_datagram_at_the_time_of_its_last_piece(cut) -> None:  # type: ignore[no-untyped-def]
+    found, skipped = decode(*[ethernet(piece) for piece in reversed(cut(udp(LONG), 1480))])
+    assert [(datagram.captured_us, datagram.payload) for datagram in found] == [(1002, LONG)]
+    assert skipped == {Skip.FRAGMENT: 2}
+
+
+def test_fragments_of_one_interface_are_not_mixed_with_those_of_another() -> None:
+    made = decoder()
+    made.add_interface(1, "edge/eth1")
+    one, two = (ethernet(piece) for piece in pieces_v4(udp(LONG), 1800))
+    assert made.datagrams([(1, 0, one), (2, 1, two)]) == []
+    assert made.interfaces == 2
+
+
+def icmp(protocol: int, kind: int) -> bytes:
+    quoted = bytes((kind, 3)) + bytes(6) + ipv4(udp())
+    return ethernet(ipv4(quoted, protocol=1) if protocol == 1 else ipv6(quoted, header=58))
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (ethernet(bytes(28), kind=0x0806), Skip.NOT_IP),
+        (ethernet(b"", kind=0x0800), Skip.BAD_IP),
+        (ethernet(V4)[:40], Skip.BAD_UDP),
+        (ethernet(V4)[:30], Skip.BAD_IP),
+        (ethernet(ipv4(udp()[:7])), Skip.BAD_UDP),
+        (ethernet(ipv4(bytes(20), protocol=6)), Skip.TCP),
+        (ethernet(ipv6(bytes(20), header=132)), Skip.SCTP),
+        (ethernet(ipv4(V4, protocol=4)), Skip.OTHER_PROTOCOL),
+        (icmp(1, 3), Skip.ICMP_ERROR),
+        (icmp(1, 8), Skip.OTHER_PROTOCOL),
+        (icmp(58, 1), Skip.ICMP_ERROR),
+        (icmp(58, 128), Skip.OTHER_PROTOCOL),
+        (ethernet(ipv4(b"", protocol=1)), Skip.OTHER_PROTOCOL),
+        (ethernet(pieces_v4(udp(LONG), 1480)[0]), Skip.FRAGMENT),
+        (ethernet(ipv4(b"odd", more=True)), Skip.BAD_FRAGMENT),
+    ],
+)
+def test_a_frame_without_a_datagram_is_counted_by_reason(frame: bytes, reason: Skip) -> None:
+    assert decode(frame) == ([], {reason: 1})
+
+
+def test_an_unknown_link_type_is_counted() -> None:
+    assert decode(b"\0" * 60, link_type=127) == ([], {Skip.UNKNOWN_LINK: 1})
+
+
+def test_a_datagram_cut_by_the_capture_says_by_how_much() -> None:
+    made = decoder()
+    (found,) = made.datagrams([(1, 0, ethernet(V4)[:-7])])
+    assert (found.payload, found.cut) == (SIP[:-7], 7)
+    assert made.cut == 1
+
+
+def test_fragments_given_up_are_counted() -> None:
+    made = decoder(limits=Limits(packets=1))
+    first, second, third = (ethernet(pieces_v4(udp(LONG), 1480, number)[0]) for number in range(3))
+    made.datagrams([(0, 0, first), (1, 0, second), (60_000_000, 0, third)])
+    assert (made.fragments_evicted, made.fragments_timed_out) == (1, 1)
+
+
+def test_more_flows_than_are_remembered_are_still_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collectors.decode.frames._MAX_FLOWS", 3)
+    ports = [1, 2, 3, 4, 5, 1, 2]
+    found, _ = decode(*[ethernet(ipv4(udp(SIP, port))) for port in ports])
+    assert [datagram.source_port for datagram in found] == ports
+
+
+def mangled(data: st.DataObject) -> bytes:
+    """A frame with some octets changed and an end cut off."""
+    frame = bytearray(
+        data.draw(st.sampled_from([ethernet(V4), ethernet(V6), *map(ethernet, pieces_v4(udp(LONG), 1480))]))
+    )
+    for _ in range(data.draw(st.integers(0, 3))):
+        frame[data.draw(st.integers(0, min(60, len(frame) - 1)))] = data.draw(st.integers(0, 255))
+    return bytes(frame[: data.draw(st.integers(0, len(frame)))])
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_every_frame_is_a_datagram_or_counted_once(data: st.DataObject) -> None:
+    made = decoder(data.draw(st.sampled_from([1, 0, 101, 113, 276, 999])), Limits(packets=4))
+    frames = [mangled(data) for _ in range(8)]
+    found = made.datagrams([(0, 0, frame) for frame in frames])
+    assert len(found) + sum(made.skipped.values()) == made.frames == 8
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_the_short_path_gives_what_the_general_one_does(data: st.DataObject) -> None:
+    frame = mangled(data)
+    made, general = decoder(), decoder()
+    at = 14 if frame[12:14] == b"\x08\0" else -1
+    found = made.datagrams([(0, 0, frame)])
+    expected = general._general(0, 0, frame, at) if at > 0 else None
+    if expected is not None:
+        assert found == ([expected] if isinstance(expected, Datagram) else [])
