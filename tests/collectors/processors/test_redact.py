@@ -25,7 +25,7 @@ def message(*lines: str, body: str = "", ends: str = "\r\n") -> bytes:
         (f"authorization: {DIGEST}7587245234b3434c, cnonce=1", f"authorization: {DIGEST}{'x' * 16}, cnonce=1"),
         (f'PROXY-AUTHORIZATION : {DIGEST} "ab12"', f'PROXY-AUTHORIZATION : {DIGEST} "xxxx"'),
         (f'Authorization: {DIGEST}"ab12\r\nSubject: x', f'Authorization: {DIGEST}"xxxx\r\nSubject: x'),
-        ('Authorization:\r\n response="ab12"\r\n ,RESPONSE="cd"', 'Authorization:\r\n response="xxxx"\r\n ,RESPONSE="xx"'),
+        ('Authorization:\r\n response="ab12"\n ,RESPONSE="cd"', 'Authorization:\r\n response="xxxx"\n ,RESPONSE="xx"'),
         ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic xxxxxxxxxxxx"),
         ("Proxy-Authorization:bearer eyJhbGciOi.e30.x", "Proxy-Authorization:bearer xxxxxxxxxxxxxxxx"),
         ('Authorization: NTLM realm="r", gssapi-data="TlRM"', 'Authorization: NTLM realm="r", gssapi-data="xxxx"'),
