@@ -277,7 +277,7 @@ class Call(Fold):
             transaction,
             self.context.settings,
             at_us,
-            heard=self.context.heard(transaction.destination),
+            heard=self.context.peers.heard(transaction.destination, at_us),
             blind=self.blind(transaction.first_us, at_us),
             abandoned_us=abandoned_us,
         )

@@ -43,11 +43,15 @@ class BlindSpots:
         self._ranges: dict[str, list[tuple[int, int]]] = {}
 
     def add(self, loss: Loss) -> None:
-        """Remember a range; the oldest goes first when there are too many."""
-        ranges = self._ranges.setdefault(loss.observer, [])
-        insort(ranges, (loss.from_us, loss.to_us))
-        if len(ranges) > _MOST_LOSSES:
-            del ranges[0]
+        """Remember a range, joined with those that it touches; the oldest goes when there are too many."""
+        begin_us, end_us, apart = loss.from_us, loss.to_us, []
+        for begin, end in self._ranges.get(loss.observer, ()):
+            if begin <= end_us + 1 and begin_us <= end + 1:
+                begin_us, end_us = min(begin_us, begin), max(end_us, end)
+            else:
+                apart.append((begin, end))
+        insort(apart, (begin_us, end_us))
+        self._ranges[loss.observer] = apart[-_MOST_LOSSES:]
 
     def covers(self, observers: list[str], from_us: int, to_us: int) -> bool:
         """Whether one of the observers lost anything between the two times."""
@@ -61,22 +65,49 @@ class BlindSpots:
         )
 
 
+class Peers:
+    """Which addresses were heard, and since when. What was never heard can't be seen from here: that it
+    is silent means nothing.
+
+    The correlators of a process share one. Whoever stores what they say stores `fresh()` with it, says
+    so by `settled`, and tells it to the next process by `hear`.
+    """
+
+    def __init__(self) -> None:
+        self._since: OrderedDict[str, int] = OrderedDict()
+        self._fresh: dict[str, int] = {}
+
+    def hear(self, address: str, at_us: int) -> None:
+        """Something came from `address` at this wire time."""
+        since_us = self._since.get(address)
+        if since_us is not None and since_us <= at_us:
+            return
+        self._since[address] = self._fresh[address] = at_us
+        if len(self._since) > _MOST_PEERS:
+            forgotten, _ = self._since.popitem(last=False)
+            self._fresh.pop(forgotten, None)
+
+    def heard(self, address: str, at_us: int) -> bool:
+        """Whether anything came from `address` up to this wire time."""
+        since_us = self._since.get(address)
+        return since_us is not None and since_us <= at_us
+
+    def fresh(self) -> dict[str, int]:
+        """What was learned and is not settled yet: address → wire time in µs."""
+        return dict(self._fresh)
+
+    def settled(self, stored: dict[str, int]) -> None:
+        """These were stored."""
+        for address, since_us in stored.items():
+            if self._fresh.get(address) == since_us:
+                del self._fresh[address]
+
+
 class Context:
     """Shared by the records of one correlator."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, peers: Peers) -> None:
         self.settings = settings
+        self.peers = peers
         self.alarms = Alarms()
         self.blind = BlindSpots()
-        self._heard: OrderedDict[str, None] = OrderedDict()
-
-    def hear(self, address: str) -> None:
-        """Something came from `address`: its messages are visible here."""
-        if address not in self._heard:
-            self._heard[address] = None
-            if len(self._heard) > _MOST_PEERS:
-                self._heard.popitem(last=False)
-
-    def heard(self, address: str) -> bool:
-        """Whether anything ever came from `address`; if not, its silence means nothing."""
-        return address in self._heard

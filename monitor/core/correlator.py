@@ -12,7 +12,7 @@ from typing import Final
 
 from collectors.wire.events import Loss, SipEvent
 from monitor.core.call import Call
-from monitor.core.context import Context
+from monitor.core.context import Context, Peers
 from monitor.core.fold import Fold
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
@@ -36,13 +36,12 @@ Name = tuple[Kind, str, str]
 class Correlator:
     """Holds the open records of one partition, or of one capture file."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._context = Context(settings or Settings())
+    def __init__(self, settings: Settings | None = None, peers: Peers | None = None) -> None:
+        self._context = Context(settings or Settings(), peers or Peers())
         self._by_name: OrderedDict[Name, Fold] = OrderedDict()  # the least recently fed first
         self._by_ident: dict[int, Fold] = {}
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
-        self._keys: dict[Name, RecordKey] = {}  # resumed or reserved
-        self._incarnations: dict[Name, int] = {}
+        self._incarnations: dict[Name, int] = {}  # reserved
         self._idents = 0
 
     # --- the two inputs, and what was lost
@@ -52,7 +51,7 @@ class Correlator:
         if self._closed:
             self._closed.clear()
         out: list[Update] = []
-        self._context.hear(event.source)
+        self._context.peers.hear(event.source, event.captured_us)
         name = self._name(event)
         fold = self._by_name.get(name)
         if fold is None:
@@ -117,9 +116,22 @@ class Correlator:
             return [own]
         return [call, own]
 
-    def resume(self, key: RecordKey) -> None:
-        """The next message of this name continues `key`: a stored record is about to be fed again."""
-        self._keys[key.kind, key.call_id, key.discriminator] = key
+    def refold(self, key: RecordKey, parts: Iterable[tuple[int, list[SipEvent]]], watermark_us: int) -> None:
+        """Take a stored record back into memory: one that was open, or one that is to go on.
+
+        `parts` are its messages in the order of their arrival, each list with the watermark to which
+        the correlator had advanced when they were fed; `watermark_us` is where it stands now. What
+        comes of it was told when it happened, so nothing is told again.
+        """
+        fold: Fold | None = None
+        for fed_us, events in parts:
+            if fold is not None:
+                fold.catch_up(fed_us)
+            for event in events:
+                fold = fold or self._start(key, event)
+                fold.feed(event, [])
+        if fold is not None:
+            fold.catch_up(watermark_us)
 
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:
         """The next new record of this name is its `incarnation`th."""
@@ -136,19 +148,20 @@ class Correlator:
         if kind != Kind.TRANSACTION:
             return kind, call_id, ""
         call = (Kind.CALL, call_id, "")
-        if call in self._by_name or call in self._keys:
+        if call in self._by_name:
             return call
         return Kind.TRANSACTION, call_id, f"{event.cseq} {method} {event.from_tag}"
 
     def _begin(self, name: Name, event: SipEvent) -> Fold:
-        key = self._keys.pop(name, None)
-        if key is None:
-            kind, call_id, discriminator = name
-            incarnation = self._incarnations.pop(name, 1)
-            key = RecordKey(kind, call_id, discriminator, _day(event.captured_us // 86_400_000_000), incarnation)
+        kind, call_id, discriminator = name
+        incarnation = self._incarnations.pop(name, 1)
+        day = _day(event.captured_us // 86_400_000_000)
+        return self._start(RecordKey(kind, call_id, discriminator, day, incarnation), event)
+
+    def _start(self, key: RecordKey, event: SipEvent) -> Fold:
         self._idents += 1
-        fold = _FOLDS[name[0]](key, self._idents, self._context, event)
-        self._by_name[name] = fold
+        fold = _FOLDS[key.kind](key, self._idents, self._context, event)
+        self._by_name[key.kind, key.call_id, key.discriminator] = fold
         self._by_ident[self._idents] = fold
         return fold
 

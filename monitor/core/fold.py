@@ -172,6 +172,14 @@ class Fold:
             due.sort(key=lambda deadline: deadline[:2])
         yield from due
 
+    def catch_up(self, watermark_us: int) -> None:
+        """Let the deadlines up to the watermark pass, untold; what would leave memory stays a while longer."""
+        while self._deadlines and (due_us := min(deadline[0] for deadline in self._deadlines)) <= watermark_us:
+            self.wake(due_us, [])
+        if not self.open:
+            self.open = True
+            self.linger()
+
     def linger(self) -> None:
         """The record is over: let it go when stragglers can no longer come."""
         linger_us = self.context.settings.linger_us

@@ -257,7 +257,7 @@ class Registration(Fold):
             transaction,
             self.context.settings,
             at_us,
-            heard=self.context.heard(transaction.destination),
+            heard=self.context.peers.heard(transaction.destination, at_us),
             blind=self.blind(transaction.first_us, at_us),
         )
         self.judge(code, f"{transaction.cseq} {transaction.hop}", verdict, at_us, out)
