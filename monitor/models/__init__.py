@@ -4,7 +4,7 @@ from monitor.models.alerts import Alert, AlertOccurrence, Delivery
 from monitor.models.imports import Import
 from monitor.models.records import Call, FindingRow, MessageChunk, Registration, Transaction
 from monitor.models.settings import Setting
-from monitor.models.streams import Collector, CommitLog, DeadLetter, LossRange, Overview, Partition
+from monitor.models.streams import Collector, CommitLog, DeadLetter, LossRange, Overview, Partition, Peer, Worker
 
 __all__ = [
     "Alert",
@@ -20,7 +20,9 @@ __all__ = [
     "MessageChunk",
     "Overview",
     "Partition",
+    "Peer",
     "Registration",
     "Setting",
     "Transaction",
+    "Worker",
 ]

@@ -128,7 +128,7 @@ class FindingRow(models.Model):
 
 
 class MessageChunk(models.Model):
-    """The messages that one commit added to one record: inserted once, never changed."""
+    """The messages that one commit added to one record under one watermark: inserted once, never changed."""
 
     kind = models.CharField(max_length=12)
     day = models.IntegerField()
@@ -137,8 +137,8 @@ class MessageChunk(models.Model):
     import_id = models.BigIntegerField(default=0)
     first_number = models.IntegerField()  # of its first message within the record
     count = models.IntegerField()
-    watermark_us = models.BigIntegerField()  # to which the commit advanced, after these messages
-    messages = models.BinaryField()  # zstd of msgpack list[SipEvent], in arrival order
+    watermark_us = models.BigIntegerField()  # to which the correlator had advanced when they were fed
+    messages = models.BinaryField()  # `monitor.chunks`: list[SipEvent] in order of arrival
 
     class Meta:
         constraints = [

@@ -15,8 +15,23 @@ class Partition(models.Model):
     lease_until_us = models.BigIntegerField(default=0)
     stream_offset = models.TextField(default="0-0")
     watermark_us = models.BigIntegerField(default=0)
-    marks = models.BinaryField(default=bytes)  # msgpack {collector: {boot: …}}: see ingest
+    marks = models.BinaryField(default=bytes)  # msgpack of monitor.ingest.marks.Marks
+    version = models.BigIntegerField(default=0)  # of the rows written by its last commit; only rises
     lag_ms = models.IntegerField(default=0)  # stream clock − the committed entry's clock
+
+
+class Worker(models.Model):
+    """An ingest process that is alive: how many share the partitions."""
+
+    owner = models.TextField(primary_key=True)  # as in Partition.owner
+    alive_until_us = models.BigIntegerField()
+
+
+class Peer(models.Model):
+    """An address from which something was heard: its silence means something since then."""
+
+    address = models.TextField(primary_key=True)
+    since_us = models.BigIntegerField()  # wire time of its first message
 
 
 class CommitLog(models.Model):
@@ -72,7 +87,7 @@ class Collector(models.Model):
 
 
 class LossRange(models.Model):
-    """What was lost, by whom, when and why; no absence is claimed there."""
+    """What was lost, by whom, when and why; no absence is claimed there. A range that goes on grows."""
 
     collector = models.TextField()
     observer = models.TextField()
@@ -84,10 +99,13 @@ class LossRange(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["to_us"], name="loss_to")]
+        constraints = [
+            models.UniqueConstraint(fields=["observer", "reason", "from_us", "partition"], name="loss_key"),
+        ]
 
 
 class DeadLetter(models.Model):
-    """A stream entry that could not be read: kept, counted, shown, replayable."""
+    """A stream entry that could not be read, or not be taken: kept, counted, shown, replayable."""
 
     partition = models.SmallIntegerField()
     entry_id = models.TextField()

@@ -1,0 +1,47 @@
+"""Values as the database keeps them: msgpack in a zstd frame."""
+
+import threading
+from typing import Final
+
+import msgspec
+import zstandard
+
+from collectors.wire.events import SipEvent
+from monitor.core.updates import Committed
+
+_LEVEL: Final = 3
+_LARGEST: Final = 256 * 1024 * 1024  # octets unpacked: more than one commit ever holds
+
+_encoder = msgspec.msgpack.Encoder()
+_messages = msgspec.msgpack.Decoder(list[SipEvent])
+_committed = msgspec.msgpack.Decoder(Committed)
+
+
+class _Contexts(threading.local):
+    """A zstd context costs more than a few messages, and belongs to one thread at a time."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_contexts = _Contexts()
+
+
+def pack(value: list[SipEvent] | Committed) -> bytes:
+    """The bytes of `MessageChunk.messages` or of `CommitLog.updates`."""
+    return _contexts.compressor.compress(_encoder.encode(value))
+
+
+def messages(data: bytes | memoryview) -> list[SipEvent]:
+    """The messages of a chunk, in order of arrival."""
+    return _messages.decode(_plain(data))
+
+
+def committed(data: bytes | memoryview) -> Committed:
+    """What one row of the commit log tells."""
+    return _committed.decode(_plain(data))
+
+
+def _plain(data: bytes | memoryview) -> bytes:
+    return _contexts.decompressor.decompress(data, max_output_size=_LARGEST)

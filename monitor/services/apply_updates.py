@@ -1,0 +1,152 @@
+"""Writes what ingest found: all partitions of a worker in one transaction, or nothing of it.
+
+The only reader of updates that writes. Each partition's part begins with its fence: the row must still
+have the epoch of the lease and the offset that was read from; otherwise somebody else has taken it.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import connection, transaction
+
+from monitor.core.updates import Committed, Kind
+from monitor.packing import pack
+from monitor.services import rows
+from monitor.services.commit import CollectorState, NotedLoss, PartitionCommit
+from monitor.services.harvest import Content
+from monitor.services.sql import NOW_US, Table, big, json, many, text, write
+
+LEASE_US: Final = 5_000_000
+IMPORTED: Final = -1  # the partition of records that came from a file
+_MOST: Final = 2**31 - 1
+
+_FENCE: Final = (
+    "UPDATE monitor_partition SET stream_offset = %s, watermark_us = %s, marks = %s, version = %s, lag_ms = %s, "  # noqa: S608 - the database's clock, and our constant
+    f"lease_until_us = {{now}} + {LEASE_US} WHERE number = %s AND epoch = %s AND stream_offset = %s"
+)
+_COLLECTORS: Final = Table(
+    "monitor_collector",
+    (
+        *("name", "boot", "host", "version", "receiver", "interfaces", "started_us", "last_seen_us"),
+        *("clock_offset_us", "low_water_us", "backlog", "counters", "rate", "final"),
+    ),
+    ("name",),
+)
+_LOSSES: Final = Table(
+    "monitor_lossrange",
+    ("collector", "observer", "from_us", "to_us", "reason", "count", "partition"),
+    ("observer", "reason", "from_us", "partition"),
+)
+_DEAD_LETTERS: Final = Table(
+    "monitor_deadletter",
+    ("partition", "entry_id", "reason", "stored_us", "data"),
+    ("partition", "entry_id"),
+)
+_PEERS: Final = Table("monitor_peer", ("address", "since_us"), ("address",))
+_LOG: Final = "INSERT INTO monitor_commitlog (partition, watermark_us, committed_us, updates) VALUES (%s, %s, %s, %s)"
+
+
+class Fenced(Exception):  # noqa: N818 - what happened to the worker, in one word
+    """Another worker has taken this partition: nothing was written."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"partition {number} is another worker's now")
+        self.number = number
+
+
+def apply(commits: list[PartitionCommit], peers: dict[str, int]) -> None:
+    """Write these commits, and the addresses heard for the first time (with their wire time).
+
+    Raises `Fenced`, or what the database raises; nothing is written then, save that after a lost
+    connection nobody knows.
+    """
+    with transaction.atomic():
+        for commit in commits:
+            _fence(commit)
+        write_content([(commit.content, commit.number, commit.version) for commit in commits])
+        # Rows that several workers may write are written in one order by all, so that none waits in a ring.
+        write(_COLLECTORS, sorted(_collector(state) for commit in commits for state in commit.collectors))
+        write(_LOSSES, sorted(_loss(noted) for commit in commits for noted in commit.losses))
+        write(
+            _DEAD_LETTERS,
+            [
+                (commit.number, letter.entry_id, text(letter.reason, 8_000), letter.stored_us, letter.data)
+                for commit in commits
+                for letter in commit.dead_letters
+            ],
+        )
+        write(_PEERS, sorted((text(address), since_us) for address, since_us in peers.items()))
+        many(_LOG, (_logged(commit) for commit in commits if commit.content.logged))
+
+
+def write_content(contents: Iterable[tuple[Content, int, int]], import_id: int = 0) -> None:
+    """Write records, findings and messages, within the caller's transaction: (content, partition, version)."""
+    by_kind: dict[Kind, list[rows.Row]] = {kind: [] for kind in Kind}
+    findings: list[rows.Row] = []
+    chunks: list[rows.Row] = []
+    for content, partition, version in contents:
+        for record in content.records:
+            by_kind[record.key.kind].append(rows.record(record, partition, import_id, version))
+            findings.extend(rows.findings(record, import_id))
+        chunks.extend(rows.chunk(chunk, import_id) for chunk in content.chunks)
+    for kind, values in by_kind.items():
+        write(rows.TABLES[kind], values)
+    write(rows.FINDINGS, findings)
+    write(rows.CHUNKS, chunks)
+
+
+def _fence(commit: PartitionCommit) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FENCE.format(now=NOW_US[connection.vendor]),
+            (
+                commit.new_offset,
+                commit.watermark_us,
+                commit.marks,
+                commit.version,
+                min(commit.lag_ms, _MOST),
+                commit.number,
+                commit.epoch,
+                commit.old_offset,
+            ),
+        )
+        if cursor.rowcount != 1:
+            raise Fenced(commit.number)
+
+
+def _collector(state: CollectorState) -> rows.Row:
+    reported, heartbeat = state.reported, state.reported.heartbeat
+    return (
+        text(reported.collector),
+        text(reported.boot),
+        text(heartbeat.host),
+        text(heartbeat.version),
+        text(heartbeat.receiver),
+        json([text(name) for name in heartbeat.interfaces]),
+        big(heartbeat.started_us),
+        reported.stored_us,
+        big(state.clock_offset_us),
+        state.low_water_us,
+        min(heartbeat.backlog, _MOST),
+        json({text(name): value for name, value in heartbeat.counters.items()}),
+        state.rate,
+        heartbeat.final,
+    )
+
+
+def _loss(noted: NotedLoss) -> rows.Row:
+    loss = noted.loss
+    return (
+        text(noted.collector),
+        text(loss.observer),
+        loss.from_us,
+        loss.to_us,
+        text(loss.reason, 20),
+        big(loss.count),
+        noted.partition,
+    )
+
+
+def _logged(commit: PartitionCommit) -> rows.Row:
+    committed = Committed(commit.number, commit.watermark_us, commit.content.logged)
+    return commit.number, commit.watermark_us, commit.version, pack(committed)

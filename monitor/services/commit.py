@@ -1,0 +1,53 @@
+"""What ingest commits of one partition, as a value. `monitor.services.apply_updates` writes it."""
+
+import msgspec
+
+from collectors.wire.events import Loss
+from monitor.core.updates import CollectorReported
+from monitor.services.harvest import Content
+
+
+class CollectorState(msgspec.Struct, frozen=True):
+    """A collector's last heartbeat, and what ingest makes of it."""
+
+    reported: CollectorReported
+    clock_offset_us: int
+    low_water_us: int
+    rate: float  # messages/s
+
+
+class NotedLoss(msgspec.Struct, frozen=True):
+    """A loss for people to see. `partition`: which noticed it; −1 when it is of no single one."""
+
+    collector: str
+    loss: Loss
+    partition: int
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A stream entry that was set aside, and why."""
+
+    entry_id: str
+    reason: str
+    stored_us: int  # stream time
+    data: bytes
+
+
+class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
+    """The partition as it was and as it becomes, with all that belongs to the step.
+
+    It is written only where the row still has `epoch` and `old_offset`.
+    """
+
+    number: int
+    epoch: int
+    old_offset: str
+    new_offset: str
+    watermark_us: int
+    marks: bytes
+    version: int
+    lag_ms: int
+    content: Content
+    collectors: list[CollectorState]
+    losses: list[NotedLoss]
+    dead_letters: list[DeadLetter]

@@ -1,0 +1,78 @@
+"""What a correlator's updates ask to be written: collected as they come, taken once a commit. Pure."""
+
+import msgspec
+
+from collectors.wire.events import SipEvent
+from monitor.core.correlator import Correlator
+from monitor.core.updates import LoggedUpdate, MessageAdded, Record, RecordClosed, RecordKey, Update
+
+
+class Chunk(msgspec.Struct):
+    """Messages of one record that came in one commit under one watermark, in order of arrival."""
+
+    key: RecordKey
+    watermark_us: int  # to which the correlator had advanced when they were fed
+    first_number: int
+    events: list[SipEvent]
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What one commit writes of records: present values, new messages, and what the overview reads."""
+
+    records: list[Record]
+    chunks: list[Chunk]
+    logged: list[LoggedUpdate]
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.logged)
+
+
+class Harvest:
+    """Collects the updates of one correlator."""
+
+    def __init__(self, correlator: Correlator) -> None:
+        self._correlator = correlator
+        self._chunks: dict[tuple[RecordKey, int], Chunk] = {}
+        self._touched: dict[RecordKey, Record | None] = {}  # the value of those that left memory
+        self._logged: list[LoggedUpdate] = []
+
+    def add(self, updates: list[Update], watermark_us: int) -> None:
+        """What `feed` or `advance` just returned; messages among it were fed at this watermark."""
+        for update in updates:
+            key = update.key
+            self._touched[key] = None
+            if isinstance(update, MessageAdded):
+                self._message(update, watermark_us)
+                continue
+            self._logged.append(update)
+            if isinstance(update, RecordClosed):
+                self._touched[key] = self._correlator.record(key)
+
+    def log(self, update: LoggedUpdate) -> None:
+        """Something for the overview that is about no record."""
+        self._logged.append(update)
+
+    def pending(self, key: RecordKey) -> list[Chunk]:
+        """What was collected of a record and not yet taken, in order."""
+        return [chunk for chunk in self._chunks.values() if chunk.key == key]
+
+    def closed(self, call_id: str) -> list[RecordKey]:
+        """The records of this Call-ID that left memory since the last commit."""
+        return [key for key, value in self._touched.items() if value is not None and key.call_id == call_id]
+
+    def take(self) -> Content:
+        """Everything collected since the last time."""
+        content = Content(
+            [value or self._correlator.record(key) for key, value in self._touched.items()],
+            list(self._chunks.values()),
+            self._logged,
+        )
+        self._chunks, self._touched, self._logged = {}, {}, []
+        return content
+
+    def _message(self, update: MessageAdded, watermark_us: int) -> None:
+        chunk = self._chunks.get((update.key, watermark_us))
+        if chunk is None:
+            self._chunks[update.key, watermark_us] = Chunk(update.key, watermark_us, update.number, [update.event])
+        else:
+            chunk.events.append(update.event)

@@ -1,0 +1,168 @@
+"""Records, findings and chunks as rows: which columns a table has, and what goes into them."""
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias, assert_never
+
+from monitor.core.updates import (
+    CallRecord,
+    Finding,
+    FindingState,
+    Kind,
+    Record,
+    RegistrationRecord,
+    Severity,
+    TransactionRecord,
+)
+from monitor.packing import pack
+from monitor.services.harvest import Chunk
+from monitor.services.sql import Table, big, json, text, when
+
+Row: TypeAlias = tuple[Any, ...]
+
+_NAME: Final = ("day", "key", "incarnation", "import_id")
+_COMMON: Final = (
+    *("day", "key", "incarnation", "slug", "call_id", "discriminator", "partition", "import_id", "open", "status"),
+    *("first_us", "last_us", "messages", "retransmissions", "hops", "anomalies", "severity", "codes", "version"),
+)
+TABLES: Final = {
+    Kind.CALL: Table(
+        "monitor_call",
+        (
+            *_COMMON,
+            *("from_uri", "to_uri", "caller", "callee", "state", "acked", "answered_us", "ended_us"),
+            *("setup_ms", "pdd_ms", "duration_ms"),
+        ),
+        _NAME,
+    ),
+    Kind.REGISTRATION: Table(
+        "monitor_registration",
+        (*_COMMON, "aor", "contact", "client", "registrar", "outcome", "registered_us", "expires_us"),
+        _NAME,
+    ),
+    Kind.TRANSACTION: Table(
+        "monitor_transaction",
+        (*_COMMON, "method", "from_uri", "to_uri", "client", "server", "fault"),
+        _NAME,
+    ),
+}
+FINDINGS: Final = Table(
+    "monitor_findingrow",
+    (
+        *("kind", "day", "key", "incarnation", "import_id", "slug", "code", "subject", "severity", "state"),
+        *("at_us", "hop", "evidence", "cause", "remedy"),
+    ),
+    ("day", "key", "incarnation", "import_id", "code", "subject"),
+)
+CHUNKS: Final = Table(
+    "monitor_messagechunk",
+    ("kind", "day", "key", "incarnation", "import_id", "first_number", "count", "watermark_us", "messages"),
+    ("day", "key", "incarnation", "import_id", "first_number"),
+)
+_WORST_FIRST: Final = [severity.value for severity in Severity]
+
+
+def record(value: Record, partition: int, import_id: int, version: int) -> Row:
+    """The row of a call, registration or transaction, in the order of its table's columns."""
+    key = value.key
+    standing = [finding for finding in value.findings if finding.state is not FindingState.CLEARED]
+    codes = " ".join(dict.fromkeys(finding.code for finding in standing))
+    return (
+        key.day,
+        key.hash,
+        key.incarnation,
+        key.slug,
+        text(key.call_id),
+        text(key.discriminator),
+        partition,
+        import_id,
+        value.open,
+        value.status,
+        big(value.first_us),
+        big(value.last_us),
+        value.messages,
+        value.retransmissions,
+        json([text(hop) for hop in value.hops]),
+        json([text(anomaly) for anomaly in value.anomalies]),
+        min((finding.severity.value for finding in standing), key=_WORST_FIRST.index, default=""),
+        f" {codes} " if codes else "",
+        version,
+        *_own(value),
+    )
+
+
+def _own(value: Record) -> Row:
+    match value:
+        case CallRecord():
+            return (
+                text(value.from_uri),
+                text(value.to_uri),
+                text(value.caller),
+                text(value.callee),
+                value.state.value,
+                value.acked,
+                when(value.answered_us),
+                when(value.ended_us),
+                value.setup_ms,
+                value.pdd_ms,
+                value.duration_ms,
+            )
+        case RegistrationRecord():
+            return (
+                text(value.aor),
+                text(value.contact),
+                text(value.client),
+                text(value.registrar),
+                value.outcome.value,
+                when(value.registered_us),
+                when(value.expires_us),
+            )
+        case TransactionRecord():
+            return (
+                text(value.method),
+                text(value.from_uri),
+                text(value.to_uri),
+                text(value.client),
+                text(value.server),
+                text(value.fault),
+            )
+        case _:
+            assert_never(value)
+
+
+def findings(value: Record, import_id: int) -> Iterator[Row]:
+    """The rows of a record's findings, cleared ones too."""
+    key = value.key
+    for finding in value.findings:
+        yield (
+            key.kind.value,
+            key.day,
+            key.hash,
+            key.incarnation,
+            import_id,
+            key.slug,
+            finding.code,
+            text(finding.subject),
+            finding.severity.value,
+            finding.state.value,
+            *_particulars(finding),
+        )
+
+
+def _particulars(finding: Finding) -> Row:
+    return big(finding.at_us), text(finding.hop), json(finding.messages), text(finding.cause, 2_000), finding.remedy
+
+
+def chunk(value: Chunk, import_id: int) -> Row:
+    """The row of some messages of a record."""
+    key = value.key
+    return (
+        key.kind.value,
+        key.day,
+        key.hash,
+        key.incarnation,
+        import_id,
+        value.first_number,
+        len(value.events),
+        value.watermark_us,
+        pack(value.events),
+    )
