@@ -75,8 +75,11 @@ CSRF_COOKIE_NAME = "offhook_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.public_url.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 SECURE_HSTS_SECONDS = 24 * 3600 if SESSION_COOKIE_SECURE else 0
-# The proxy that ends TLS redirects to it: here, one that names no scheme would get an endless redirect.
-SILENCED_SYSTEM_CHECKS = ["security.W008"]
+SILENCED_SYSTEM_CHECKS = [
+    "security.W008",  # the proxy that ends TLS redirects to it: here, one that names no scheme would loop for ever
+    "security.W005",  # other names of the domain are not ours to decide on
+    "security.W021",  # nor is the browsers' preload list
+]
 X_FRAME_OPTIONS = "DENY"
 USE_TZ = True
 TIME_ZONE = "UTC"
