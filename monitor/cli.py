@@ -39,8 +39,20 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
+    up = command("up", _up, "start everything on this machine, and keep it running")
+    up.add_argument(
+        "traffic",
+        nargs="?",
+        metavar="TRAFFIC",
+        help="sample (built-in traffic), an interface, or a capture file; without it: live, all interfaces",
+    )
     command("web", _web, "serve the dashboard: pages and the live socket")
     command("migrate", _migrate, "create the database's tables, or bring them up to date")
+    command("check", _check, "check the configuration, the database and the stream store")
+    create = command("create-admin", _create_admin, "make an administrator, and print the password")
+    create.add_argument("username", nargs="?", default="admin", help="admin, when not given")
+    reset = command("reset-password", _reset_password, "give an account a new password, and print it")
+    reset.add_argument("username")
     return parser
 
 
@@ -50,6 +62,12 @@ def _django() -> None:
     import django
 
     django.setup()
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from monitor.up.command import run
+
+    return run(arguments.traffic)
 
 
 def _web(_arguments: argparse.Namespace) -> int:
@@ -77,6 +95,44 @@ def _migrate(_arguments: argparse.Namespace) -> int:
     from django.core.management import call_command
 
     call_command("migrate", interactive=False, verbosity=1)
+    return 0
+
+
+def _check(_arguments: argparse.Namespace) -> int:
+    _django()
+    from monitor.doctor import examine
+
+    problems = examine()
+    for problem in problems:
+        print(f"offhook: {problem}", file=sys.stderr)
+    if not problems:
+        print("all well")
+    return 1 if problems else 0
+
+
+def _create_admin(arguments: argparse.Namespace) -> int:
+    _django()
+    from monitor.services.accounts import AccountError, create_admin
+
+    try:
+        password = create_admin(arguments.username)
+    except AccountError as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 1
+    print(f"{arguments.username}: {password}")
+    return 0
+
+
+def _reset_password(arguments: argparse.Namespace) -> int:
+    _django()
+    from monitor.services.accounts import AccountError, reset_password
+
+    try:
+        password = reset_password(arguments.username)
+    except AccountError as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 1
+    print(f"{arguments.username}: {password}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from monitor.up.console import Console
@@ -28,16 +28,17 @@ class Supervisor:
         """Of a program's present run."""
         return next(keeper.pid for keeper in self._keepers if keeper.program.name == name)
 
-    async def run(self, *, started: Callable[[], None] = lambda: None) -> None:
-        """Start all, call `started`, keep them, and stop all when asked by a signal."""
+    async def run(self, *, started: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Start all, await `started` beside them, keep them, and stop all when a signal asks for it."""
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self.stop)
         try:
             await self._start()
-            if not self._asked.is_set():
-                started()
+            greeting = asyncio.ensure_future(started()) if started else None
             await self._asked.wait()
+            if greeting:
+                greeting.cancel()
             await self._stop()
         finally:
             for number in SIGNALS:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -29,7 +29,9 @@ def stop(process: subprocess.Popen[bytes], seconds: float = 5) -> None:
         process.wait()
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 10, *, every: float = 0.02, what: str = "") -> T:
+def wait_for(
+    condition: Callable[[], T | Literal[False] | None], seconds: float = 10, *, every: float = 0.02, what: str = ""
+) -> T:
     """The first truthy value of `condition`; fails the test when none comes in time."""
     deadline = time.monotonic() + seconds
     while True:

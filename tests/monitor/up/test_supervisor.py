@@ -87,7 +87,7 @@ def test_nothing_is_left_running_after_a_stop_not_even_grandchildren(tmp_path: P
         pids = [await run.pid_of("web"), await run.pid_of("collector"), grandchild]
         assert all(map(alive, pids))
         await run.stop()
-        assert not any(map(alive, pids))
+        await eventually(lambda: not any(map(alive, pids)))
 
     asyncio.run(story())
 

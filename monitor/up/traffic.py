@@ -1,0 +1,77 @@
+"""What `offhook up TRAFFIC` watches: sample traffic, an interface, a capture file, or all interfaces."""
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from monitor.up.state import StateError
+
+
+class Kind(Enum):
+    """Where traffic comes from."""
+
+    SAMPLE = auto()
+    INTERFACE = auto()
+    FILE = auto()
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A kind, and the interface's or file's name."""
+
+    kind: Kind
+    name: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Needs the right to capture."""
+        return self.kind is Kind.INTERFACE
+
+
+ALL_INTERFACES = "any"
+
+
+def traffic(argument: str | None) -> Traffic:
+    """What the argument means. Raises `StateError` with what there is instead."""
+    if argument is None:
+        return Traffic(Kind.INTERFACE, ALL_INTERFACES)
+    if argument == "sample":
+        return Traffic(Kind.SAMPLE)
+    interfaces = [name for _, name in socket.if_nameindex()]
+    if argument in (*interfaces, ALL_INTERFACES):
+        return Traffic(Kind.INTERFACE, argument)
+    path = Path(argument).expanduser()
+    if path.is_file():
+        if not os.access(path, os.R_OK):
+            raise StateError(f"{argument}: no permission to read this file")
+        return Traffic(Kind.FILE, str(path.resolve()))
+    raise StateError(
+        f"{argument} is neither a capture file nor an interface of this machine ({', '.join(interfaces)}); "
+        "say sample for built-in sample traffic"
+    )
+
+
+def may_capture() -> bool:
+    """Whether this process may read packets off an interface (CAP_NET_RAW)."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        return False
+    return True
+
+
+def how_to_capture(argument: str | None) -> list[str]:
+    """What to do where it may not."""
+    again = f"{sys.argv[0]} up{f' {argument}' if argument else ''}"
+    return [
+        "Not capturing: that needs root or the capability CAP_NET_RAW. Everything else runs.",
+        "",
+        "To capture as you, with that one capability (recommended):",
+        f"  sudo -E setpriv --reuid={os.getuid()} --regid={os.getgid()} --init-groups \\",
+        f"    --inh-caps=+net_raw --ambient-caps=+net_raw {again}",
+        "To capture as root:     sudo make run",
+        "To see it work without: make run TRAFFIC=sample",
+    ]

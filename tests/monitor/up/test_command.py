@@ -1,0 +1,131 @@
+"""`offhook up`, as a person starts it."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.environment import ROOT
+from tests.support.processes import free_port, wait_for
+
+COMMAND = [sys.executable, "-m", "monitor.cli", "up"]
+
+
+class Installation:
+    """A state directory and a port, and the start that runs on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")},
+            "OFFHOOK_STATE_DIR": str(folder / "var"),
+            "OFFHOOK_PORT": str(self.port),
+        }
+        self._log = folder / "output"
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Start it, for a start that ends by itself."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**self.environment, **variables},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    @contextmanager
+    def up(self) -> Iterator[psutil.Popen]:
+        """A start that was greeted; nothing of it is left afterwards."""
+        with (
+            self._log.open("w") as log,
+            psutil.Popen([*COMMAND, "sample"], env=self.environment, cwd=ROOT, stdout=log, stderr=log) as process,
+        ):
+            try:
+                wait_for(lambda: "Offhook is at" in self.output, 30, what="the greeting")
+                yield process
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(20)
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def status(self) -> int:
+        """HTTP status of the start page, redirects not followed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with closing(connection):
+            connection.request("GET", "/")
+            return connection.getresponse().status
+
+
+@pytest.fixture
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return Installation(tmp_path_factory.mktemp("up"))
+
+
+def named(process: psutil.Popen, *words: str) -> psutil.Process | None:
+    """The child whose command line has these words."""
+    for child in process.children():
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile
+            if set(words) <= set(child.cmdline()):
+                return child
+    return None
+
+
+@pytest.mark.timeout(120)
+def test_everything_starts_is_kept_running_stops_and_starts_again(installation: Installation) -> None:
+    with installation.up() as process:
+        assert "with password" in installation.output
+        assert installation.status() < 500
+
+        again = installation.run("sample")
+        assert again.returncode == 1
+        assert f"process {process.pid} already runs on" in again.stderr
+
+        web = wait_for(lambda: named(process, "monitor.cli", "web"), 5)
+        web.kill()
+        wait_for(lambda: (other := named(process, "monitor.cli", "web")) and other.pid != web.pid, 10)
+        assert "web       │ ended with signal SIGKILL; starting it again in 0.5 s" in installation.output
+
+        family = process.children(recursive=True)
+        assert len(family) >= 4
+    assert process.returncode == 0
+    assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
+
+    with installation.up():
+        assert "with password" not in installation.output
+
+
+def test_a_busy_port_is_named_before_anything_starts(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", installation.port)):
+        ended = installation.run("sample")
+    assert ended.returncode == 1
+    assert f"can't listen on 127.0.0.1 port {installation.port}" in ended.stderr
+    assert f"OFFHOOK_PORT={installation.port + 1}" in ended.stderr
+
+
+def test_a_wrong_configuration_is_said_whole_and_ends_with_2(installation: Installation) -> None:
+    ended = installation.run("sample", OFFHOOK_PORT="http", OFFHOOK_PARTITIONS="0")
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "offhook: OFFHOOK_PORT: 'http' is no number from 1 to 65535",
+        "offhook: OFFHOOK_PARTITIONS: '0' is no number from 1 to 64",
+    ]
+
+
+def test_a_database_that_is_away_is_said(installation: Installation, tmp_path: Path) -> None:
+    ended = installation.run("sample", OFFHOOK_DATABASE_URL=f"postgresql://postgres@/offhook?host={tmp_path}")
+    assert ended.returncode == 1
+    assert "offhook: the database can't be used: " in ended.stderr
+    assert "Traceback" not in ended.stderr
