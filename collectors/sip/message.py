@@ -56,6 +56,8 @@ _COLUMNS: Final = {
     "contact": _CONTACT,
     "content-length": _LENGTH,
 }
+# No header that `parse` reads, long or compact, begins with one of these letters; many others do.
+_DULL: Final = "ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz"
 _LONGEST_NAME: Final = 32  # of a header name worth remembering: junk lines must not fill the cache
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
@@ -90,12 +92,15 @@ def parse(raw: bytes) -> Parsed:
     end = raw.find(b"\r\n\r\n")
     text = (raw[:end] if end >= 0 else raw).decode("utf-8", "replace")
     lines = text.split("\r\n")
-    if end < 0 or not lines[0] or text.count("\n") + 1 != len(lines) or text.count("\r") + 1 != len(lines):
+    if end < 0 or not lines[0] or text.count("\n") + 1 != len(lines):
         lines, end = _irregular_lines(raw)
     values: list[str | None] = [None] * 9
     vias = 0
     last = _OTHER
     for line in lines[1:]:
+        if line[:1] in _DULL:
+            last = _OTHER
+            continue
         name, _, value = line.partition(":")
         column = _column(name) if len(name) <= _LONGEST_NAME else _long_name_column(name)
         if column == _OTHER:

@@ -25,7 +25,7 @@ def repairable(status: int) -> bool:
 class Attempt:
     """One request on all its hops. Times in µs, 0: never."""
 
-    __slots__ = ("cancelled_us", "cseq", "first_us", "from_tag", "initial", "timed_out_us", "transactions")
+    __slots__ = ("cancelled_us", "cseq", "first_us", "from_tag", "initial", "timed_out_us", "transactions", "watched")
 
     def __init__(self, event: SipEvent) -> None:
         self.cseq = event.cseq
@@ -34,6 +34,7 @@ class Attempt:
         self.first_us = event.captured_us
         self.transactions: list[Transaction] = []
         self.cancelled_us = 0
+        self.watched = False  # Timer C runs
         self.timed_out_us = 0  # when Timer B, Timer C, or 64·T1 after CANCEL passed
 
     @property
@@ -43,7 +44,7 @@ class Attempt:
 
     def nearest(self) -> list[Transaction]:
         """The hops nearest to the client."""
-        if len(self.transactions) == 1:
+        if len(self.transactions) < 2:
             return self.transactions
         fewest = min(transaction.vias for transaction in self.transactions)
         return [transaction for transaction in self.transactions if transaction.vias == fewest]

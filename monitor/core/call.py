@@ -40,6 +40,7 @@ class Call(Fold):
     """A call in the making."""
 
     __slots__ = (
+        "_current",
         "_dropped",
         "_told_end",
         "answered_us",
@@ -68,6 +69,7 @@ class Call(Fold):
         self.rung_us = 0  # first 18x
         self.answered_us = 0  # first 2xx to INVITE
         self.bye_us = 0  # first BYE
+        self._current: Attempt | None = None  # see _find_current
         self._dropped = False  # the callee gave up without a BYE: nothing more will come
         self._told_end = False
 
@@ -112,14 +114,15 @@ class Call(Fold):
             attempt = Attempt(event)
             if len(self.attempts) < _MOST_ATTEMPTS:
                 self.attempts.append(attempt)
-            if attempt.initial:
+            if attempt.initial and len(self.attempts) > 1:
                 self._retried(transaction, at_us, out)
         attempt.first_us = min(attempt.first_us, at_us)
         attempt.transactions.append(transaction)
+        self._current = self._find_current()
         if event.method:
-            self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, transaction)
+            self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, (attempt, transaction))
             if transaction.reliable:
-                self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, transaction)
+                self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (attempt, transaction))
         self._review(at_us, out)
 
     def _retried(self, retry: Transaction, at_us: int, out: list[Update]) -> None:
@@ -139,7 +142,8 @@ class Call(Fold):
         answer = self._answer(event)
         if answer is not None:
             answer.acknowledged(event, number)
-            self._judge_ack(answer, event.captured_us, out)
+            if answer.resent:
+                self._judge_ack(answer, event.captured_us, out)
 
     def _bye(self, event: SipEvent, number: int, out: list[Update]) -> None:
         at_us = event.captured_us
@@ -152,7 +156,8 @@ class Call(Fold):
             dialog = self.dialogs[event.from_tag, event.to_tag] = Dialog(event.from_tag, event.to_tag)
         dialog.hung_up(event, number)
         for answer in self.answers.values():
-            self._judge_ack(answer, at_us, out)
+            if answer.resent:
+                self._judge_ack(answer, at_us, out)
         self._review(at_us, out)
 
     def _cancel(self, event: SipEvent) -> None:
@@ -172,18 +177,19 @@ class Call(Fold):
         attempt = self._attempt_of(event)
         if attempt is None:
             return  # beyond the bound on attempts
-        if first:
+        if first and self.findings:
             self._judge_unanswered(transaction, event.captured_us, out)
         if event.status < 200:
-            self._provisional(event, attempt, out, first=first)
+            self._provisional(event, attempt, out)
         elif event.status < 300:
             self._success(event, number, attempt, out)
         else:
             self._failure(event, transaction, attempt, out)
 
-    def _provisional(self, event: SipEvent, attempt: Attempt, out: list[Update], *, first: bool) -> None:
+    def _provisional(self, event: SipEvent, attempt: Attempt, out: list[Update]) -> None:
         at_us, status = event.captured_us, event.status
-        if first:
+        if not attempt.watched:
+            attempt.watched = True
             self.wake_at(at_us + self.context.settings.no_final_us, Timer.NO_FINAL, attempt)
         if status == 100:
             return
@@ -193,7 +199,7 @@ class Call(Fold):
             self.rung_us = at_us
             if self.state == CallState.TRYING:
                 out.append(CallRang(self.key, at_us, status, self._since_invite_ms(at_us)))
-            self.judge("slow-setup", attempt.subject, setup.slow_setup(attempt, self.context.settings), at_us, out)
+            self._judge_slow(attempt, at_us, out)
         if self.state == CallState.TRYING:
             self._review(at_us, out)
 
@@ -201,14 +207,14 @@ class Call(Fold):
         at_us = event.captured_us
         answer = self._answer(event)
         if answer is not None:
-            new = not answer.sendings
             answer.initial = attempt.initial
-            sending = answer.sent(event, number)
-            if new:
-                timers = self.context.settings.timers
-                self.wake_at(at_us + timers.timeout_us, Timer.ANSWER, answer)
-                self.wake_at(at_us + timers.timeout_us + timers.t2_us, Timer.RESENDS, answer)
-            if sending.sends > 1:
+            watched = answer.resent
+            answer.sent(event, number)
+            if answer.resent:
+                if not watched:
+                    timers = self.context.settings.timers
+                    self.wake_at(answer.first_us + timers.timeout_us, Timer.ANSWER, answer)
+                    self.wake_at(answer.first_us + timers.timeout_us + timers.t2_us, Timer.RESENDS, answer)
                 self._judge_ack(answer, at_us, out)
         dialog = self._dialog(event.from_tag, event.to_tag)
         if dialog is None:
@@ -219,8 +225,9 @@ class Call(Fold):
             self.answered_us, self.success = at_us, event.status
             out.append(CallAnswered(self.key, at_us, self._since_invite_ms(at_us)))
             if not self.rung_us:
-                self.judge("slow-setup", attempt.subject, setup.slow_setup(attempt, self.context.settings), at_us, out)
-        self.judge("rejected", attempt.subject, None, at_us, out)
+                self._judge_slow(attempt, at_us, out)
+        if self.findings:
+            self.judge("rejected", attempt.subject, None, at_us, out)
         self._review(at_us, out)
 
     def _failure(self, event: SipEvent, transaction: Transaction, attempt: Attempt, out: list[Update]) -> None:
@@ -240,9 +247,9 @@ class Call(Fold):
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline passed."""
         if timer in (Timer.REQUEST, Timer.RELIABLE):
-            self._judge_unanswered(about, due_us, out)
-            attempt = next((a for a in self.attempts if about in a.transactions), None)
-            if timer == Timer.REQUEST and attempt is not None and not attempt.response_us():
+            attempt, transaction = about
+            self._judge_unanswered(transaction, due_us, out)
+            if timer == Timer.REQUEST and not attempt.response_us():
                 attempt.timed_out_us = due_us
         elif timer == Timer.NO_FINAL:
             self._no_final(about, due_us, out)
@@ -283,6 +290,11 @@ class Call(Fold):
         )
         self.judge(code, f"{transaction.cseq} {transaction.hop}", verdict, at_us, out)
 
+    def _judge_slow(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
+        settings = self.context.settings
+        if at_us - attempt.first_us > settings.slow_setup_us:
+            self.judge("slow-setup", attempt.subject, setup.slow_setup(attempt, settings), at_us, out)
+
     def _judge_ack(self, answer: Answer, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
         dialog = self._dialog(answer.from_tag, answer.to_tag)
@@ -294,7 +306,7 @@ class Call(Fold):
 
     def _judge_rejected(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         if attempt.initial:
-            repaired = attempt is not self._current()
+            repaired = attempt is not self._current
             verdict = setup.rejected(attempt, self.context.settings, at_us, repaired=repaired)
             self.judge("rejected", attempt.subject, verdict, at_us, out)
 
@@ -316,7 +328,7 @@ class Call(Fold):
             answered = [dialog for dialog in self.dialogs.values() if dialog.answered_us]
             ended = all(dialog.bye_us for dialog in answered)
             return CallState.ENDED if ended else CallState.ANSWERED
-        attempt = self._current()
+        attempt = self._current
         if attempt is None:
             return CallState.TRYING
         status = attempt.status()
@@ -330,13 +342,13 @@ class Call(Fold):
 
     def _retried_after_end(self) -> bool:
         """Whether the last attempt came after an earlier, answered one was over, and is not answered."""
-        attempt = self._current()
+        attempt = self._current
         if attempt is None or not self.bye_us or 200 <= attempt.status() < 300:
             return False
         return all(0 < dialog.bye_us < attempt.first_us for dialog in self.dialogs.values() if dialog.answered_us)
 
     def _repairable(self, at_us: int) -> bool:
-        attempt = self._current()
+        attempt = self._current
         final = attempt.final() if attempt is not None else None
         return (
             self.state in (CallState.FAILED, CallState.REDIRECTED)
@@ -352,8 +364,10 @@ class Call(Fold):
 
     # --- looking up
 
-    def _current(self) -> Attempt | None:
+    def _find_current(self) -> Attempt | None:
         """The last initial attempt; the last of all where the call was joined in the middle."""
+        if len(self.attempts) == 1:
+            return self.attempts[0]
         initial = [attempt for attempt in self.attempts if attempt.initial]
         return max(initial or self.attempts, key=lambda attempt: attempt.first_us, default=None)
 
@@ -403,13 +417,13 @@ class Call(Fold):
         )
 
     def _place(self) -> str:
-        attempt = self._current()
+        attempt = self._current
         return attempt.deepest().hop.partition(">")[2] if attempt is not None else ""
 
     def _status(self) -> int | None:
         if self.state in (CallState.ANSWERED, CallState.ENDED):
             return self.success
-        attempt = self._current()
+        attempt = self._current
         return (attempt.status() if attempt is not None else 0) or None
 
     def _acked(self) -> bool | None:
@@ -420,7 +434,7 @@ class Call(Fold):
     def _ended_us(self) -> int | None:
         if self.state == CallState.ENDED:
             return self.bye_us
-        attempt = self._current()
+        attempt = self._current
         if self.state.alive or attempt is None:
             return None
         final = attempt.final()

@@ -118,6 +118,7 @@ class Answer:
         "from_tag",
         "initial",
         "last_ack_us",
+        "resent",
         "sendings",
         "to_tag",
     )
@@ -129,6 +130,7 @@ class Answer:
         self.initial = False  # it forms a dialog (not the 2xx of a re-INVITE)
         self.first_us = 0  # of the 2xx, anywhere
         self.sendings: dict[str, Sending] = {}  # by hop of the INVITE, in order of appearance
+        self.resent = False  # some hop carried it more than once
         self.ack_us = 0  # of the first ACK, anywhere
         self.last_ack_us = 0
         self.ack_hops: dict[str, int] = {}  # hop of the ACK → its first time
@@ -138,8 +140,8 @@ class Answer:
     def subject(self) -> str:
         return f"{self.cseq} {self.from_tag} {self.to_tag}"
 
-    def sent(self, event: SipEvent, number: int) -> Sending:
-        """The 2xx was seen, for the first time or again; how often its hop has carried it."""
+    def sent(self, event: SipEvent, number: int) -> None:
+        """The 2xx was seen, for the first time or again."""
         hop = request_hop(event)
         sending = self.sendings.get(hop)
         if sending is None:
@@ -147,7 +149,7 @@ class Answer:
         sending.add(event.captured_us, number)
         if not self.first_us or event.captured_us < self.first_us:
             self.first_us = event.captured_us
-        return sending
+        self.resent |= sending.sends > 1
 
     def acknowledged(self, event: SipEvent, number: int) -> None:
         """An ACK for it was seen."""
