@@ -38,7 +38,7 @@ class Play:
         self.scenario = Scenario(seed, domain=cast.domain, latency_ms=cast.latency_ms, jitter_ms=cast.jitter_ms)
         self.dice = Dice(seed).child("times")
         self.caller = self._phone(cast.caller)
-        self.callee = self._phone(cast.callee)
+        self.callee = self.caller if cast.callee == cast.caller else self._phone(cast.callee)
         self.proxies = [self.scenario.proxy(role.at, dialect=role.dialect) for role in cast.proxies]
         self._accounts = {self.caller.user: cast.caller.password}
         if cast.challenged:

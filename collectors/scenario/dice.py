@@ -1,7 +1,9 @@
 """Numbers and names that look random and follow from a seed: the same seed, the same scenario."""
 
+from bisect import bisect
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from math import log
 from typing import Final, TypeVar
 
@@ -43,12 +45,8 @@ class Dice:
 
     def weighted(self, choices: Sequence[tuple[T, int]]) -> T:
         """One of (value, weight) pairs."""
-        left = self.below(sum(weight for _, weight in choices))
-        for value, weight in choices:
-            left -= weight
-            if left < 0:
-                return value
-        raise ValueError("no choices")
+        ends = list(accumulate(weight for _, weight in choices))
+        return choices[bisect(ends, self.below(ends[-1]))][0]
 
     def hex(self, digits: int) -> str:
         return self._join("%016x", 16, digits)

@@ -17,6 +17,8 @@ _LAST: Final = {"Content-Type": 1000, "Content-Length": 1001}
 class Party(ABC):
     """A host that speaks SIP. Subclasses say what it does with a new request (`on_request`)."""
 
+    answers_source = False
+
     def __init__(
         self, stage: Stage, user: str, endpoint: Endpoint, *, dialect: Dialect, transport: str, behind: Endpoint | None
     ) -> None:
@@ -75,7 +77,7 @@ class Party(ABC):
             return
         if message.method != "ACK":
             self._servers[key] = server = ServerTransaction(self, message, source)
-        stamp(message, source)
+        stamp(message, source, always=self.answers_source)
         if server is None:
             self.on_ack(message)
         else:

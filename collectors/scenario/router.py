@@ -7,7 +7,13 @@ from collectors.scenario.stage import Rule, Stage
 
 
 class Router(Party):
-    """A server's routes: `routes` says where requests for a user go."""
+    """A server's routes: `routes` says where requests for a user go.
+
+    As servers that face NATs do, it answers to the source of a request whatever its Via says, and sends
+    what is for a Contact to where its owner's messages come from.
+    """
+
+    answers_source = True
 
     def __init__(
         self, stage: Stage, endpoint: Endpoint, *, domain: str, dialect: Dialect = KAMAILIO, transport: str = "udp"
@@ -18,6 +24,13 @@ class Router(Party):
         self.record_routes = True
         self.processing_us = 1_000  # from a message's arrival until it goes out again
         self._dropped: list[Rule] = []
+        self._outside: dict[Endpoint, Endpoint] = {}  # Contact → source of its owner's messages
+
+    def receive(self, message: Message, source: Endpoint) -> None:
+        contact = message.get("Contact")
+        if contact and not isinstance(self.stage.listeners.get(source), Router):
+            self._outside[endpoint_of(contact)] = source
+        super().receive(message, source)
 
     def drops(self, what: str, *, times: int | None = None, after: int = 0) -> None:
         """Receive messages of a kind ("ACK", "200 INVITE") and not forward them."""
@@ -40,7 +53,8 @@ class Router(Party):
         targets = [] if request.to_tag else self.routes.get(user_of(request.uri), [])
         if targets:
             return [(uri_of(to.contact) if _is_last(to) else request.uri, to.wire) for to in targets]
-        return [(request.uri, endpoint_of(request.uri))]
+        target = endpoint_of(request.uri)
+        return [(request.uri, self._outside.get(target, target))]
 
     def onward(self, request: Message, hop: tuple[str, Endpoint], via: str = "") -> tuple[Message, Endpoint]:
         """The request as it goes on: one hop less, our Via and, as a dialog is set up, our Record-Route."""

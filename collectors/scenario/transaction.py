@@ -23,6 +23,7 @@ class Sender(Protocol):
 
     stage: Stage
     transport: str
+    answers_source: bool  # it answers to where a request came from, also when that did not ask (a NAT)
 
     def send(self, message: Message, to: Endpoint) -> None: ...
 
@@ -152,7 +153,7 @@ class ServerTransaction:
         self.last: Message | None = None
         self.acked = False
         self._sender = sender
-        self.back = _way_back(request, source)
+        self.back = source if sender.answers_source else _way_back(request, source)
         self._resender: Resender | None = None
 
     @property
@@ -187,12 +188,14 @@ def _way_back(request: Message, source: Endpoint) -> Endpoint:
     return Endpoint(source.address, Endpoint.read(via.partition(" ")[2].partition(";")[0]).port)
 
 
-def stamp(request: Message, source: Endpoint) -> None:
+def stamp(request: Message, source: Endpoint, *, always: bool) -> None:
     """Note in the topmost Via where a request really came from (§18.2.1, RFC 3581 §4)."""
     via = request.get("Via")
     sent_by = Endpoint.read(via.partition(" ")[2].partition(";")[0])
     if ";rport" in via:
         via = via.replace(";rport", f";rport={source.port}", 1) + f";received={source.address}"
+    elif always and sent_by != source:
+        via += f";received={source.address};rport={source.port}"
     elif sent_by.address != source.address:
         via += f";received={source.address}"
     request.replace("Via", via)

@@ -328,11 +328,15 @@ def test_a_phone_behind_a_nat_is_seen_at_the_outside_and_writes_the_inside() -> 
     proxy, bob = scenario.proxy("10.0.0.2"), scenario.phone("bob@10.0.0.3")
     alice.invites(bob, through=[proxy])
     bob.answers(at=1)
+    bob.hangs_up(at=3)
     first, trying = scenario.events()[:2]
     assert (first.source, first.source_port) == ("203.0.113.9", 40123)
     assert "192.168.1.10" in first.contact
     assert b";rport=40123" in trying.raw
     assert b";received=203.0.113.9" in trying.raw
+    bye = next(event for event in scenario.events() if event.method == "BYE" and event.source == "10.0.0.2")
+    assert (bye.destination, bye.destination_port) == ("203.0.113.9", 40123)
+    assert bye.raw.startswith(b"BYE sip:alice@192.168.1.10:5060 SIP/2.0")
 
 
 def test_what_the_capture_misses_arrives_all_the_same() -> None:

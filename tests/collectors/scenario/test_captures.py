@@ -1,0 +1,124 @@
+"""Generated captures: read by tshark, which was not written here, as what they were meant to be."""
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+import pytest
+
+from collectors.receivers.pcap_file import read_events
+from collectors.scenario import START_US, Scenario, library
+from collectors.scenario.packets import Link, packets
+from collectors.scenario.pcap import pcap, pcapng
+from collectors.scenario.stage import Sent
+from collectors.scenario.traffic import traffic
+
+needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+
+# The checksums are looked at, and what is not SIP or not whole shows.
+_COLUMNS = (
+    *("frame.time_epoch", "ip.src", "ipv6.src", "udp.srcport", "sip.Method", "sip.Status-Code", "sip.Call-ID"),
+    *("_ws.malformed", "_ws.expert.severity", "ip.checksum.status", "udp.checksum.status", "sip.msg_hdr"),
+)
+
+
+def tshark(path: Path) -> list[dict[str, str]]:
+    """Each SIP message that tshark finds in a file, as column → value."""
+    fields = chain.from_iterable(("-e", column) for column in _COLUMNS)
+    checks = ("-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE")
+    command = ["tshark", "-n", "-r", str(path), *checks, "-Y", "sip", "-T", "fields", "-E", "separator=\x1f", *fields]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=50).stdout
+    return [dict(zip(_COLUMNS, line.split("\x1f"), strict=True)) for line in output.splitlines()]
+
+
+def everything() -> list[Sent]:
+    """All of the library, one after the other."""
+    found: list[Sent] = []
+    for number, name in enumerate(library.SITUATIONS):
+        shift = number * 300_000_000
+        found += [sent._replace(sent_us=sent.sent_us + shift) for sent in library.play(name).play()]
+    return found
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> Path:
+    path.write_bytes(b"".join(chunks))
+    return path
+
+
+@needs_tshark
+def test_tshark_reads_the_whole_library_and_finds_nothing_wrong(tmp_path: Path) -> None:
+    messages = everything()
+    rows = tshark(write(tmp_path / "all.pcap", pcap(packets(messages))))
+    assert len(rows) == len(messages)
+    assert not [row for row in rows if row["_ws.malformed"]]
+    assert {row["ip.checksum.status"] for row in rows} == {"1"}  # good
+    assert {row["udp.checksum.status"] for row in rows} == {"1"}
+    severities = Counter(severity for row in rows for severity in row["_ws.expert.severity"].split(",") if severity)
+    assert not [severity for severity in severities if int(severity) >= 0x600000], severities  # warnings, errors
+
+
+@needs_tshark
+@pytest.mark.parametrize("link", Link)
+@pytest.mark.parametrize("write_file", [pcap, pcapng], ids=["pcap", "pcapng"])
+def test_every_link_type_carries_ipv4_and_ipv6(
+    tmp_path: Path, link: Link, write_file: Callable[..., Iterator[bytes]]
+) -> None:
+    messages = list(islice(traffic("links"), 400))
+    assert any(":" in sent.source.address for sent in messages)
+    path = write(tmp_path / "links", write_file(packets(messages, link=link), link=link))
+    rows = tshark(path)
+    assert [(row["ip.src"] or row["ipv6.src"], row["udp.srcport"]) for row in rows] == [
+        (sent.source.address, str(sent.source.port)) for sent in messages
+    ]
+    assert [float(row["frame.time_epoch"]) for row in rows] == [
+        pytest.approx((START_US + sent.sent_us) / 1e6, abs=1e-6) for sent in messages
+    ]
+
+
+@needs_tshark
+@pytest.mark.parametrize("vlans", [(7,), (100, 7)])
+def test_vlan_tags_are_carried(tmp_path: Path, vlans: tuple[int, ...]) -> None:
+    messages = library.play("good").play()
+    assert len(tshark(write(tmp_path / "vlan.pcap", pcap(packets(messages, vlans=vlans))))) == len(messages)
+
+
+@needs_tshark
+@pytest.mark.parametrize("address", ["10.0.0.{}", "[2001:db8::{}]"])
+def test_what_is_larger_than_the_mtu_goes_in_fragments(tmp_path: Path, address: str) -> None:
+    scenario = Scenario()
+    alice, bob = (scenario.phone(f"{name}@{address.format(end)}") for name, end in (("alice", 1), ("bob", 2)))
+    alice.call_headers = (("X-Long", "x" * 3000),)
+    alice.invites(bob)
+    bob.answers(at=1)
+    frames = list(packets(scenario.play(), mtu=1280))
+    assert len(frames) > len(scenario.play())
+    assert all(len(octets) <= 1280 + 14 for _, octets in frames)
+    rows = tshark(write(tmp_path / "fragments.pcap", pcap(iter(frames))))
+    assert len(rows) == len(scenario.play())
+    assert {row["udp.checksum.status"] for row in rows} == {"1"}
+
+
+@pytest.mark.parametrize("link", Link)
+def test_our_own_reader_gives_back_the_events(tmp_path: Path, link: Link) -> None:
+    messages = list(islice(traffic("own reader"), 500))
+    path = write(tmp_path / "own.pcap", pcap(packets(messages, link=link, mtu=576), link=link))
+    reading = list(read_events(path))
+    assert [event.raw for event in reading] == [sent.raw for sent in messages]
+    assert [event.captured_us for event in reading] == [START_US + sent.sent_us for sent in messages]
+
+
+def test_what_the_capture_missed_is_not_in_the_file() -> None:
+    scenario = library.play("good")
+    scenario.misses("ACK")
+    assert len(list(packets(scenario.play()))) == len(scenario.play()) - 2
+
+
+def test_a_transport_that_cannot_be_packed_yet_is_refused() -> None:
+    scenario = Scenario()
+    alice = scenario.phone("alice@10.0.0.1", transport="tcp")
+    alice.invites(scenario.phone("bob@10.0.0.2", transport="tcp"))
+    with pytest.raises(ValueError, match="tcp"):
+        list(packets(scenario.play()))
