@@ -1,0 +1,164 @@
+"""A result as the JSON of `offhook analyze --json`, schema 1. `docs/analyze.md` defines every member."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from monitor.analyze.measures import measure
+from monitor.analyze.run import Result
+from monitor.core.updates import (
+    CallRecord,
+    Finding,
+    FindingState,
+    RegistrationOutcome,
+    RegistrationRecord,
+    TransactionRecord,
+)
+
+SCHEMA: Final = 1
+
+Document = dict[str, Any]
+
+# The two outcomes that only time brings are, at the end of a file, what the last final response said.
+_OUTCOMES: Final = {
+    RegistrationOutcome.PENDING: RegistrationOutcome.UNANSWERED,
+    RegistrationOutcome.EXPIRED: RegistrationOutcome.REGISTERED,
+}
+
+
+def encode(document: Document) -> bytes:
+    """The document as indented UTF-8 with a final newline; characters that are no text become "?"."""
+    return msgspec.json.format(msgspec.json.encode(_as_text(document)), indent=2) + b"\n"
+
+
+def build(result: Result) -> Document:
+    """The document of a result: JSON types only."""
+    return {
+        "schema": SCHEMA,
+        "file": result.file,
+        "packets": result.packets,
+        "messages": result.messages,
+        "malformed": result.malformed,
+        "first": timestamp(result.first_us),
+        "last": timestamp(result.last_us),
+        "calls": [_call(call) for call in result.calls],
+        "registrations": [_registration(registration) for registration in result.registrations],
+        "transactions": [_transaction(transaction) for transaction in result.transactions],
+        "findings": [],
+        "measures": msgspec.to_builtins(measure(result.calls, result.registrations, result.registration_delays_ms)),
+        "skipped": dict(sorted(result.skipped.items())),
+        "capture_drops": result.capture_drops,
+        "evicted": result.evicted,
+        "fault": result.fault or None,
+    }
+
+
+def timestamp(us: int | None) -> str | None:
+    """Wire time as ISO 8601 with microseconds in UTC; None where there is none, or where the calendar ends."""
+    if us is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=us)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def outcome(registration: RegistrationRecord) -> RegistrationOutcome:
+    """The outcome by the last final response, whatever ran out since."""
+    return _OUTCOMES.get(registration.outcome, registration.outcome)
+
+
+def _call(call: CallRecord) -> Document:
+    return {
+        "call_id": call.key.call_id,
+        "from": call.from_uri,
+        "to": call.to_uri,
+        "caller": call.caller,
+        "callee": call.callee,
+        "state": str(call.state),
+        "status": call.status,
+        "answered": call.answered,
+        "acked": call.acked if call.answered else None,
+        "first": timestamp(call.first_us),
+        "setup_ms": call.setup_ms,
+        "pdd_ms": call.pdd_ms,
+        "duration_ms": call.duration_ms,
+        "messages": call.messages,
+        "retransmissions": call.retransmissions,
+        "hops": list(call.hops),
+        "findings": _findings(call.findings),
+        "anomalies": list(call.anomalies),
+    }
+
+
+def _registration(registration: RegistrationRecord) -> Document:
+    return {
+        "call_id": registration.key.call_id,
+        "aor": registration.aor,
+        "contact": registration.contact,
+        "client": registration.client,
+        "registrar": registration.registrar,
+        "outcome": str(outcome(registration)),
+        "status": registration.status,
+        "first": timestamp(registration.first_us),
+        "messages": registration.messages,
+        "retransmissions": registration.retransmissions,
+        "hops": list(registration.hops),
+        "findings": _findings(registration.findings),
+        "anomalies": list(registration.anomalies),
+    }
+
+
+def _transaction(transaction: TransactionRecord) -> Document:
+    return {
+        "call_id": transaction.key.call_id,
+        "method": transaction.method,
+        "from": transaction.from_uri,
+        "to": transaction.to_uri,
+        "client": transaction.client,
+        "server": transaction.server,
+        "status": transaction.status,
+        "first": timestamp(transaction.first_us),
+        "messages": transaction.messages,
+        "retransmissions": transaction.retransmissions,
+        "fault": transaction.fault or None,
+        "hops": list(transaction.hops),
+        "findings": _findings(transaction.findings),
+        "anomalies": list(transaction.anomalies),
+    }
+
+
+def _findings(findings: Sequence[Finding]) -> list[Document]:
+    """Those that still stand, and those that were cleared, in order of raising."""
+    return [
+        {
+            "code": finding.code,
+            "state": str(finding.state),
+            "severity": str(finding.severity),
+            "at": timestamp(finding.at_us),
+            "hop": finding.hop,
+            "messages": list(finding.messages),
+            "cause": finding.cause,
+            "remedy": finding.remedy,
+        }
+        for finding in findings
+    ]
+
+
+def stands(finding: Finding) -> bool:
+    """Whether a finding still holds at the end."""
+    return finding.state != FindingState.CLEARED
+
+
+def _as_text(value: Any) -> Any:
+    """The same with lone surrogates replaced: a file name, or a message, may be no text."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_as_text(each) for each in value]
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,123 @@
+"""A capture file through a correlator, its own time stamps being the clock.
+
+The watermark is the latest wire time seen, less the reordering window: what the file says about time
+is all there is, so that the same file gives the same updates each time.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from collectors.receivers.pcap_file import read_events
+from collectors.wire.events import SipEvent
+from monitor.core.correlator import Correlator
+from monitor.core.settings import Settings
+from monitor.core.updates import Record, RecordClosed, RecordKey, Update
+
+# A Call-ID is one entry to the last packet: nothing leaves memory before, but by the limit on records.
+CAPTURE_SETTINGS: Final = Settings(linger_us=None)
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a file has been read."""
+
+    bytes_read: int
+    size: int  # 0 where it can't be known (a pipe)
+    packets: int
+    messages: int
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stretch of the file told: input for one commit."""
+
+    updates: list[Update]  # in order; each message is a `MessageAdded`
+    records: dict[RecordKey, Record]  # of every key that the updates name, as it stands after them
+    watermark_us: int
+    progress: Progress
+    last: bool
+
+
+class Replay:
+    """One passage of a file; iterate once, over `turns` or over `steps`.
+
+    Raises `ReceiverError` (collectors.receivers.base), here or while iterating, when the file can't
+    be read or is no capture.
+    """
+
+    def __init__(self, path: str | Path, settings: Settings = CAPTURE_SETTINGS, collector: str = "file") -> None:
+        self.reading = read_events(path, collector)
+        self.settings = settings
+        self.correlator = Correlator(settings)
+        self.watermark_us = 0
+        self.evicted = 0  # records that left memory early, by the limit
+
+    def turns(self) -> Iterator[list[Update]]:
+        """The updates of each message and of each passing of a deadline, in order.
+
+        The clock stops at the last packet of the file, whatever it carries: timers that would fire
+        later don't.
+        """
+        for batch in self.reading.batches():
+            yield from self._play(batch)
+        last_us = self.reading.file.last_us
+        if last_us > self.watermark_us:
+            self.watermark_us = last_us
+        if updates := self.correlator.advance(self.watermark_us):
+            yield updates
+
+    def steps(self, size: int = 2_000) -> Iterator[Step]:
+        """Bounded batches: a step ends with the first turn by which it has `size` updates or more."""
+        updates: list[Update] = []
+        closed: dict[RecordKey, Record] = {}
+        for turn in self.turns():
+            updates += turn
+            # A record that leaves memory is gone with the next turn.
+            for update in turn[1:]:
+                if type(update) is RecordClosed:
+                    closed[update.key] = self.correlator.record(update.key)
+            if len(updates) >= size:
+                yield self._step(updates, closed, last=False)
+                updates, closed = [], {}
+        yield self._step(updates, closed, last=True)
+
+    def progress(self) -> Progress:
+        """How far it has come."""
+        file = self.reading.file
+        return Progress(
+            bytes_read=file.bytes_read, size=file.size, packets=file.packets, messages=self.reading.messages
+        )
+
+    def _play(self, batch: list[SipEvent]) -> Iterator[list[Update]]:
+        feed, next_deadline = self.correlator.feed, self.correlator.next_deadline
+        window_us = self.settings.window_us
+        for event in batch:
+            updates = feed(event)
+            if len(updates) > 1:
+                self._name_the_next(updates)
+            yield updates
+            at_us = event.captured_us - window_us
+            if at_us > self.watermark_us:
+                self.watermark_us = at_us
+                due_us = next_deadline()
+                if due_us is not None and due_us <= at_us and (fired := self.correlator.advance(at_us)):
+                    self._name_the_next(fired)
+                    yield fired
+
+    def _name_the_next(self, updates: list[Update]) -> None:
+        """What follows a record that left memory is its next incarnation."""
+        for update in updates:
+            if type(update) is RecordClosed:
+                key = update.key
+                self.evicted += update.reason == "evicted"
+                self.correlator.reserve(key.kind, key.call_id, key.discriminator, key.incarnation + 1)
+
+    def _step(self, updates: list[Update], closed: dict[RecordKey, Record], *, last: bool) -> Step:
+        records = {
+            key: closed[key] if key in closed else self.correlator.record(key)
+            for key in dict.fromkeys(update.key for update in updates)
+        }
+        return Step(
+            updates=updates, records=records, watermark_us=self.watermark_us, progress=self.progress(), last=last
+        )

@@ -1,0 +1,141 @@
+"""A capture file as one result: every record, with messages numbered as in the file."""
+
+from array import array
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from collectors.sip.timers import MILLISECOND
+from monitor.analyze.replay import CAPTURE_SETTINGS, Progress, Replay
+from monitor.core.settings import Settings
+from monitor.core.updates import (
+    CallRecord,
+    Finding,
+    MessageAdded,
+    Record,
+    RecordClosed,
+    RecordKey,
+    RegistrationRecord,
+    RegistrationSucceeded,
+    TransactionRecord,
+    Update,
+)
+
+# How many messages pass between two calls of the progress callback.
+_REPORT_EVERY = 20_000
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file told. Times are wire times in µs since the epoch.
+
+    In the findings of these records a message's number is its 1-based ordinal among all SIP messages of the
+    file, not, as in the core, within the record.
+    """
+
+    file: str
+    packets: int
+    messages: int
+    malformed: int
+    first_us: int | None  # first and last packet; None in an empty file
+    last_us: int | None
+    calls: list[CallRecord]  # one an INVITE Call-ID, in order of appearance; without one, one a sender
+    registrations: list[RegistrationRecord]  # one a REGISTER Call-ID
+    transactions: list[TransactionRecord]  # of all other methods
+    ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
+    registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
+    skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
+    fault: str  # what is wrong with the file ("cut within a packet"), or ""
+    capture_drops: int  # packets that the file says were lost while it was captured
+    evicted: int  # records that were closed early to bound the memory
+
+    @property
+    def records(self) -> Iterable[Record]:
+        """All of them."""
+        return (*self.calls, *self.registrations, *self.transactions)
+
+
+def run(
+    path: str | Path,
+    settings: Settings = CAPTURE_SETTINGS,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Read the whole file. Raises `ReceiverError` when it can't be read or is no capture."""
+    replay = Replay(path, settings)
+    ordinals: dict[RecordKey, array[int]] = {}
+    left: dict[RecordKey, Record] = {}  # records that left memory before the end
+    delays_ms: dict[RecordKey, float] = {}
+    messages, report_at = 0, _REPORT_EVERY
+    for turn in replay.turns():
+        first = turn[0]
+        if type(first) is MessageAdded:
+            messages += 1
+            numbers = ordinals.get(first.key)
+            if numbers is None:
+                ordinals[first.key] = array("I", (messages,))
+            else:
+                numbers.append(messages)
+            if messages == report_at:
+                report_at += _REPORT_EVERY
+                if progress:
+                    progress(replay.progress())
+        if len(turn) > 1 or type(first) is not MessageAdded:
+            _note(turn, replay, left, delays_ms)
+    if progress:
+        progress(replay.progress())
+    return _result(str(path), replay, ordinals, left, list(delays_ms.values()))
+
+
+def _note(turn: list[Update], replay: Replay, left: dict[RecordKey, Record], delays_ms: dict[RecordKey, float]) -> None:
+    """Keep what the records at the end don't tell."""
+    for update in turn:
+        if type(update) is RecordClosed:
+            left[update.key] = replay.correlator.record(update.key)
+        elif type(update) is RegistrationSucceeded and update.key not in delays_ms:
+            delays_ms[update.key] = (update.at_us - replay.correlator.record(update.key).first_us) / MILLISECOND
+
+
+def _result(
+    file: str,
+    replay: Replay,
+    ordinals: dict[RecordKey, "array[int]"],
+    left: dict[RecordKey, Record],
+    delays_ms: list[float],
+) -> Result:
+    reading, correlator = replay.reading, replay.correlator
+    records = [
+        _with_ordinals(left[key] if key in left else correlator.record(key), numbers)
+        for key, numbers in ordinals.items()
+    ]
+    return Result(
+        file=file,
+        packets=reading.file.packets,
+        messages=reading.messages,
+        malformed=reading.malformed,
+        first_us=reading.file.first_us if reading.file.packets else None,
+        last_us=reading.file.last_us if reading.file.packets else None,
+        calls=[record for record in records if isinstance(record, CallRecord)],
+        registrations=[record for record in records if isinstance(record, RegistrationRecord)],
+        transactions=[record for record in records if isinstance(record, TransactionRecord)],
+        ordinals=ordinals,
+        registration_delays_ms=delays_ms,
+        skipped={
+            **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
+            **{str(reason): count for reason, count in reading.file.decoder.skipped.items()},
+        },
+        fault=reading.file.fault,
+        capture_drops=reading.file.dropped,
+        evicted=replay.evicted,
+    )
+
+
+def _with_ordinals(record: Record, numbers: "array[int]") -> Record:
+    """The record with the messages of its findings numbered as in the file."""
+    if not record.findings:
+        return record
+
+    def renumbered(finding: Finding) -> Finding:
+        return replace(finding, messages=tuple(numbers[number - 1] for number in finding.messages))
+
+    return replace(record, findings=tuple(renumbered(finding) for finding in record.findings))
