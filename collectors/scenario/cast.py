@@ -45,7 +45,7 @@ class Play:
             self.challenge("INVITE")
         self.rings = self.dice.between(0.3, 1.5)
         self.answers = self.rings + self.dice.between(2, 12)
-        self.ends = self.answers + (self.dice.between(10, 180) if talk is None else talk)
+        self.ends = self.answers + (min(10 + self.dice.gap(45), 180) if talk is None else talk)
 
     def _phone(self, role: Role) -> Phone:
         return self.scenario.phone(

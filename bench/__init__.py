@@ -1,0 +1,1 @@
+"""Measurements: `python -m bench`. What they mean is in docs/performance.md."""

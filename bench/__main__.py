@@ -1,0 +1,83 @@
+"""`python -m bench`: our `analyze` beside other programs, our stages, and the live path."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import capture, programs, report
+from bench.programs import PROGRAMS, SNGREP, Run, RunError
+
+STAGES = {
+    "read": "read a file and decode its packets",
+    "parse": "parse",
+    "correlate": "correlate and diagnose",
+    "encode": "encode batches",
+    "decode": "decode batches",
+}
+PARTS = ("programs", "stages")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and write JSON; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    console = Console()
+    core = min(os.sched_getaffinity(0)) if arguments.core is None else arguments.core
+    console.print("Making the capture, unless it is there …")
+    file = capture.cached(arguments.messages, arguments.out)
+    found = report.Report(messages=arguments.messages, rounds=arguments.rounds, core=core, machine=report.machine())
+    try:
+        if "programs" in arguments.parts:
+            _programs(found, file, console)
+        if "stages" in arguments.parts:
+            measured = _stages(file, arguments.rounds, core)
+            found.stages = report.stage_rows(measured, STAGES)
+    except RunError as error:
+        console.print(f"bench: {error}", style="red")
+        return 1
+    report.show(found, console)
+    path = arguments.out / "bench.json"
+    report.write(found, path)
+    console.print(f"The same as JSON: {os.path.relpath(path)}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure (all)")
+    parser.add_argument("--messages", type=int, default=capture.MESSAGES, help="SIP messages in the capture")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--core", type=int, help="the core to run on (the first that may be used)")
+    parser.add_argument("--out", type=Path, default=capture.OUT, help="where captures and results go")
+    return parser
+
+
+def _programs(found: report.Report, file: Path, console: Console) -> None:
+    present = [program for program in PROGRAMS if programs.installed(program)]
+    found.missing = [program.binary for program in PROGRAMS if program not in present]
+    for program in present:
+        if version := programs.version(program):
+            found.machine[program.binary] = version
+    runs: dict[str, list[Run]] = {program.name: [] for program in present}
+    for number in range(found.rounds):
+        console.print(f"Programs, round {number + 1} of {found.rounds} …")
+        for program in present:
+            runs[program.name].append(programs.run(program, file, found.messages, found.core))
+    found.programs = report.program_rows(runs, found.messages, SNGREP.name)
+
+
+def _stages(file: Path, rounds: int, core: int | None) -> dict[str, Any]:
+    command = programs.pinned([sys.executable, "-m", "bench.stages", str(file), str(rounds)], core)
+    output = subprocess.run(command, check=True, cwd=capture.ROOT, stdout=subprocess.PIPE).stdout
+    measured: dict[str, Any] = json.loads(output)
+    return measured
+
+
+if __name__ == "__main__":
+    sys.exit(main())

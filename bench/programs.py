@@ -1,0 +1,127 @@
+"""Programs beside each other on one capture: pinned to one core, one after the other, round by round."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from bench.capture import ROOT
+
+_POLL_S = 0.02
+
+
+class Program(NamedTuple):
+    """Something that reads a capture file."""
+
+    name: str
+    binary: str
+    command: Callable[[Path], list[str]]
+    version: tuple[str, ...] = ()
+    # Whether its output proves that it did the work, given the number of messages.
+    proof: Callable[[bytes, int], bool] = lambda _output, _messages: True
+
+
+class Run(NamedTuple):
+    """One program's one reading of the capture."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+class RunError(Exception):
+    """A program ended with an error or read something else than it was given."""
+
+
+def _analyzed(output: bytes, messages: int) -> bool:
+    return bool(json.loads(output)["messages"] == messages)
+
+
+def _counted(output: bytes, messages: int) -> bool:
+    return f"Number of SIP messages: {messages}\n".encode() in output
+
+
+ANALYZE = Program(
+    "offhook analyze --json",
+    sys.executable,
+    lambda file: [sys.executable, "-m", "monitor.cli", "analyze", "--json", str(file)],
+    proof=_analyzed,
+)
+SNGREP = Program("sngrep -N -q", "sngrep", lambda file: ["sngrep", "-N", "-q", "-I", str(file)], ("sngrep", "-V"))
+TSHARK = Program(
+    "tshark -n -q -z sip,stat",
+    "tshark",
+    lambda file: ["tshark", "-n", "-q", "-z", "sip,stat", "-r", str(file)],
+    ("tshark", "--version"),
+    _counted,
+)
+SIPGREP = Program("sipgrep (prints only)", "sipgrep", lambda file: ["sipgrep", "-I", str(file)], ("sipgrep", "-V"))
+PROGRAMS = (ANALYZE, SNGREP, TSHARK, SIPGREP)
+
+
+def installed(program: Program) -> bool:
+    return shutil.which(program.binary) is not None
+
+
+def version(program: Program) -> str:
+    """The first line of what it says of itself."""
+    if not program.version:
+        return ""
+    said = subprocess.run(program.version, capture_output=True, text=True, check=False)
+    return (said.stdout + said.stderr).strip().partition("\n")[0]
+
+
+def run(program: Program, file: Path, messages: int, core: int | None) -> Run:
+    """Run it once on a core. Raises `RunError`."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        command = pinned(program.command(file), core)
+        before = os.times()
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        peak_mib = _watch(process)
+        seconds = time.perf_counter() - started
+        after = os.times()
+        if process.returncode:
+            raise RunError(f"{program.name}: exit code {process.returncode}: {_tail(errors)}")
+        output.seek(0)
+        if not program.proof(output.read(), messages):
+            raise RunError(f"{program.name} did not read the {messages:,} messages that the capture holds")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Run(seconds, cpu, peak_mib)
+
+
+def pinned(command: list[str], core: int | None) -> list[str]:
+    """The command, bound to a core where `taskset` can do that."""
+    return command if core is None or not shutil.which("taskset") else ["taskset", "-c", str(core), *command]
+
+
+def _watch(process: "subprocess.Popen[bytes]") -> float:
+    """Wait for its end; its peak of resident memory, in MiB.
+
+    From /proc and not from getrusage, which counts what the parent held when it forked.
+    """
+    status = Path(f"/proc/{process.pid}/status")
+    peak_kib = 0
+    while process.poll() is None:
+        peak_kib = max(peak_kib, _high_water_kib(status))
+        time.sleep(_POLL_S)
+    return peak_kib / 1024
+
+
+def _high_water_kib(status: Path) -> int:
+    try:
+        lines = status.read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _tail(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    return errors.read().decode(errors="replace")[-500:].strip()

@@ -1,0 +1,148 @@
+"""What was measured, as values, as JSON and as tables."""
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bench.programs import Run
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a table. Rates are messages per second."""
+
+    stage: str
+    median_rate: float
+    best_rate: float
+    to_sngrep: float | None = None  # median of the ratios within each round
+    peak_mib: float | None = None
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """One session. Rates differ from machine to machine and day to day; the ratios of a session hold."""
+
+    messages: int
+    rounds: int
+    core: int | None
+    machine: dict[str, str]
+    programs: list[Row] = []
+    stages: list[Row] = []
+    live: list[dict[str, Any]] = []
+    missing: list[str] = []
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
+    )
+    return {
+        "processor": model or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    }
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def program_rows(runs: dict[str, list[Run]], messages: int, reference: str) -> list[Row]:
+    """One row a program; `reference` is the program of the ratios."""
+    beside = runs.get(reference, [])
+    return [
+        Row(
+            stage=name,
+            median_rate=messages / median(run.seconds for run in own),
+            best_rate=messages / min(run.seconds for run in own),
+            to_sngrep=median(other.seconds / run.seconds for run, other in zip(own, beside, strict=True))
+            if beside
+            else None,
+            peak_mib=max(run.peak_mib for run in own),
+        )
+        for name, own in runs.items()
+    ]
+
+
+def stage_rows(measured: dict[str, Any], titles: dict[str, str]) -> list[Row]:
+    """One row a stage of ours."""
+    messages = measured["messages"]
+    return [
+        Row(
+            stage=titles[name],
+            median_rate=messages / median(seconds),
+            best_rate=messages / min(seconds),
+        )
+        for name, seconds in measured["seconds"].items()
+    ]
+
+
+def write(report: Report, path: Path) -> None:
+    """As JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False) + "\n")
+
+
+def show(report: Report, console: Console) -> None:
+    """As tables, on a terminal or in a log."""
+    about = ", ".join(report.machine.values())
+    console.print(f"{report.messages:,} SIP messages, {report.rounds} rounds, core {report.core}; {about}")
+    for name in report.missing:
+        console.print(f"not installed, left out: {name}")
+    if report.programs:
+        console.print(_program_table(report.programs))
+    if report.stages:
+        console.print(_stage_table(report.stages))
+    if report.live:
+        console.print(_live_table(report.live))
+
+
+def _program_table(rows: list[Row]) -> Table:
+    table = _table("A capture file, whole programs, one core", "messages/s", "best", "to sngrep", "peak MiB")
+    for row in rows:
+        ratio = "" if row.to_sngrep is None else f"{row.to_sngrep:.2f} ×"
+        peak = "" if row.peak_mib is None else f"{row.peak_mib:,.0f}"
+        table.add_row(row.stage, f"{row.median_rate:,.0f}", f"{row.best_rate:,.0f}", ratio, peak)
+    return table
+
+
+def _stage_table(rows: list[Row]) -> Table:
+    table = _table("Our stages, each alone, one core", "messages/s", "best", "µs a message")
+    for row in rows:
+        table.add_row(row.stage, f"{row.median_rate:,.0f}", f"{row.best_rate:,.0f}", f"{1e6 / row.median_rate:.1f}")
+    return table
+
+
+def _live_table(steps: list[dict[str, Any]]) -> Table:
+    table = _table("The live path, end to end", "offered/s", "sent", "stored", "lost", "lag s", "sustained")
+    for step in steps:
+        table.add_row(
+            step["database"],
+            f"{step['offered']:,}",
+            f"{step['sent']:,}",
+            f"{step['stored']:,}",
+            f"{step['lost']:,}",
+            f"{step['lag_s']:.1f}",
+            "yes" if step["sustained"] else "no",
+        )
+    return table
+
+
+def _table(title: str, *figures: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for figure in figures:
+        table.add_column(figure, justify="right")
+    return table
