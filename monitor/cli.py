@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 Action = Callable[[argparse.Namespace], int]
 
@@ -14,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
     from monitor.conf import ConfigError
 
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     run: Action = arguments.run
     try:
         return run(arguments)
@@ -26,13 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
+    root = argparse.ArgumentParser(
         prog="offhook",
         description="Watches SIP signaling and says what fails and why, while the call is still failing.",
         epilog="Settings are environment variables (OFFHOOK_…): see docs/configuration.md.",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    root.add_argument("--version", action="version", version=f"offhook {_version()}")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, run: Action, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -53,7 +56,14 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("username", nargs="?", default="admin", help="admin, when not given")
     reset = command("reset-password", _reset_password, "give an account a new password, and print it")
     reset.add_argument("username")
-    return parser
+    return root
+
+
+def _version() -> str:
+    try:
+        return version("offhook")
+    except PackageNotFoundError:
+        return "from a source tree that is not installed"
 
 
 def _django() -> None:

@@ -1,7 +1,9 @@
 """What settings need made first: the secret key on disk, and the database as Django describes it."""
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -10,8 +12,12 @@ def secret_key(state_dir: Path) -> str:
     """The installation's own secret, made at the first start and kept in the state directory."""
     path = state_dir / "secret-key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        # Complete before it has its name: processes that start together all read the same one.
+        with NamedTemporaryFile("w", dir=state_dir) as draft:
+            draft.write(secrets.token_urlsafe(48))
+            draft.flush()
+            with suppress(FileExistsError):
+                path.hardlink_to(draft.name)
     return path.read_text().strip()
 
 

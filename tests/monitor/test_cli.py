@@ -1,0 +1,71 @@
+"""The command line: what it answers, and what it leaves alone."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from django.contrib.auth import authenticate
+
+from monitor.cli import main, parser
+from tests.support.environment import ROOT
+
+
+def test_without_a_command_it_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_an_unknown_command_is_answered_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["fly"])
+    assert ended.value.code == 2
+    assert "invalid choice: 'fly'" in capsys.readouterr().err
+
+
+def test_every_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for name in ("up", "web", "migrate", "check", "create-admin", "reset-password"):
+        assert re.search(rf"^    {name}\s", text, re.MULTILINE)
+
+
+@pytest.mark.django_db
+def test_an_administrator_is_made_with_the_printed_password(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["create-admin", "alice"]) == 0
+    name, password = capsys.readouterr().out.strip().split(": ")
+    assert authenticate(username=name, password=password)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", [["create-admin", "alice"], ["reset-password", "bob"]])
+def test_what_can_not_be_done_to_an_account_is_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(["create-admin", "alice"])
+    capsys.readouterr()
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("offhook: there is ")
+
+
+def test_wrong_configuration_is_one_line_a_problem_and_ends_with_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_PORT", "http")
+    assert main(["web"]) == 2
+    assert capsys.readouterr().err == "offhook: OFFHOOK_PORT: 'http' is no number from 1 to 65535\n"
+
+
+def test_the_command_line_itself_loads_no_framework() -> None:
+    code = (
+        "import sys; from monitor.cli import parser; parser(); "
+        "print([name for name in ('django', 'celery', 'channels') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
+
+
+def test_usage_fits_a_terminal() -> None:
+    assert all(len(line) <= 120 for line in parser().format_help().splitlines())
