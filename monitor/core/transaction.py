@@ -114,8 +114,10 @@ class Transaction:
         "last_sent_us",
         "method",
         "numbers",
+        "provisional_number",
         "provisional_us",
         "response_us",
+        "rung_number",
         "rung_us",
         "seen_request",
         "sends",
@@ -152,7 +154,9 @@ class Transaction:
         self.numbers: list[int] = []
         self.response_us = 0  # first response of any kind
         self.rung_us = 0  # first 18x
+        self.rung_number = 0
         self.provisional_us = 0  # last 101–199
+        self.provisional_number = 0
         self.final_status = 0
         self.explanation = ""  # of a final response ≥ 300: how a person quotes it
         self.final_us = 0  # first final response
@@ -192,9 +196,10 @@ class Transaction:
         if not self.response_us or at_us < self.response_us:
             self.response_us = at_us
         if 100 < status < 200:
-            self.provisional_us = max(self.provisional_us, at_us)
+            if at_us >= self.provisional_us:
+                self.provisional_us, self.provisional_number = at_us, number
             if status >= 180 and (not self.rung_us or at_us < self.rung_us):
-                self.rung_us = at_us
+                self.rung_us, self.rung_number = at_us, number
         elif status >= 200:
             self._final(event, number)
         early = self.final_us != 0 and at_us < self.final_us
@@ -257,6 +262,8 @@ class Transactions:
                 by_address = candidate
             candidate = candidate.sibling
         # Another port, or another address of one side: NAT, or a socket of its own for sending.
+        if by_address is None:
+            by_address = self._without_branch(event)
         if by_address is not None:
             return by_address, False
         return self._add(key, first, event, event.cseq_method), True
@@ -269,6 +276,13 @@ class Transactions:
                 return candidate
             candidate = candidate.sibling
         return first
+
+    def _without_branch(self, event: SipEvent) -> Transaction | None:
+        """The transaction on the hop of a response whose branch is lost or altered, by CSeq (RFC 2543)."""
+        for candidate in self._found.values():
+            if candidate.cseq == event.cseq and candidate.method == event.cseq_method and candidate.carries(event):
+                return candidate
+        return None
 
     def _add(self, key: tuple[str, int, str], first: Transaction | None, event: SipEvent, method: str) -> Transaction:
         transaction = Transaction(event, method)

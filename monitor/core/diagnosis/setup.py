@@ -67,6 +67,7 @@ def no_final_response(attempt: Attempt, settings: Settings, now_us: int, *, blin
     if any(t.final_us and t.final_us <= deadline_us for t in attempt.nearest()):
         return None
     place = attempt.deepest()
+    last = max(attempt.transactions, key=lambda transaction: transaction.provisional_us)
     _, server = ends(place.hop)
     return Finding(
         code="no-final-response",
@@ -75,7 +76,7 @@ def no_final_response(attempt: Attempt, settings: Settings, now_us: int, *, blin
         state=FindingState.SUSPECTED if blind else FindingState.CONFIRMED,
         at_us=deadline_us,
         hop=place.hop,
-        messages=tuple(place.numbers[:1]),
+        messages=tuple(sorted({*place.numbers[:1], last.provisional_number})),
         cause=f"{server} was ringing and then said nothing more: no final response for "
         f"{seconds(settings.no_final_us)} after its last provisional one, and nobody cancelled.",
         remedy="A proxy must end such a call itself (Timer C). Check the ring timeout of the callee's PBX or queue, "
@@ -128,12 +129,16 @@ def slow_setup(attempt: Attempt, settings: Settings) -> Finding | None:
         state=FindingState.CONFIRMED,
         at_us=slowest.first_us + delay_us,
         hop=place.hop,
-        messages=tuple(place.numbers[:1]),
+        messages=tuple(sorted({*place.numbers[:1], *_rings(slowest)})),
         cause=f"The caller heard nothing for {seconds(delay_us)}: {server} took "
         f"{seconds(ring_delay_us(place))} to ring (over {settings.slow_setup_us / SECOND:g} s is slow).",
         remedy="Look there for slow database, ENUM or LRN look-ups, DNS time-outs, and routes that are tried one after "
         "the other before the one that works.",
     )
+
+
+def _rings(transaction: Transaction) -> list[int]:
+    return [transaction.rung_number] if transaction.rung_us else transaction.final_numbers[:1]
 
 
 def ring_delay_us(transaction: Transaction) -> int:
