@@ -11,6 +11,7 @@ import pytest
 
 from collectors.receivers.pcap_file import read_events
 from collectors.scenario import START_US, Scenario, library
+from collectors.scenario.capture import capture, names
 from collectors.scenario.packets import Link, packets
 from collectors.scenario.pcap import pcap, pcapng
 from collectors.scenario.stage import Sent
@@ -122,3 +123,13 @@ def test_a_transport_that_cannot_be_packed_yet_is_refused() -> None:
     alice.invites(scenario.phone("bob@10.0.0.2", transport="tcp"))
     with pytest.raises(ValueError, match="tcp"):
         list(packets(scenario.play()))
+
+
+@pytest.mark.parametrize("ng", [False, True])
+def test_captures_are_written_by_name(tmp_path: Path, ng: bool) -> None:
+    path = write(tmp_path / "named", capture("missing-ack", ng=ng))
+    assert [event.raw for event in read_events(path)] == [sent.raw for sent in library.play("missing-ack").play()]
+    assert len(list(read_events(write(path, capture("traffic", messages=70, link=Link.SLL))))) == 70
+    assert set(names()) == {"traffic", *library.SITUATIONS}
+    with pytest.raises(KeyError):
+        capture("no-such-thing")
