@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         help="sample (built-in traffic), an interface, or a capture file; without it: live, all interfaces",
     )
     command("web", _web, "serve the dashboard: pages and the live socket")
+    command("correlate", _correlate, "read the streams, correlate, and write what comes of it (one or many)")
     command("migrate", _migrate, "create the database's tables, or bring them up to date")
     command("check", _check, "check the configuration, the database and the stream store")
     create = command("create-admin", _create_admin, "make an administrator, and print the password")
@@ -98,6 +99,14 @@ def _web(_arguments: argparse.Namespace) -> int:
         ws_per_message_deflate=False,
     )
     return 0
+
+
+def _correlate(_arguments: argparse.Namespace) -> int:
+    _django()
+    from monitor.conf import load
+    from monitor.ingest.shell import run
+
+    return run(load())
 
 
 def _migrate(_arguments: argparse.Namespace) -> int:

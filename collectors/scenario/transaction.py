@@ -27,8 +27,6 @@ class Sender(Protocol):
 
     def send(self, message: Message, to: Endpoint) -> None: ...
 
-    def ask(self, request: Message, to: Endpoint) -> object: ...
-
 
 class Resender:
     """Sends a message again and again: after `first_us`, then doubling up to `cap_us`, for 64·T1."""
@@ -70,9 +68,7 @@ class ClientTransaction:
         on_timeout: Callable[[], None],
     ) -> None:
         self.request, self.to = request, to
-        self._provisional = False
-        self._to_cancel = False
-        self._cancelled = False
+        self.provisional = False  # a response 1xx has come: it may be cancelled now (§9.1)
         self.final = 0
         self._sender = sender
         self._on_response, self._on_timeout = on_response, on_timeout
@@ -85,16 +81,6 @@ class ClientTransaction:
         if self._sender.transport == "udp":
             self._resender = Resender(self._sender, self.request, self.to, capped=not self._invite)
         self._timeout = self._sender.stage.after(self._sender.stage.timers.timeout_us, self._time_out)
-
-    def cancel(self) -> None:
-        """Send CANCEL, once: now when something provisional has come, else as soon as it does (§9.1)."""
-        self._to_cancel = True
-        self._cancel_if_possible()
-
-    def _cancel_if_possible(self) -> None:
-        if self._to_cancel and self._provisional and not self.final and not self._cancelled:
-            self._cancelled = True
-            self._sender.ask(derived(self.request, "CANCEL", to=self.request.get("To")), self.to)
 
     def _time_out(self) -> None:
         self._settle()
@@ -129,8 +115,7 @@ class ClientTransaction:
             self._settle()
         elif self._resender is not None:
             self._resender.slow_down()
-        self._provisional = True
-        self._cancel_if_possible()
+        self.provisional = True
         self._on_response(response)
 
     def _hear_final(self, response: Message) -> None:

@@ -101,15 +101,14 @@ class Streams:
 
     def _last_id(self, number: int) -> str:
         try:
-            pairs = self._client.execute_command("XINFO STREAM", stream(number))
+            information = self._client.xinfo_stream(stream(number))
         except redis.ResponseError as error:
             if "no such key" in str(error):
                 return BEGINNING
             raise StoreAway(str(error)) from error
         except redis.RedisError as error:
             raise StoreAway(_reason(error)) from error
-        found = pairs[b"last-generated-id"] if isinstance(pairs, dict) else pairs["last-generated-id"]
-        return str(found.decode())
+        return str(information["last-generated-id"].decode())
 
     def _ask(self, *command: Any) -> Any:
         try:
@@ -128,8 +127,7 @@ class Streams:
 
 
 def _entry(entry_id: bytes, fields: Any) -> Entry:
-    pairs = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=False))
-    return Entry(entry_id.decode(), pairs.get(FIELD))
+    return Entry(entry_id.decode(), fields.get(FIELD))
 
 
 def _reason(error: Exception) -> str:

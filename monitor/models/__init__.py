@@ -4,7 +4,7 @@ from monitor.models.alerts import Alert, AlertOccurrence, Delivery
 from monitor.models.imports import Import
 from monitor.models.records import Call, FindingRow, MessageChunk, Registration, Transaction
 from monitor.models.settings import Setting
-from monitor.models.streams import Collector, CommitLog, DeadLetter, LossRange, Overview, Partition, Peer, Worker
+from monitor.models.streams import Collector, CommitLog, DeadLetter, IngestWorker, LossRange, Overview, Partition, Peer
 
 __all__ = [
     "Alert",
@@ -16,6 +16,7 @@ __all__ = [
     "Delivery",
     "FindingRow",
     "Import",
+    "IngestWorker",
     "LossRange",
     "MessageChunk",
     "Overview",
@@ -24,5 +25,4 @@ __all__ = [
     "Registration",
     "Setting",
     "Transaction",
-    "Worker",
 ]

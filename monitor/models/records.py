@@ -1,8 +1,9 @@
 """Calls, registrations, standalone transactions; their findings and their messages.
 
-A record is named by (day, key, incarnation), which never change (`RecordKey`): the day comes first,
-so that a day can become a partition and be dropped whole. No foreign keys between these tables, for
-the same reason. Rows that an import made carry its id; live rows carry 0.
+A record is named by (day, key, incarnation), which never change (`RecordKey`): the day is part of every
+unique key, so that a day can become a partition and be dropped whole; no foreign keys between these
+tables, for the same reason. In the indexes the key comes first: ingest looks for it without knowing the
+day. Rows that an import made carry its id; live rows carry 0.
 """
 
 from django.db import models
@@ -45,7 +46,7 @@ def _indexes(name: str) -> list[models.Index]:
 
 
 def _unique(name: str) -> models.UniqueConstraint:
-    return models.UniqueConstraint(fields=["day", "key", "incarnation", "import_id"], name=f"{name}_key")
+    return models.UniqueConstraint(fields=["key", "day", "incarnation", "import_id"], name=f"{name}_key")
 
 
 class Call(RecordBase):
@@ -122,7 +123,7 @@ class FindingRow(models.Model):
         indexes = [models.Index(fields=["code", "-at_us"], name="finding_code")]
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "key", "incarnation", "import_id", "code", "subject"], name="finding_key"
+                fields=["key", "day", "incarnation", "import_id", "code", "subject"], name="finding_key"
             ),
         ]
 
@@ -143,6 +144,6 @@ class MessageChunk(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "key", "incarnation", "import_id", "first_number"], name="chunk_key"
+                fields=["key", "day", "incarnation", "import_id", "first_number"], name="chunk_key"
             ),
         ]

@@ -20,7 +20,7 @@ class Partition(models.Model):
     lag_ms = models.IntegerField(default=0)  # stream clock − the committed entry's clock
 
 
-class Worker(models.Model):
+class IngestWorker(models.Model):
     """An ingest process that is alive: how many share the partitions."""
 
     owner = models.TextField(primary_key=True)  # as in Partition.owner

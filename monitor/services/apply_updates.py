@@ -42,7 +42,11 @@ _DEAD_LETTERS: Final = Table(
     ("partition", "entry_id", "reason", "stored_us", "data"),
     ("partition", "entry_id"),
 )
-_PEERS: Final = Table("monitor_peer", ("address", "since_us"), ("address",))
+# Several workers may hear of a peer: the earliest time stays.
+_PEERS: Final = (
+    "INSERT INTO monitor_peer (address, since_us) VALUES (%s, %s) ON CONFLICT (address) "
+    "DO UPDATE SET since_us = excluded.since_us WHERE excluded.since_us < monitor_peer.since_us"
+)
 _LOG: Final = "INSERT INTO monitor_commitlog (partition, watermark_us, committed_us, updates) VALUES (%s, %s, %s, %s)"
 
 
@@ -75,7 +79,7 @@ def apply(commits: list[PartitionCommit], peers: dict[str, int]) -> None:
                 for letter in commit.dead_letters
             ],
         )
-        write(_PEERS, sorted((text(address), since_us) for address, since_us in peers.items()))
+        many(_PEERS, sorted((text(address), since_us) for address, since_us in peers.items()))
         many(_LOG, (_logged(commit) for commit in commits if commit.content.logged))
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from collectors.wire.events import SipEvent
-from monitor.core.correlator import Correlator
+from monitor.core.correlator import Correlator, Name
 from monitor.core.updates import LoggedUpdate, MessageAdded, Record, RecordClosed, RecordKey, Update
 
 
@@ -34,6 +34,7 @@ class Harvest:
         self._correlator = correlator
         self._chunks: dict[tuple[RecordKey, int], Chunk] = {}
         self._touched: dict[RecordKey, Record | None] = {}  # the value of those that left memory
+        self._left: dict[Name, RecordKey] = {}
         self._logged: list[LoggedUpdate] = []
 
     def add(self, updates: list[Update], watermark_us: int) -> None:
@@ -47,6 +48,7 @@ class Harvest:
             self._logged.append(update)
             if isinstance(update, RecordClosed):
                 self._touched[key] = self._correlator.record(key)
+                self._left[key.kind, key.call_id, key.discriminator] = key
 
     def log(self, update: LoggedUpdate) -> None:
         """Something for the overview that is about no record."""
@@ -56,9 +58,10 @@ class Harvest:
         """What was collected of a record and not yet taken, in order."""
         return [chunk for chunk in self._chunks.values() if chunk.key == key]
 
-    def closed(self, call_id: str) -> list[RecordKey]:
-        """The records of this Call-ID that left memory since the last commit."""
-        return [key for key, value in self._touched.items() if value is not None and key.call_id == call_id]
+    def left(self, name: Name) -> Record | None:
+        """The latest record of this name, if it left memory since the last commit."""
+        key = self._left.get(name)
+        return None if key is None else self._touched[key]
 
     def take(self) -> Content:
         """Everything collected since the last time."""
@@ -67,7 +70,7 @@ class Harvest:
             list(self._chunks.values()),
             self._logged,
         )
-        self._chunks, self._touched, self._logged = {}, {}, []
+        self._chunks, self._touched, self._left, self._logged = {}, {}, {}, []
         return content
 
     def _message(self, update: MessageAdded, watermark_us: int) -> None:

@@ -1,0 +1,105 @@
+"""What is stored of records, read back: to go on with them after a restart, or when one that had left
+memory is heard of again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from django.db import connection
+
+from collectors.wire.events import SipEvent
+from monitor import packing
+from monitor.core.correlator import Correlator, Name
+from monitor.core.updates import Kind, RecordKey
+
+Part: TypeAlias = tuple[int, list[SipEvent]]  # (the watermark at which they were fed, messages)
+_Row: TypeAlias = tuple[Any, ...]
+_Id: TypeAlias = tuple[int, int, int]  # key, day, incarnation
+
+_PAGE: Final = 500
+_TABLES: Final = {
+    Kind.CALL: "monitor_call",
+    Kind.REGISTRATION: "monitor_registration",
+    Kind.TRANSACTION: "monitor_transaction",
+}
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A live record that is stored."""
+
+    key: RecordKey
+    messages: int
+
+
+def latest(names: Iterable[Name]) -> dict[Name, Stored]:
+    """The latest incarnation of each of these names that is stored."""
+    found: dict[Name, Stored] = {}
+    by_kind: dict[Kind, dict[int, Name]] = defaultdict(dict)
+    for name in names:
+        by_kind[name[0]][RecordKey(*name, day=0).hash] = name
+    for kind, hashes in by_kind.items():
+        statement = f"SELECT key, day, incarnation, messages FROM {_TABLES[kind]} WHERE import_id = 0 AND key IN "  # noqa: S608 - a name of ours
+        for key, day, incarnation, messages in _paged(statement, sorted(hashes)):
+            name = hashes[key]
+            if name not in found or found[name].key.incarnation < incarnation:
+                found[name] = Stored(RecordKey(*name, day=day, incarnation=incarnation), messages)
+    return found
+
+
+def parts(key: RecordKey) -> list[Part]:
+    """All that is stored of a record's messages, in order of arrival."""
+    return [
+        (watermark_us, packing.messages(data))
+        for _, day, incarnation, watermark_us, data in _chunks([key.hash])
+        if (day, incarnation) == (key.day, key.incarnation)
+    ]
+
+
+def open_records(partition: int) -> Iterator[tuple[RecordKey, list[Part]]]:
+    """The open records of a partition with their messages, the least recently fed first."""
+    ids = _open_ids(partition)
+    for begin in range(0, len(ids), _PAGE):
+        page = ids[begin : begin + _PAGE]
+        chunks: dict[_Id, list[Part]] = defaultdict(list)
+        for key, day, incarnation, watermark_us, data in _chunks(sorted({key for key, _, _ in page})):
+            chunks[key, day, incarnation].append((watermark_us, packing.messages(data)))
+        for key, day, incarnation in page:
+            found = chunks[key, day, incarnation]
+            yield _record_key(day, incarnation, found[0][1][0]), found
+
+
+def _open_ids(partition: int) -> list[_Id]:
+    ids: list[tuple[int, _Id]] = []
+    with connection.cursor() as cursor:
+        for table in _TABLES.values():
+            cursor.execute(
+                "SELECT r.key, r.day, r.incarnation, MAX(c.id) "  # noqa: S608 - a name of ours
+                f"FROM {table} r JOIN monitor_messagechunk c ON c.key = r.key AND c.day = r.day "
+                "AND c.incarnation = r.incarnation AND c.import_id = 0 "
+                "WHERE r.partition = %s AND r.open AND r.import_id = 0 GROUP BY r.key, r.day, r.incarnation",
+                (partition,),
+            )
+            ids.extend((last, (key, day, incarnation)) for key, day, incarnation, last in cursor)
+    return [name for _, name in sorted(ids)]
+
+
+def _record_key(day: int, incarnation: int, first: SipEvent) -> RecordKey:
+    # From the message and not from the row, where long and odd texts are cut to what an index takes.
+    return RecordKey(*Correlator().names(first)[-1], day=day, incarnation=incarnation)
+
+
+def _chunks(hashes: list[int]) -> Iterator[_Row]:
+    statement = (
+        "SELECT key, day, incarnation, watermark_us, messages FROM monitor_messagechunk WHERE import_id = 0 AND key IN "
+    )
+    return _paged(statement, hashes, " ORDER BY id")
+
+
+def _paged(statement: str, values: list[int], tail: str = "") -> Iterator[_Row]:
+    for begin in range(0, len(values), _PAGE):
+        page = values[begin : begin + _PAGE]
+        with connection.cursor() as cursor:
+            cursor.execute(f"{statement}({', '.join(['%s'] * len(page))}){tail}", page)
+            yield from cursor.fetchall()

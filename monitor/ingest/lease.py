@@ -1,0 +1,98 @@
+"""Who holds which partition: leases in the partitions' rows, by the database's clock.
+
+A lease lasts 5 s and is renewed by each commit, or here when nothing is committed. When it ran out, any
+worker may take the partition; the epoch that goes up then makes whatever the former owner still tries
+to write match no row. Workers that share a database tell each other that they are there, and hold no
+more than their share.
+"""
+
+import os
+import secrets
+import socket
+from math import ceil
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from monitor.ingest.shard import Place
+from monitor.models import IngestWorker, Partition
+from monitor.services.apply_updates import LEASE_US
+from monitor.services.sql import NOW_US
+
+_FORGOTTEN_US: Final = 3_600_000_000
+
+
+class Leases:
+    """The partitions that this process holds, and how it comes to hold them."""
+
+    def __init__(self, partitions: int) -> None:
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.epochs: dict[int, int] = {}  # of the partitions held
+        self._partitions = partitions
+
+    def prepare(self) -> None:
+        """Make the partitions' rows."""
+        rows = [Partition(number=number) for number in range(self._partitions)]
+        Partition.objects.bulk_create(rows, ignore_conflicts=True)
+
+    def share(self) -> int:
+        """Say that this worker is alive; how many partitions are its fair share.
+
+        SQLite has one writer at a time: there, one worker does all, and others wait to replace it.
+        """
+        if connection.vendor == "sqlite":
+            return self._partitions
+        now = now_us()
+        IngestWorker.objects.update_or_create(owner=self.owner, defaults={"alive_until_us": now + LEASE_US})
+        IngestWorker.objects.filter(alive_until_us__lt=now - _FORGOTTEN_US).delete()
+        return ceil(self._partitions / IngestWorker.objects.filter(alive_until_us__gte=now).count())
+
+    def acquire(self, most: int) -> list[Place]:
+        """Take up to `most` partitions that nobody holds; where they stand."""
+        with transaction.atomic():
+            # A row that another worker is about to write is not free, whatever it says.
+            free = Partition.objects.select_for_update(skip_locked=True).filter(
+                Q(lease_until_us__lt=now_us()) | Q(owner=self.owner), number__lt=self._partitions
+            )
+            taken = list(free.exclude(number__in=self.epochs).order_by("number")[: max(most, 0)])
+            for row in taken:
+                row.owner, row.epoch, row.lease_until_us = self.owner, row.epoch + 1, now_us() + LEASE_US
+                row.save(update_fields=["owner", "epoch", "lease_until_us"])
+        self.epochs |= {row.number: row.epoch for row in taken}
+        return [place(row) for row in taken]
+
+    def renew(self) -> list[int]:
+        """Prolong what is held; returns the partitions that turn out to be lost."""
+        mine = Partition.objects.filter(owner=self.owner, number__in=self.epochs)
+        if mine.update(lease_until_us=now_us() + LEASE_US) == len(self.epochs):
+            return []
+        still = set(mine.values_list("number", flat=True))
+        lost = [number for number in self.epochs if number not in still]
+        for number in lost:
+            del self.epochs[number]
+        return lost
+
+    def release(self, numbers: list[int]) -> None:
+        """Give partitions back, so that others need not wait for the lease to run out."""
+        for number in numbers:
+            epoch = self.epochs.pop(number)
+            Partition.objects.filter(number=number, epoch=epoch).update(owner="", lease_until_us=0)
+
+    def leave(self) -> None:
+        """Give everything back: this worker ends."""
+        self.release(list(self.epochs))
+        IngestWorker.objects.filter(owner=self.owner).delete()
+
+
+def place(row: Partition) -> Place:
+    """Where a partition stands."""
+    return Place(row.number, row.epoch, row.stream_offset, row.watermark_us, row.version, bytes(row.marks))
+
+
+def now_us() -> int:
+    """The database's clock, µs since the epoch."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {NOW_US[connection.vendor]}")
+        (now,) = cursor.fetchone()
+    return int(now)

@@ -1,0 +1,258 @@
+"""One leased partition in memory: where it stands, its correlator, and what waits to be committed.
+
+What it does with an entry depends on nothing but the entries before it: however many of them make up a
+commit, whoever holds the lease, and however often it is taken over, the outcome is the same.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from collectors.wire.events import Batch, Loss, SipEvent
+from monitor.core.context import Peers
+from monitor.core.correlator import Correlator, Name
+from monitor.core.settings import Settings
+from monitor.core.updates import CollectorReported, LossRecorded, RecordKey
+from monitor.ingest import archive, marks, presence
+from monitor.ingest.archive import Part, Stored
+from monitor.ingest.marks import Marks
+from monitor.ingest.stream import Entry
+from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, PartitionCommit
+from monitor.services.harvest import Harvest
+
+REFOLD_MOST: Final = 5_000  # messages of a record that is gone on with; a longer one is begun anew
+_STEP_US: Final = 1_000_000  # a watermark that moved less, with nothing to tell, needs no commit
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Marks)
+
+
+class Place(msgspec.Struct):
+    """The partition's row as it is committed."""
+
+    number: int
+    epoch: int
+    offset: str
+    watermark_us: int
+    version: int
+    marks: bytes
+
+
+class Shard:
+    """A partition that this process holds. `partitions` is how many there are."""
+
+    def __init__(self, place: Place, partitions: int, settings: Settings, peers: Peers) -> None:
+        self.number = place.number
+        self.place = place
+        self.offset = place.offset
+        self.watermark_us = place.watermark_us
+        self.correlator = Correlator(settings, peers)
+        self.taken: list[str] = []  # entries, since the last commit
+        self._partitions = partitions
+        self._settings = settings
+        self._marks = _decoder.decode(place.marks) if place.marks else Marks()
+        self._harvest = Harvest(self.correlator)
+        self._stored: dict[Name, Stored] = {}
+        self._collectors: dict[str, CollectorState] = {}
+        self._losses: list[NotedLoss] = []
+        self._dead_letters: list[DeadLetter] = []
+        for loss in self._marks.blind:
+            self.correlator.lost(loss)
+
+    # --- input
+
+    def look_up(self, batches: Iterable[Batch]) -> None:
+        """Ask the database once for all records that these batches may go on with."""
+        unknown = {
+            name
+            for batch in batches
+            for event in batch.events
+            if not self.correlator.knows(event)
+            for name in self.correlator.names(event)
+        }
+        self._stored = archive.latest(unknown)
+
+    def take(self, entry: Entry, batch: Batch) -> None:
+        """Take the next entry of the stream; `look_up` has seen its batch."""
+        if not self._admit(entry, batch):
+            return
+        source = self._marks.sources[batch.collector]
+        for event in marks.correct(source, batch.events, entry.stored_us):
+            if not self.correlator.knows(event):
+                self._recall(event)
+            self._harvest.add(self.correlator.feed(event), self.watermark_us)
+        clamped = marks.clamped(batch.collector, source)
+        if clamped is not None:
+            self._tell(clamped)
+            self._note(clamped, log=clamped.from_us == entry.stored_us)
+        self._report(batch, entry.stored_us)
+        self._advance(entry.stored_us)
+
+    def set_aside(self, entry: Entry, batch: Batch | None, reason: str) -> None:
+        """Pass over an entry that can't be read (`batch` is None) or on which we fail."""
+        self._dead_letters.append(DeadLetter(entry.id, reason, entry.stored_us, entry.data or b""))
+        if batch is None:
+            self._note_silences(presence.heard(self._marks, entry.stored_us))
+            self._pass(entry)
+        elif self._admit(entry, batch):
+            times = [event.captured_us for event in batch.events] or [entry.stored_us]
+            lost = marks.whole(batch.collector, min(times), max(times), "poison", len(batch.events))
+            self._tell(lost)
+            self._note(lost, everywhere=True)
+            self._report(batch, entry.stored_us)
+
+    def idle(self, now_us: int, listening_us: int) -> None:
+        """All that was stored up to stream time `now_us` is taken; we listen since `listening_us`."""
+        self._note_silences(presence.unheard(self._marks, now_us, listening_us))
+        self._advance(now_us)
+
+    def reset(self, now_us: int) -> None:
+        """The stream begins anew, without what was not taken yet: that is lost."""
+        self.offset = "0-0"
+        for name, source in self._marks.sources.items():
+            lost = marks.whole(name, source.seen_us, now_us, "reset")
+            self._tell(lost)
+            self._note(lost, everywhere=True)
+
+    def refold(self, key: RecordKey, parts: list[Part]) -> None:
+        """Take an open record of the partition into memory."""
+        self.correlator.refold(key, parts, self.watermark_us)
+
+    # --- output
+
+    def commit(self, now_us: int) -> PartitionCommit | None:
+        """What has come together since the last commit; None when that is nothing."""
+        content = self._harvest.take()
+        place = self.place
+        moved = self.offset != place.offset or self.watermark_us >= place.watermark_us + _STEP_US
+        if not (moved or content or self._losses):
+            return None
+        for loss in presence.absences(self._marks, max(self.watermark_us, self._marks.last_us)):
+            self._note(loss, log=False)
+        return PartitionCommit(
+            number=self.number,
+            epoch=place.epoch,
+            old_offset=place.offset,
+            new_offset=self.offset,
+            watermark_us=self.watermark_us,
+            marks=_encoder.encode(self._marks),
+            version=max(place.version + 1, now_us),
+            lag_ms=max(0, now_us - Entry(self.offset, None).stored_us) // 1000 if self.offset != place.offset else 0,
+            content=content,
+            collectors=list(self._collectors.values()),
+            losses=self._losses,
+            dead_letters=self._dead_letters,
+        )
+
+    def committed(self, commit: PartitionCommit) -> None:
+        """The commit is in the database."""
+        self.place = Place(
+            commit.number, commit.epoch, commit.new_offset, commit.watermark_us, commit.version, commit.marks
+        )
+        self._collectors, self._losses, self._dead_letters = {}, [], []
+        self._stored, self.taken = {}, []
+
+    # --- inside
+
+    def _admit(self, entry: Entry, batch: Batch) -> bool:
+        now_us = entry.stored_us
+        self._note_silences(presence.heard(self._marks, now_us))
+        admission = marks.admit(self._marks, batch, now_us)
+        self._pass(entry)
+        for loss in admission.losses:
+            self._tell(loss)
+            self._note(loss, everywhere=loss.reason == "gap")
+        if admission.ended is not None:
+            self._note(admission.ended)
+        return admission.new
+
+    def _report(self, batch: Batch, now_us: int) -> None:
+        heartbeat, name = batch.heartbeat, batch.collector
+        if heartbeat is None:
+            return
+        source = self._marks.sources[name]
+        losses, rate = marks.report(source, heartbeat, now_us)
+        for loss in losses:
+            self._tell(loss)
+            self._note(loss)
+        if self._is_mine(name):
+            reported = CollectorReported(name, batch.boot, now_us, heartbeat)
+            self._harvest.log(reported)
+            self._collectors[name] = CollectorState(reported, source.clock_offset_us, source.low_water_us, rate)
+
+    def _advance(self, now_us: int) -> None:
+        watermark_us = presence.watermark(self._marks, now_us, self._settings.window_us)
+        if watermark_us <= self.watermark_us:
+            return
+        for loss in presence.absences(self._marks, watermark_us):
+            self._tell(loss)
+        self.watermark_us = watermark_us
+        self._harvest.add(self.correlator.advance(watermark_us), watermark_us)
+
+    def _recall(self, event: SipEvent) -> None:
+        """Go on with the record of this message that had left memory, or number the one that it begins."""
+        for name in self.correlator.names(event):
+            latest = self._latest(name)
+            if latest is None:
+                continue
+            if latest.messages <= REFOLD_MOST:
+                parts = self._parts(latest.key)
+                if not begins_anew(event, parts):
+                    self.correlator.refold(latest.key, parts, self.watermark_us)
+                    return
+            self.correlator.reserve(*name, latest.key.incarnation + 1)
+
+    def _latest(self, name: Name) -> Stored | None:
+        left = self._harvest.left(name)
+        return Stored(left.key, left.messages) if left else self._stored.get(name)
+
+    def _parts(self, key: RecordKey) -> list[Part]:
+        fresh = [(chunk.watermark_us, chunk.events) for chunk in self._harvest.pending(key)]
+        return archive.parts(key) + fresh
+
+    def _pass(self, entry: Entry) -> None:
+        self.offset = entry.id
+        self.taken.append(entry.id)
+
+    def _note_silences(self, begun: list[Loss]) -> None:
+        for loss in begun:
+            self._note(loss)
+
+    def _tell(self, loss: Loss) -> None:
+        presence.remember(self._marks, loss)
+        self.correlator.lost(loss)
+
+    def _note(self, loss: Loss, *, everywhere: bool = False, log: bool = True) -> None:
+        """Show a loss to people: once, by the one partition that speaks for its collector; what befell
+        each partition in its own way, by each (`everywhere`).
+        """
+        if everywhere or self._is_home(loss):
+            self._losses.append(NotedLoss(_collector(loss), loss, self.number if everywhere else -1))
+            if log:
+                self._harvest.log(LossRecorded(_collector(loss), loss))
+
+    def _is_home(self, loss: Loss) -> bool:
+        return self._is_mine(_collector(loss))
+
+    def _is_mine(self, collector: str) -> bool:
+        return crc32(collector.encode()) % self._partitions == self.number
+
+
+def begins_anew(event: SipEvent, parts: list[Part]) -> bool:
+    """Whether this message begins another call under the Call-ID of one that is over: an initial INVITE
+    (no To tag) whose From tag none of the initial INVITEs of that call had.
+    """
+    if event.method != "INVITE" or event.to_tag:
+        return False
+    return all(
+        old.from_tag != event.from_tag
+        for _, events in parts
+        for old in events
+        if old.method == "INVITE" and not old.to_tag
+    )
+
+
+def _collector(loss: Loss) -> str:
+    return loss.observer.partition("/")[0]

@@ -1,0 +1,35 @@
+"""`offhook correlate`: one ingest worker from the configuration, until SIGTERM or SIGINT."""
+
+import logging
+import signal
+import threading
+from types import FrameType
+
+from monitor.conf import Config
+from monitor.ingest.stream import PartitionsDifferError, Streams
+from monitor.ingest.worker import Worker
+from monitor.watchdog import Watchdog
+
+WRONG_CONFIGURATION = 2  # trying again does not help
+
+log = logging.getLogger(__name__)
+
+
+def run(config: Config) -> int:
+    """Work until stopped; returns the exit code. Django is set up."""
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    streams = Streams(config.stream_url)
+    bell = streams if config.bus_url == config.stream_url else Streams(config.bus_url)
+    worker = Worker(streams, bell, config.partitions, alive=Watchdog().alive)
+    try:
+        worker.run(stop)
+    except PartitionsDifferError as error:
+        log.error("%s", error)
+        return WRONG_CONFIGURATION
+    return 0

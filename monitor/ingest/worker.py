@@ -1,0 +1,284 @@
+"""The ingest worker: leases partitions, reads their streams, correlates, commits, again and again.
+
+One cycle: read what follows the offsets, take it, and write what came of it in one transaction for all
+partitions; then trim the streams and ring the bell. Whatever fails, the rule is one: what is in memory
+and not committed is dropped, and read again from the database and the streams.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from collectors.wire.codec import BatchError, decode
+from collectors.wire.events import Batch
+from monitor.core.context import Peers
+from monitor.core.settings import Settings
+from monitor.core.updates import RecordKey
+from monitor.ingest import archive
+from monitor.ingest.archive import Part
+from monitor.ingest.lease import Leases
+from monitor.ingest.patience import Patience
+from monitor.ingest.shard import Place, Shard
+from monitor.ingest.stream import COUNT, Entry, StoreAway, Streams, position
+from monitor.ingest.suspects import Suspects
+from monitor.models import Peer
+from monitor.services.apply_updates import Fenced, apply
+from monitor.services.commit import PartitionCommit
+
+CYCLE_S: Final = 0.1
+BLOCK_MS: Final = 500
+MOST_EVENTS: Final = 4_000  # of one cycle; from then on it takes no further entry
+TEND_S: Final = 1.0  # how often leases and streams are looked after
+
+log = logging.getLogger(__name__)
+
+
+class CommitRefused(Exception):  # noqa: N818 - what happened, in one word
+    """The database is there and refuses what came of some entries."""
+
+
+class Worker:
+    """`bell` is where the doorbell hangs: the bus, which may be another server than the streams'.
+    `alive` is called at least once in some seconds for as long as it is.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        bell: Streams,
+        partitions: int,
+        settings: Settings | None = None,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._streams = streams
+        self._bell = bell
+        self._partitions = partitions
+        self._settings = settings or Settings()
+        self._alive = alive
+        self._leases = Leases(partitions)
+        self._peers = Peers()
+        self._shards: dict[int, Shard] = {}
+        self._suspects = Suspects()
+        self._listening_us = 0  # stream time since when the store has answered; 0: it doesn't
+        self._tended = self._checked = float("-inf")  # time.monotonic()
+        self._turn = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop; then give the partitions back.
+
+        Raises `PartitionsDifferError`; waits for everything else.
+        """
+        patience = Patience()
+        while not stop.is_set():
+            self._alive()
+            begun = time.monotonic()
+            try:
+                more = self._cycle()
+            except StoreAway as error:
+                self._listening_us = 0
+                self._streams.close()
+                stop.wait(patience.failed("the stream store is away", error))
+            except (OperationalError, InterfaceError) as error:
+                self._drop()
+                connection.close()
+                stop.wait(patience.failed("the database is away", error))
+            except CommitRefused as error:
+                stop.wait(patience.failed("a commit was refused", error))
+            except Fenced as error:
+                log.warning("%s: dropping what was not committed", error)
+                self._drop()
+            else:
+                patience.succeeded()
+                if not more:
+                    stop.wait(max(0.0, begun + CYCLE_S - time.monotonic()))
+        self._leave()
+
+    # --- one cycle
+
+    def _cycle(self) -> bool:
+        """One turn. Returns whether there is more to read at once."""
+        if time.monotonic() - self._tended > TEND_S:
+            self._tend()
+        if not self._shards:
+            return False
+        if not self._listening_us:
+            self._listen()
+        # Asked before reading: where nothing comes, all up to this moment was read.
+        now_us = self._streams.now_us()
+        entries = self._streams.read({number: shard.offset for number, shard in self._shards.items()}, BLOCK_MS)
+        if not entries and time.monotonic() - self._checked > TEND_S:
+            self._check(now_us)
+        more = self._take(entries, now_us)
+        self._commit()
+        return more
+
+    def _take(self, entries: dict[int, list[Entry]], now_us: int) -> bool:
+        """Feed what was read to the shards, within bounds, another one first each time."""
+        self._turn += 1
+        left, more = MOST_EVENTS, False
+        for number in sorted(self._shards, key=lambda number: (number + self._turn) % self._partitions):
+            shard, found = self._shards[number], entries.get(number, [])
+            if not found:
+                shard.idle(now_us, self._listening_us)
+            elif left > 0:
+                chosen = found[:1] if self._suspects.careful(number) else found
+                taken, events = self._feed(shard, chosen, left)
+                left -= events
+                more = more or taken < len(found) or len(found) == COUNT
+            else:
+                more = True
+        return more
+
+    def _feed(self, shard: Shard, entries: list[Entry], most: int) -> tuple[int, int]:
+        """Feed entries with at most about so many events; how many entries and events it were."""
+        read: list[tuple[Entry, Batch | None, str | None]] = []
+        events = 0
+        for entry in entries:
+            batch, reason = self._read(shard.number, entry)
+            read.append((entry, batch, reason))
+            events += len(batch.events) if batch else 0
+            if events >= most:
+                break
+        shard.look_up(batch for _, batch, reason in read if batch and not reason)
+        for entry, batch, reason in read:
+            try:
+                if batch is None or reason:
+                    log.error("partition %d: entry %s is set aside: %s", shard.number, entry.id, reason)
+                    shard.set_aside(entry, batch, reason or "")
+                else:
+                    shard.take(entry, batch)
+            except DatabaseError:
+                raise
+            except Exception as error:  # a bug of ours, whatever it is, must not stop the partition
+                log.exception("partition %d: entry %s can't be taken", shard.number, entry.id)
+                self._suspects.failed(shard.number, [entry.id], error)
+                self._drop([shard.number])
+                break
+        return len(read), events
+
+    def _read(self, number: int, entry: Entry) -> tuple[Batch | None, str | None]:
+        """The batch of an entry, and why it is to be set aside, if it is."""
+        if entry.data is None:
+            return None, "the entry has no field 'batch'"
+        try:
+            batch = decode(entry.data)
+        except BatchError as error:
+            return None, str(error)
+        if batch.partition != number:
+            return None, f"a batch for partition {batch.partition}, in the stream of partition {number}"
+        return batch, self._suspects.guilty(number, entry.id)
+
+    def _commit(self) -> None:
+        now_us = self._streams.now_us()
+        commits = [commit for shard in self._shards.values() if (commit := shard.commit(now_us))]
+        if any(self._suspects.careful(commit.number) for commit in commits):
+            # One of them can't be written: by themselves, it is known which.
+            for commit in commits:
+                self._write([commit])
+        elif commits:
+            self._write(commits)
+
+    def _write(self, commits: list[PartitionCommit]) -> None:
+        fresh = self._peers.fresh()
+        try:
+            apply(commits, fresh)
+        except (OperationalError, InterfaceError, Fenced):
+            raise
+        except Exception as error:  # a value that the database refuses
+            log.exception("what came of partitions %s can't be written", [commit.number for commit in commits])
+            for commit in commits:
+                self._suspects.failed(commit.number, self._shards[commit.number].taken, error)
+            self._drop()
+            raise CommitRefused(str(error)) from error
+        self._peers.settled(fresh)
+        for commit in commits:
+            shard = self._shards[commit.number]
+            self._suspects.took(commit.number, len(shard.taken))
+            shard.committed(commit)
+        self._streams.trim({c.number: c.new_offset for c in commits if c.new_offset != c.old_offset})
+        try:
+            self._bell.ring()
+        except StoreAway as error:
+            log.info("nobody hears the bell: %s", error)
+
+    # --- leases, streams, memory
+
+    def _tend(self) -> None:
+        """Renew the leases, hold no more than a fair share, and take what is free."""
+        self._tended = time.monotonic()
+        if not self._leases.epochs:
+            self._leases.prepare()
+        self._drop(self._leases.renew())
+        share = self._leases.share()
+        surplus = sorted(self._shards)[share:]
+        if surplus:
+            log.info("leaving partitions %s to others", surplus)
+            self._leases.release(surplus)
+            self._drop(surplus)
+        for place in self._leases.acquire(share - len(self._leases.epochs)):
+            self._restore(place)
+
+    def _restore(self, place: Place) -> None:
+        begun = time.monotonic()
+        self._learn_peers()
+        shard = Shard(place, self._partitions, self._settings, self._peers)
+        for key, parts in self._keeping_leases(archive.open_records(place.number)):
+            try:
+                shard.refold(key, parts)
+            except Exception:  # a bug of ours, in one record: the others go on
+                log.exception("record %s can't be taken back into memory", key.slug)
+        self._shards[place.number] = shard
+        log.info(
+            "partition %d is ours (epoch %d) from %s on: %d records open, restored in %.2f s",
+            *(place.number, place.epoch, place.offset, len(shard.correlator), time.monotonic() - begun),
+        )
+
+    def _keeping_leases(
+        self, records: Iterator[tuple[RecordKey, list[Part]]]
+    ) -> Iterator[tuple[RecordKey, list[Part]]]:
+        for record in records:
+            self._alive()
+            if time.monotonic() - self._tended > TEND_S:
+                self._tended = time.monotonic()
+                self._drop(self._leases.renew())
+            yield record
+
+    def _learn_peers(self) -> None:
+        known = dict(Peer.objects.values_list("address", "since_us"))
+        for address, since_us in known.items():
+            self._peers.hear(address, since_us)
+        self._peers.settled(known)
+
+    def _listen(self) -> None:
+        """The store answers (again): is it the one that we know?"""
+        self._streams.fix_partitions(self._partitions)
+        now_us = self._streams.now_us()
+        self._check(now_us)
+        self._listening_us = now_us
+
+    def _check(self, now_us: int) -> None:
+        """A stream that has not come as far as we have was emptied or set back: read it from its beginning."""
+        self._checked = time.monotonic()
+        for number, last in self._streams.last_ids(self._shards).items():
+            shard = self._shards[number]
+            if position(last) < position(shard.offset):
+                log.error("stream %d ends at %s, before our offset %s: the store lost data", number, last, shard.offset)
+                shard.reset(now_us)
+
+    def _drop(self, numbers: list[int] | None = None) -> None:
+        """Forget partitions (all, when none is named); those still ours are restored when next tended."""
+        for number in [*self._leases.epochs] if numbers is None else numbers:
+            self._shards.pop(number, None)
+            self._leases.epochs.pop(number, None)
+            self._tended = float("-inf")
+
+    def _leave(self) -> None:
+        try:
+            self._leases.leave()
+        except DatabaseError as error:
+            log.warning("the leases run out by themselves: %s", error)
+        self._streams.close()
