@@ -1,10 +1,14 @@
 """The calling end: INVITE, credentials, redirection, ACK, CANCEL."""
 
+from typing import TYPE_CHECKING
+
 from collectors.scenario.agent import UserAgent
 from collectors.scenario.dialog import Dialog
 from collectors.scenario.leg import Leg
 from collectors.scenario.message import Endpoint, Message, endpoint_of, uri_of
-from collectors.scenario.transaction import ClientTransaction, derived
+
+if TYPE_CHECKING:
+    from collectors.scenario.transaction import ClientTransaction
 
 
 class Caller(Leg):
@@ -41,12 +45,10 @@ class Caller(Leg):
         self._invite = phone.ask(invite, self._next_hop, self._hear)
 
     def cancel(self) -> None:
-        """Send CANCEL: at once when something provisional has come, else as soon as it does (§9.1)."""
-        if self._invite is None or self._invite.final or self._cancelled:
-            return
-        self._cancelled = True
-        if self._invite.provisional:
-            self._send_cancel(self._invite)
+        """Give the call up, while there is no final response."""
+        if self._invite is not None and not self._invite.final:
+            self._cancelled = True
+            self._invite.cancel()
 
     def hang_up(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
         if self.dialog is None:
@@ -54,17 +56,10 @@ class Caller(Leg):
         else:
             super().hang_up(headers)
 
-    def _send_cancel(self, invite: ClientTransaction) -> None:
-        cancel = derived(invite.request, "CANCEL", to=invite.request.get("To"))
-        self.phone.ask(cancel, invite.to, lambda _: None)
-
     def _hear(self, response: Message) -> None:
-        if response.status < 200:
-            if self._cancelled and self._invite is not None:
-                self._send_cancel(self._invite)
-        elif response.status < 300:
+        if 200 <= response.status < 300:
             self._hear_answer(response)
-        elif response.status < 400:
+        elif 300 <= response.status < 400:
             self._follow(response)
         elif response.status in (401, 407):
             self._prove(response)

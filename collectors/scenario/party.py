@@ -51,7 +51,7 @@ class Party(ABC):
         self,
         request: Message,
         to: Endpoint,
-        on_response: Callable[[Message], None],
+        on_response: Callable[[Message], None] = lambda _: None,
         on_timeout: Callable[[], None] = lambda: None,
     ) -> ClientTransaction:
         """Send a request in a transaction of its own."""

@@ -144,7 +144,7 @@ class Phone(UserAgent):
             ("CSeq", f"{self.dialect.first_cseq} OPTIONS"),
             ("Contact", self.contact),
         ]
-        self.ask(self.request("OPTIONS", f"sip:{other.wire}", headers), other.wire, lambda _: None)
+        self.ask(self.request("OPTIONS", f"sip:{other.wire}", headers), other.wire)
 
     # By itself
 

@@ -2,7 +2,7 @@
 
 from collectors.scenario.message import Message
 from collectors.scenario.router import Router
-from collectors.scenario.transaction import ClientTransaction, ServerTransaction, derived
+from collectors.scenario.transaction import ClientTransaction, ServerTransaction
 
 
 class Proxying:
@@ -13,7 +13,6 @@ class Proxying:
         self._incoming = incoming
         self._branches: list[ClientTransaction] = []
         self._finals: list[Message] = []
-        self._cancelled = False
 
     def start(self) -> None:
         """Forward to all hops at once."""
@@ -26,14 +25,8 @@ class Proxying:
 
     def cancel(self) -> None:
         """CANCEL each branch that has not answered, as soon as it may be (§9.1, §16.10)."""
-        self._cancelled = True
         for branch in self._branches:
-            if branch.provisional and not branch.final:
-                self._cancel(branch)
-
-    def _cancel(self, branch: ClientTransaction) -> None:
-        cancel = derived(branch.request, "CANCEL", to=branch.request.get("To"))
-        self._router.ask(cancel, branch.to, lambda _: None)
+            branch.cancel()
 
     def _time_out(self) -> None:
         """Timer B or F of a branch: as if it had answered 408 (§16.8)."""
@@ -45,23 +38,12 @@ class Proxying:
             return
         back = response.copy()
         back.pop("Via")
-        if response.status == 100:
-            self._cancel_late(response)
-        elif response.status < 200:
-            self._cancel_late(response)
-            self._pass(back)
-        elif response.status < 300:
-            self._pass(back)
-            if self._incoming.request.method == "INVITE":
-                self.cancel()
-        else:
+        if response.status >= 300:
             self._settle(back)
-
-    def _cancel_late(self, response: Message) -> None:
-        """A first provisional of a branch that was to be cancelled."""
-        for branch in self._branches:
-            if self._cancelled and branch.request.branch == response.branch:
-                self._cancel(branch)
+        elif response.status > 100:
+            self._pass(back)
+        if response.status // 100 == 2 and self._incoming.request.method == "INVITE":
+            self.cancel()
 
     def _pass(self, response: Message) -> None:
         self._router.stage.after(self._router.processing_us, lambda: self._incoming.respond(response))

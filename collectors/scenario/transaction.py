@@ -27,6 +27,8 @@ class Sender(Protocol):
 
     def send(self, message: Message, to: Endpoint) -> None: ...
 
+    def ask(self, request: Message, to: Endpoint) -> object: ...
+
 
 class Resender:
     """Sends a message again and again: after `first_us`, then doubling up to `cap_us`, for 64·T1."""
@@ -68,7 +70,9 @@ class ClientTransaction:
         on_timeout: Callable[[], None],
     ) -> None:
         self.request, self.to = request, to
-        self.provisional = False  # a response 1xx has come: it may be cancelled now (§9.1)
+        self._provisional = False
+        self._to_cancel = False
+        self._cancelled = False
         self.final = 0
         self._sender = sender
         self._on_response, self._on_timeout = on_response, on_timeout
@@ -81,6 +85,16 @@ class ClientTransaction:
         if self._sender.transport == "udp":
             self._resender = Resender(self._sender, self.request, self.to, capped=not self._invite)
         self._timeout = self._sender.stage.after(self._sender.stage.timers.timeout_us, self._time_out)
+
+    def cancel(self) -> None:
+        """Send CANCEL, once: now when something provisional has come, else as soon as it does (§9.1)."""
+        self._to_cancel = True
+        self._cancel_if_possible()
+
+    def _cancel_if_possible(self) -> None:
+        if self._to_cancel and self._provisional and not self.final and not self._cancelled:
+            self._cancelled = True
+            self._sender.ask(derived(self.request, "CANCEL", to=self.request.get("To")), self.to)
 
     def _time_out(self) -> None:
         self._settle()
@@ -115,7 +129,8 @@ class ClientTransaction:
             self._settle()
         elif self._resender is not None:
             self._resender.slow_down()
-        self.provisional = True
+        self._provisional = True
+        self._cancel_if_possible()
         self._on_response(response)
 
     def _hear_final(self, response: Message) -> None:

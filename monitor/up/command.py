@@ -40,7 +40,7 @@ def _run(config: Config, argument: str | None) -> int:
         try:
             asyncio.run(supervisor.run(started=greeting.when_ready))
         finally:
-            greeting.once()
+            greeting.last_chance()
     print("offhook: stopped")
     return 0
 
@@ -78,17 +78,21 @@ class Greeting:
 
     async def when_ready(self) -> None:
         """Say it as soon as the web server listens, so that it stands below the start's log."""
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(WEB_STARTS_WITHIN_S):
                 await self._web_listens()
-        self.once()
+            self._say(f"Offhook is at  {self._config.public_url}")
+        except TimeoutError:
+            self._say("The web server has not started: see above.")
 
-    def once(self) -> None:
-        """Say it, unless it was said."""
-        if self._said:
-            return
+    def last_chance(self) -> None:
+        """Nobody must be left without the password that was made."""
+        if self._password and not self._said:
+            self._say("Stopped before the web server had started.")
+
+    def _say(self, first: str) -> None:
         self._said = True
-        lines = [f"Offhook is at  {self._config.public_url}"]
+        lines = [first]
         if self._password:
             lines += [
                 "",

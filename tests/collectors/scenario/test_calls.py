@@ -219,6 +219,18 @@ def test_a_cancel_waits_for_something_provisional() -> None:
     assert times(scenario.events(), "CANCEL", "1>3") == [1.002]
 
 
+def test_a_cancel_is_sent_once_whatever_still_comes() -> None:
+    scenario, alice, _, bob = proxied()
+    bob.rings(at=0.5)
+    scenario.loses("CANCEL", to=bob, times=1)
+    alice.cancels(at=2)
+    bob.rings(at=2.2)
+    alice.cancels(at=2.3)
+    events = scenario.events()
+    assert times(events, "CANCEL", "1>2") == [2]
+    assert times(events, "CANCEL", "2>3") == pytest.approx([2.002, 2.502])  # Timer E
+
+
 def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_hung_up() -> None:
     scenario, alice, bob = direct()
     bob.rings(at=0.5)

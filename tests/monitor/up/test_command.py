@@ -44,14 +44,14 @@ class Installation:
         )
 
     @contextmanager
-    def up(self) -> Iterator[psutil.Popen]:
-        """A start that was greeted; nothing of it is left afterwards."""
+    def up(self, until: str = "Offhook is at") -> Iterator[psutil.Popen]:
+        """A start that has said `until`; nothing of it is left afterwards."""
         with (
             self._log.open("w") as log,
             psutil.Popen([*COMMAND, "sample"], env=self.environment, cwd=ROOT, stdout=log, stderr=log) as process,
         ):
             try:
-                wait_for(lambda: "Offhook is at" in self.output, 30, what="the greeting")
+                wait_for(lambda: until in self.output, 30, what=f"{until} in the output")
                 yield process
             finally:
                 process.send_signal(signal.SIGTERM)
@@ -105,6 +105,12 @@ def test_everything_starts_is_kept_running_stops_and_starts_again(installation: 
 
     with installation.up():
         assert "with password" not in installation.output
+
+
+def test_whoever_stops_the_first_start_at_once_still_gets_the_password_and_once(installation: Installation) -> None:
+    with installation.up("│"):
+        pass
+    assert installation.output.count("with password") == 1
 
 
 def test_a_busy_port_is_named_before_anything_starts(installation: Installation) -> None:
