@@ -56,7 +56,7 @@ class Wire:
 
     def heard(self, endpoint: Endpoint) -> list[tuple[bytes, Endpoint]]:
         """What has arrived at a party, and from where, as far as its socket could hold it."""
-        found = []
+        found: list[tuple[bytes, Endpoint]] = []
         while True:
             try:
                 data, source = self._socket(endpoint).recvfrom(65_535, socket.MSG_DONTWAIT)
