@@ -1,5 +1,38 @@
 """The dashboard's addresses."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from dashboard.views import imports, live, operations, outbox, records
+
+
+def _record_paths(section: records.Section) -> list[URLPattern]:
+    """A list, a page for each record, and its raw messages."""
+    where, context = section.list_name, {"section": section}
+    return [
+        path(where, records.record_list, context, name=section.list_name),
+        path(f"{where}/<slug:slug>", records.record_page, context, name=section.page_name),
+        path(
+            f"{where}/<slug:slug>/messages/<int:number>",
+            records.record_message,
+            context,
+            name=f"{section.page_name}-message",
+        ),
+    ]
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("", live.live, name="live"),
+    *_record_paths(records.CALLS),
+    *_record_paths(records.REGISTRATIONS),
+    *_record_paths(records.TRANSACTIONS),
+    path("alerts", operations.alert_list, name="alerts"),
+    path("alerts/<int:alert_id>", operations.alert_page, name="alert"),
+    path("collectors", operations.collector_page, name="collectors"),
+    path("imports", imports.import_list, name="imports"),
+    path("outbox", outbox.outbox, name="outbox"),
+    path("outbox/<int:delivery_id>", outbox.delivery_page, name="delivery"),
+    path("outbox/<int:delivery_id>/html", outbox.delivery_html, name="delivery-html"),
+]

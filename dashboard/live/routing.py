@@ -1,5 +1,7 @@
 """The addresses of the live socket."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from dashboard.live.consumer import LiveConsumer
+
+websocket_urlpatterns: list[URLPattern] = [path("ws/live", LiveConsumer.as_asgi())]

@@ -1,0 +1,71 @@
+/**
+ * hx-swap="keyed": an answer of the server changes only what is different. An element with data-key and the same
+ * data-version as the new one stays as it is, with its focus, selection and scroll position.
+ */
+
+/**
+ * Make the children of `old` those of `fresh`. Elements with data-keyed are entered; all others are kept or replaced.
+ *
+ * @param {Element} old
+ * @param {Element|DocumentFragment} fresh
+ */
+export function patch(old, fresh) {
+  /** @type {Map<string, Element>} */
+  const keyed = new Map();
+  for (const child of old.children) {
+    const key = keyOf(child);
+    if (key) keyed.set(key, child);
+  }
+  /** @type {Element|null} */
+  let place = old.firstElementChild;
+  for (const wanted of [...fresh.children]) {
+    const key = keyOf(wanted);
+    const known = key ? keyed.get(key) : place && !keyOf(place) && place.tagName === wanted.tagName ? place : undefined;
+    if (!known) {
+      old.insertBefore(wanted, place);
+      continue;
+    }
+    if (key) keyed.delete(key);
+    if (known === place) place = place.nextElementSibling;
+    else old.insertBefore(known, place);
+    if (!same(known, wanted)) update(known, wanted);
+  }
+  while (place) {
+    const next = place.nextElementSibling;
+    place.remove();
+    place = next;
+  }
+  for (const gone of keyed.values()) gone.remove();
+}
+
+/** @param {Element} element */
+const keyOf = (element) => element.getAttribute("data-key") ?? element.id;
+
+/** @param {Element} known @param {Element} wanted */
+function same(known, wanted) {
+  const version = known.getAttribute("data-version");
+  return version !== null ? version === wanted.getAttribute("data-version") : known.isEqualNode(wanted);
+}
+
+/** @param {Element} known @param {Element} wanted */
+function update(known, wanted) {
+  if (known.hasAttribute("data-keyed") && wanted.hasAttribute("data-keyed")) patch(known, wanted);
+  else known.replaceWith(wanted);
+}
+
+export function define() {
+  // htmx is a classic script: it is there when deferred modules run.
+  const { htmx } = /** @type {{htmx?: {defineExtension(name: string, extension: object): void}}} */ (
+    /** @type {unknown} */ (window)
+  );
+  htmx?.defineExtension("keyed", {
+    /** @param {string} style */
+    isInlineSwap: (style) => style === "keyed",
+    /** @param {string} style @param {Element} target @param {DocumentFragment} fragment */
+    handleSwap(style, target, fragment) {
+      if (style !== "keyed") return false;
+      patch(target, fragment);
+      return [target];
+    },
+  });
+}

@@ -1,0 +1,84 @@
+"""Alerts and collectors."""
+
+from typing import Final
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
+
+from dashboard.views import lists
+from monitor import queries
+from monitor.core.updates import Kind
+from monitor.ladder.elide import excerpt
+from monitor.ladder.layout import lay_out
+from monitor.ladder.svg import draw_mini
+
+EXAMPLES: Final = 3
+# An example is a picture of a few messages: a call that talks for hours needs not be read whole for it.
+MESSAGES_FOR_EXAMPLE: Final = 300
+TABS: Final = {"open": "Open", "resolved": "Resolved", "": "All"}
+
+
+def alert_list(request: HttpRequest) -> HttpResponse:
+    """Alerts, newest first; without a choice those that are open."""
+    state = request.GET.get("state", "open")
+    if state not in TABS:
+        raise Http404("alerts are open or resolved")
+    before = lists.number(request.GET.get("before", ""))
+    rows, total = queries.alerts(state, before)
+    context = {
+        "rows": rows,
+        "total": total,
+        "state": state,
+        "tabs": TABS,
+        "older": rows[-1]["id"] if len(rows) == queries.ALERTS_A_PAGE else None,
+        "is_live": before is None,
+    }
+    part = request.headers.get("HX-Target") == "rows"
+    return render(request, "dashboard/alerts/rows.html" if part else "dashboard/alerts/list.html", context)
+
+
+def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """One alert: what, where, since when, how often, examples, what to do, who was told."""
+    alert = queries.alert(alert_id)
+    if alert is None:
+        raise Http404("no such alert")
+    context = {"alert": alert, "examples": _examples(alert["occurrences"])}
+    part = request.headers.get("HX-Target") == "alert"
+    return render(request, "dashboard/alerts/alert.html" if part else "dashboard/alerts/page.html", context)
+
+
+def collector_page(request: HttpRequest) -> HttpResponse:
+    """What collectors capture and lose, and how far ingest is behind them."""
+    dead_letters, dead = queries.dead_letters()
+    context = {
+        "collectors": queries.collectors(),
+        "losses": queries.losses(),
+        "partitions": queries.partitions(),
+        "dead_letters": dead_letters,
+        "dead": dead,
+    }
+    part = request.headers.get("HX-Target") == "rows"
+    return render(request, "dashboard/collectors/rows.html" if part else "dashboard/collectors/page.html", context)
+
+
+def _examples(occurrences: list[queries.Row]) -> list[dict[str, object]]:
+    """The newest records that an alert counts, each with a small ladder of its evidence."""
+    examples: list[dict[str, object]] = []
+    seen: set[str] = set()
+    for occurrence in occurrences:
+        if len(examples) == EXAMPLES:
+            break
+        if occurrence["slug"] in seen:
+            continue
+        seen.add(occurrence["slug"])
+        if record := queries.record(Kind(occurrence["kind"]), occurrence["slug"], import_id=0):
+            examples.append({"occurrence": occurrence, "ladder": _mini_ladder(record, occurrence["code"])})
+    return examples
+
+
+def _mini_ladder(record: queries.Row, code: str) -> SafeString:
+    findings = queries.findings(record)
+    about = next((index for index, finding in enumerate(findings) if finding.code == code), None)
+    ladder = lay_out(queries.messages(record, limit=MESSAGES_FOR_EXAMPLE), findings)
+    return mark_safe(draw_mini(excerpt(ladder, finding=about)))  # noqa: S308 - monitor.ladder escapes all that it prints

@@ -1,0 +1,62 @@
+"""The read side: what pages and frames show, as plain values. Nothing here writes."""
+
+from monitor.queries.live import (
+    CAPS,
+    LISTS,
+    alert_rows,
+    call_rows,
+    collector_rows,
+    live_snapshot,
+    open_alerts,
+    registration_rows,
+)
+from monitor.queries.messages import MESSAGES_SHOWN, findings, message, messages
+from monitor.queries.operations import (
+    ALERTS_A_PAGE,
+    DELIVERIES_A_PAGE,
+    alert,
+    alerts,
+    collectors,
+    dead_letters,
+    deliveries,
+    delivery,
+    imported,
+    imports,
+    losses,
+    partitions,
+)
+from monitor.queries.records import Cursor, Page, RecordFilter, Row, finding_codes, page, record
+
+__all__ = [
+    "ALERTS_A_PAGE",
+    "CAPS",
+    "DELIVERIES_A_PAGE",
+    "LISTS",
+    "MESSAGES_SHOWN",
+    "Cursor",
+    "Page",
+    "RecordFilter",
+    "Row",
+    "alert",
+    "alert_rows",
+    "alerts",
+    "call_rows",
+    "collector_rows",
+    "collectors",
+    "dead_letters",
+    "deliveries",
+    "delivery",
+    "finding_codes",
+    "findings",
+    "imported",
+    "imports",
+    "live_snapshot",
+    "losses",
+    "message",
+    "messages",
+    "open_alerts",
+    "page",
+    "partitions",
+    "record",
+    "registration_rows",
+]

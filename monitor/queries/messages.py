@@ -1,0 +1,57 @@
+"""The messages of one record, out of its chunks."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.db.models import F
+
+from collectors.wire.events import SipEvent
+from monitor.packing import messages as unpacked
+from monitor.core.updates import Finding, FindingState, Severity
+from monitor.models import MessageChunk
+from monitor.queries.records import Row
+
+# A record may hold any number of messages; a page shows so many at a time.
+MESSAGES_SHOWN: Final = 2000
+
+
+def messages(record: Row, first: int = 1, limit: int = MESSAGES_SHOWN) -> list[SipEvent]:
+    """Messages `first`, `first` + 1, … of a record (`queries.record`) in order of arrival, `limit` at most."""
+    numbered = _numbered(record, first, first + limit - 1)
+    return [event for number, event in numbered if first <= number < first + limit]
+
+
+def message(record: Row, number: int) -> SipEvent | None:
+    """The `number`th message of a record, None when it has none of that number."""
+    return next((event for found, event in _numbered(record, number, number) if found == number), None)
+
+
+def findings(record: Row) -> list[Finding]:
+    """The record's findings as the core's values, in the order of `record["findings"]`."""
+    return [
+        Finding(
+            code=row["code"],
+            subject=row["subject"],
+            severity=Severity(row["severity"]),
+            state=FindingState(row["state"]),
+            at_us=row["at_us"],
+            hop=row["hop"],
+            messages=tuple(row["evidence"]),
+            cause=row["cause"],
+            remedy=row["remedy"],
+        )
+        for row in record["findings"]
+    ]
+
+
+def _numbered(record: Row, first: int, last: int) -> Iterator[tuple[int, SipEvent]]:
+    chunks = MessageChunk.objects.filter(
+        day=record["day"],
+        key=record["key"],
+        incarnation=record["incarnation"],
+        import_id=record["import_id"],
+        first_number__lte=last,
+        first_number__gt=first - F("count"),
+    )
+    for chunk in chunks.order_by("first_number").iterator(chunk_size=50):
+        yield from enumerate(unpacked(chunk.messages), chunk.first_number)

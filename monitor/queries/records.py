@@ -1,0 +1,236 @@
+"""Calls, registrations and standalone transactions as pages and frames show them: lists and single rows.
+
+A list takes three queries, however long the tables are: a count up to a bound that the page tells,
+one page of rows by keyset, and the findings of those rows that have one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from django.db.models import Model, Q, QuerySet
+
+from monitor.core.updates import CallState, FindingState, Kind, RegistrationOutcome, Severity
+from monitor.models import Call, FindingRow, Registration, Transaction
+
+# A record as a plain value: its columns, `kind`, `codes` as a list, and `finding`: the worst that is
+# not cleared ({code, severity, state, at_us, hop, evidence, cause, remedy}), or None.
+Row: TypeAlias = dict[str, Any]
+
+ACTIVE_STATES: Final = tuple(state.value for state in CallState if state.alive)
+FAILED_OUTCOMES: Final = tuple(
+    outcome.value
+    for outcome in (RegistrationOutcome.FAILED, RegistrationOutcome.UNANSWERED, RegistrationOutcome.EXPIRED)
+)
+SERIOUS: Final = (Severity.CRITICAL.value, Severity.MAJOR.value)
+# Counting stops here: "more than 10,000" tells a person as much as the exact figure, and is never slow.
+COUNT_BOUND: Final = 10_000
+_RANK: Final = {severity.value: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """How one kind is stored: its model, the columns of a row, and what filters mean for it."""
+
+    model: type[Model]
+    columns: tuple[str, ...]
+    texts: tuple[str, str]  # where text is looked for, beside the Call-ID
+    state: str  # the column that `RecordFilter.state` is about
+
+
+_COMMON: Final = (
+    *("id", "slug", "import_id", "version", "call_id", "open", "status", "first_us", "last_us"),
+    *("messages", "retransmissions", "severity", "codes", "day", "key", "incarnation"),
+)
+_TABLES: Final = {
+    Kind.CALL: _Table(
+        model=Call,
+        columns=(
+            *_COMMON,
+            *("from_uri", "to_uri", "caller", "callee", "state", "acked", "answered_us", "ended_us"),
+            *("setup_ms", "pdd_ms", "duration_ms"),
+        ),
+        texts=("from_uri", "to_uri"),
+        state="state",
+    ),
+    Kind.REGISTRATION: _Table(
+        model=Registration,
+        columns=(*_COMMON, "aor", "contact", "client", "registrar", "outcome", "registered_us", "expires_us"),
+        texts=("aor", "contact"),
+        state="outcome",
+    ),
+    Kind.TRANSACTION: _Table(
+        model=Transaction,
+        columns=(*_COMMON, "method", "from_uri", "to_uri", "client", "server", "fault"),
+        texts=("from_uri", "to_uri"),
+        state="method",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordFilter:
+    """What a list shows. The empty filter is all that was seen live."""
+
+    state: str = ""  # of calls "active" or a CallState, of registrations "failing" or an outcome, else a method
+    code: str = ""  # of a finding that is not cleared
+    text: str = ""  # a part of either party's URI or of the Call-ID
+    import_id: int = 0
+    since_us: int = 0  # of the first message
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the order (newest first, then by id): the row itself is on the page that it came from."""
+
+    way: Literal["older", "newer"]
+    first_us: int
+    id: int
+
+    @property
+    def text(self) -> str:
+        """As an address carries it."""
+        return f"{self.first_us}-{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One page of a list, newest first."""
+
+    rows: list[Row]
+    total: int
+    beyond_total: bool  # counting stopped at its bound
+    older: Cursor | None
+    newer: Cursor | None
+
+
+def page(kind: Kind, wanted: RecordFilter, cursor: Cursor | None, size: int) -> Page:
+    """The rows of one kind that match, `size` of them from `cursor` on."""
+    table = _TABLES[kind]
+    matching = _matching(table, wanted)
+    total = matching[: COUNT_BOUND + 1].count()
+    found = list(_beyond(matching, cursor).values(*table.columns)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    has_older, has_newer = more, cursor is not None
+    if cursor is not None and cursor.way == "newer":
+        found.reverse()
+        has_older, has_newer = True, more
+    return Page(
+        rows=_finished(kind, found),
+        total=min(total, COUNT_BOUND),
+        beyond_total=total > COUNT_BOUND,
+        older=Cursor("older", found[-1]["first_us"], found[-1]["id"]) if found and has_older else None,
+        newer=Cursor("newer", found[0]["first_us"], found[0]["id"]) if found and has_newer else None,
+    )
+
+
+def rows(kind: Kind, slugs: Sequence[str]) -> list[Row]:
+    """The live rows of these names, for frames; what is gone meanwhile is left out."""
+    table = _TABLES[kind]
+    found = table.model._default_manager.filter(slug__in=slugs, import_id=0)
+    return _finished(kind, list(found.values(*table.columns)))
+
+
+def newest(kind: Kind, condition: Q, limit: int) -> list[Row]:
+    """The newest live rows that meet a condition."""
+    table = _TABLES[kind]
+    found = table.model._default_manager.filter(condition, import_id=0).order_by("-first_us", "id")
+    return _finished(kind, list(found.values(*table.columns)[:limit]))
+
+
+def record(kind: Kind, slug: str, import_id: int | None) -> Row | None:
+    """One record with all its columns and `findings` (worst first, cleared last); None when there is none.
+
+    Without an import's id the live one, and where only imports have it, the newest of these.
+    """
+    table = _TABLES[kind]
+    named = table.model._default_manager.filter(slug=slug)
+    if import_id is not None:
+        named = named.filter(import_id=import_id)
+    candidates = list(named.order_by("import_id").values(*table.columns, "hops", "anomalies"))
+    if not candidates:
+        return None
+    row = candidates[0] if candidates[0]["import_id"] == 0 else candidates[-1]
+    findings = _findings([row])[_name(row)]
+    findings.sort(key=lambda finding: (finding["state"] == FindingState.CLEARED, _weight(finding)))
+    return row | {"kind": kind.value, "codes": row["codes"].split(), "findings": findings}
+
+
+def finding_codes(kind: Kind, import_id: int) -> list[str]:
+    """The codes that records of this kind carry, for the filter's choices."""
+    found = FindingRow.objects.filter(kind=kind, import_id=import_id).exclude(state=FindingState.CLEARED)
+    return sorted(found.order_by().values_list("code", flat=True).distinct())
+
+
+def plain(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The rows of a query as plain values."""
+    return [dict(row) for row in found]
+
+
+def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
+    found = table.model._default_manager.filter(import_id=wanted.import_id).order_by("-first_us", "id")
+    if wanted.state == "active":
+        # Records in a correlator's memory are few and have an index of their own.
+        found = found.filter(open=True, state__in=ACTIVE_STATES)
+    elif wanted.state == "failing":
+        found = found.filter(outcome__in=FAILED_OUTCOMES)
+    elif wanted.state:
+        found = found.filter(**{table.state: wanted.state})
+    if wanted.code:
+        found = found.filter(codes__contains=f" {wanted.code} ")
+    if wanted.since_us:
+        found = found.filter(first_us__gte=wanted.since_us)
+    if wanted.text:
+        found = found.filter(_text(table, wanted.text))
+    return found
+
+
+def _text(table: _Table, text: str) -> Q:
+    """A whole Call-ID is found by its index; anything else is looked for in the parties and the Call-ID."""
+    if table.model._default_manager.filter(call_id=text).exists():
+        return Q(call_id=text)
+    first, second = table.texts
+    return Q((f"{first}__icontains", text)) | Q((f"{second}__icontains", text)) | Q(call_id__icontains=text)
+
+
+def _beyond(matching: QuerySet[Any], cursor: Cursor | None) -> QuerySet[Any]:
+    if cursor is None:
+        return matching
+    # The first condition alone bounds the index; the second settles rows of the same microsecond.
+    same = Q(first_us=cursor.first_us)
+    if cursor.way == "older":
+        return matching.filter(first_us__lte=cursor.first_us).exclude(same & Q(id__lte=cursor.id))
+    beyond = matching.filter(first_us__gte=cursor.first_us).exclude(same & Q(id__gte=cursor.id))
+    return beyond.order_by("first_us", "-id")
+
+
+def _finished(kind: Kind, found: list[Row]) -> list[Row]:
+    """Rows as values: codes as a list, the worst finding beside those that have one."""
+    findings = _findings(row for row in found if row["codes"].strip())
+    finished = []
+    for row in found:
+        standing = [item for item in findings.get(_name(row), ()) if item["state"] != FindingState.CLEARED]
+        worst = min(standing, key=_weight, default=None)
+        row |= {"kind": kind.value, "codes": row["codes"].split(), "finding": worst}
+        finished.append({name: value for name, value in row.items() if name not in ("day", "key", "incarnation")})
+    return finished
+
+
+def _name(row: Row) -> tuple[Any, ...]:
+    return row["day"], row["key"], row["incarnation"], row["import_id"]
+
+
+def _findings(of: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
+    """The findings of some records by the record's name, in order of raising; one query, none for no records."""
+    wanted = list(of)
+    findings: dict[tuple[Any, ...], list[Row]] = {_name(row): [] for row in wanted}
+    # (day, key) begins the table's unique index; a stray incarnation or import is sorted out below.
+    found = FindingRow.objects.filter(day__in={row["day"] for row in wanted}, key__in={row["key"] for row in wanted})
+    for row in plain(found.order_by("at_us", "id").values()):
+        if _name(row) in findings:
+            findings[_name(row)].append(row)
+    return findings
+
+
+def _weight(finding: Row) -> int:
+    return _RANK.get(finding["severity"], len(_RANK))

@@ -1,0 +1,67 @@
+"""Every page: behind login, with and without data, and what it must say."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from monitor.models import Call, Registration, Transaction
+from tests.dashboard import factories
+from tests.dashboard.conftest import PASSWORD
+
+LISTS = ("live", "calls", "registrations", "transactions", "alerts", "collectors", "imports", "outbox")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_nobody_sees_a_page_without_logging_in(db: None, name: str) -> None:
+    response = Client().get(reverse(name))
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"{reverse('login')}?next={reverse(name)}"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_an_empty_installation_has_pages(client: Client, name: str) -> None:
+    response = client.get(reverse(name))
+    assert response.status_code == 200
+    assert "Content-Security-Policy" in response.headers
+
+
+def test_the_first_page_after_logging_in_is_the_one_that_was_asked_for(user: User) -> None:
+    client = Client()
+    form = {"username": "ada", "password": PASSWORD, "next": "/calls?state=failed"}
+    assert client.post(reverse("login"), form).headers["Location"] == "/calls?state=failed"
+
+
+def test_a_wrong_password_is_told_and_the_name_kept(user: User) -> None:
+    page = Client().post(reverse("login"), {"username": "ada", "password": "wrong"}).content.decode()
+    assert "don&#x27;t belong together" in page or "don't belong together" in page
+    assert 'value="ada"' in page
+
+
+def test_logging_out_ends_the_session(client: Client) -> None:
+    client.post(reverse("logout"))
+    assert client.get(reverse("live")).status_code == 302
+
+
+def test_every_situation_has_a_page_with_a_ladder_and_its_messages(client: Client) -> None:
+    factories.store_situations()
+    pages = [
+        *(("call", slug) for slug in Call.objects.values_list("slug", flat=True)),
+        *(("registration", slug) for slug in Registration.objects.values_list("slug", flat=True)),
+        *(("transaction", slug) for slug in Transaction.objects.values_list("slug", flat=True)),
+    ]
+    assert len(pages) > 30
+    for name, slug in pages:
+        page = client.get(reverse(name, args=[slug]))
+        assert page.status_code == 200
+        assert "ladder-body" in page.content.decode()
+        message = client.get(reverse(f"{name}-message", args=[slug, 1]))
+        assert re.search(r"SIP/2\.0", message.content.decode())
+
+
+def test_a_record_that_is_not_there_says_so(client: Client) -> None:
+    response = client.get(reverse("call", args=["20260101-0123456789abcdef-1"]))
+    assert response.status_code == 404
+    assert "nothing at this address" in response.content.decode()
