@@ -1,7 +1,7 @@
 """Datagrams → events: what is SIP is parsed, what is not is counted by kind."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from collectors.decode.datagram import Datagram
 from collectors.sip.message import looks_like_sip, parse
@@ -13,11 +13,16 @@ CUT_FAULT = "cut-by-capture"
 _STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 §5
 
 
-def events(datagrams: Iterable[Datagram], counters: Counter[str], received_us: int | None = None) -> list[SipEvent]:
-    """The SIP messages among these, in order.
+def events(
+    datagrams: Iterable[Datagram],
+    counters: Counter[str],
+    received_us: int | None = None,
+    redact: Callable[[bytes], bytes] | None = None,
+) -> list[SipEvent]:
+    """The SIP messages among these, in order, redacted before they are parsed.
 
-    `received_us` is the collector's clock; None says that there is none (a file): then it is the wire time.
-    Counts "parsed", "malformed", and "not_sip_<kind>".
+    `received_us` is the collector's clock; None (a file has none) says that it is the wire time.
+    Counts "parsed", "malformed" (which are among the parsed), and "not_sip_<kind>".
     """
     found: list[SipEvent] = []
     for datagram in datagrams:
@@ -25,6 +30,8 @@ def events(datagrams: Iterable[Datagram], counters: Counter[str], received_us: i
         if not looks_like_sip(raw):
             counters[f"not_sip_{kind(raw)}"] += 1
             continue
+        if redact:
+            raw = redact(raw)
         fields = parse(raw)
         if datagram.cut:
             fields = (CUT_FAULT, *fields[1:])

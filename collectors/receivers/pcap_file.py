@@ -5,7 +5,6 @@
 
 import select
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from io import FileIO
 from operator import itemgetter
@@ -15,7 +14,7 @@ from typing import Final
 from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
-from collectors.processors.parse import events
+from collectors.processors.pipeline import Pipeline
 from collectors.receivers.base import ReceiverError
 from collectors.wire.events import SipEvent
 
@@ -122,9 +121,10 @@ class CaptureFile:
 class Reading:
     """The SIP messages of a capture file; iterate once. See `read_events`."""
 
-    def __init__(self, file: CaptureFile) -> None:
+    def __init__(self, file: CaptureFile, pipeline: Pipeline) -> None:
         self.file = file
-        self.counters: Counter[str] = Counter()  # "parsed", "malformed", "not_sip_…"
+        self.counters = pipeline.counters  # "parsed", "malformed", "not_sip_…"
+        self._pipeline = pipeline
 
     @property
     def messages(self) -> int:
@@ -140,7 +140,7 @@ class Reading:
         """The events chunk by chunk: a list for each chunk of the file, some empty (for progress)."""
         try:
             while not self.file.finished:
-                yield events(self.file.read(), self.counters)
+                yield self._pipeline.run(self.file.read())
         finally:
             self.file.close()
 
@@ -149,11 +149,11 @@ class Reading:
             yield from batch
 
 
-def read_events(path: str | Path, collector: str = "file") -> Reading:
-    """The SIP messages in a capture file, in file order; `received_us` is the wire time.
+def read_events(path: str | Path, collector: str = "file", *, redacted: bool = True) -> Reading:
+    """The SIP messages in a capture file, in file order, without secrets; `received_us` is the wire time.
 
     How far it has come is in the result: `.messages`, `.malformed`, `.counters` and `.file` (`.packets`,
     `.bytes_read` of `.size`, `.first_us`, `.last_us`, `.fault`, `.decoder.skipped`). Raises
     `ReceiverError`, at once or while reading, when the file can't be read or is no capture.
     """
-    return Reading(CaptureFile(path, collector))
+    return Reading(CaptureFile(path, collector), Pipeline(redacted=redacted))
