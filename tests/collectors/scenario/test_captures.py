@@ -128,7 +128,8 @@ def test_a_transport_that_cannot_be_packed_yet_is_refused() -> None:
 @pytest.mark.parametrize("ng", [False, True])
 def test_captures_are_written_by_name(tmp_path: Path, ng: bool) -> None:
     path = write(tmp_path / "named", capture("missing-ack", ng=ng))
-    assert [event.raw for event in read_events(path, redacted=False)] == [sent.raw for sent in library.play("missing-ack").play()]
+    sent = library.play("missing-ack").play()
+    assert [event.raw for event in read_events(path, redacted=False)] == [message.raw for message in sent]
     assert len(list(read_events(write(path, capture("traffic", messages=70, link=Link.SLL))))) == 70
     assert set(names()) == {"traffic", *library.SITUATIONS}
     with pytest.raises(KeyError):
