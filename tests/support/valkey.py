@@ -25,6 +25,16 @@ class Valkey:
         self._log = folder / "valkey.log"
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not ended since."""
+        return self._process.poll() is None
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         with self._log.open("ab") as log:

@@ -1,0 +1,56 @@
+"""Events → numbered batches, one stream of numbers a partition.
+
+(collector, boot, partition, sequence) names a batch for ever, and the numbers of a partition have no
+holes: the server drops what comes twice and counts what is missing.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from collectors.wire.codec import partition_of
+from collectors.wire.events import SCHEMA, Batch, Heartbeat, SipEvent
+
+MAX_EVENTS: Final = 1_000  # in a batch
+MAX_OCTETS: Final = 1024 * 1024  # of messages in a batch, before one more is added
+
+
+class Batcher:
+    """Gathers events by partition and cuts batches."""
+
+    def __init__(self, collector: str, boot: str, partitions: int) -> None:
+        self.partitions = partitions
+        self._collector = collector
+        self._boot = boot
+        self._sequences = [0] * partitions
+        self._events: list[list[SipEvent]] = [[] for _ in range(partitions)]
+        self._octets = [0] * partitions
+
+    @property
+    def waiting(self) -> int:
+        """Events that are in no batch yet."""
+        return sum(map(len, self._events))
+
+    def add(self, events: list[SipEvent]) -> list[Batch]:
+        """Take events; the batches that are full by that."""
+        full: list[Batch] = []
+        for event in events:
+            partition = partition_of(event.call_id, event.source, self.partitions)
+            gathered = self._events[partition]
+            gathered.append(event)
+            self._octets[partition] += len(event.raw)
+            if len(gathered) >= MAX_EVENTS or self._octets[partition] >= MAX_OCTETS:
+                full.append(self._cut(partition, None))
+        return full
+
+    def flush(self, heartbeats: Sequence[Heartbeat] = ()) -> list[Batch]:
+        """Everything that waits: with `heartbeats`, one for each partition, a batch for every partition."""
+        if heartbeats:
+            return [self._cut(partition, heartbeat) for partition, heartbeat in enumerate(heartbeats)]
+        return [self._cut(partition, None) for partition, events in enumerate(self._events) if events]
+
+    def _cut(self, partition: int, heartbeat: Heartbeat | None) -> Batch:
+        events, self._events[partition] = self._events[partition], []
+        self._octets[partition] = 0
+        sequence = self._sequences[partition]
+        self._sequences[partition] += 1
+        return Batch(SCHEMA, self._collector, self._boot, partition, sequence, events, heartbeat)
