@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import capture, programs, report
+from bench import backlog, capture, programs, report
+from bench.installation import DATABASES, Database
 from bench.programs import PROGRAMS, SNGREP, Run, RunError
 
 STAGES = {
@@ -21,7 +22,7 @@ STAGES = {
     "encode": "encode batches",
     "decode": "decode batches",
 }
-PARTS = ("programs", "stages")
+PARTS = ("programs", "stages", "backlog")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "stages" in arguments.parts:
             measured = _stages(file, arguments.rounds, core)
             found.stages = report.stage_rows(measured, STAGES)
+        if "backlog" in arguments.parts:
+            found.backlog = [_backlog(file, database, console) for database in DATABASES]
     except RunError as error:
         console.print(f"bench: {error}", style="red")
         return 1
@@ -77,6 +80,11 @@ def _stages(file: Path, rounds: int, core: int | None) -> dict[str, Any]:
     output = subprocess.run(command, check=True, cwd=capture.ROOT, stdout=subprocess.PIPE).stdout
     measured: dict[str, Any] = json.loads(output)
     return measured
+
+
+def _backlog(file: Path, database: Database, console: Console) -> report.Cleared:
+    console.print(f"Clearing a backlog into {database} …")
+    return backlog.measure(file, database)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     peak_mib: float | None = None
 
 
+class Cleared(msgspec.Struct, frozen=True, kw_only=True):
+    """How a backlog in the streams went into the database."""
+
+    database: str
+    messages: int
+    stored: int
+    rate: float  # messages/s
+    cpu_us_a_message: float  # of the ingest process
+
+
 class Report(msgspec.Struct, kw_only=True):
     """One session. Rates differ from machine to machine and day to day; the ratios of a session hold."""
 
@@ -34,6 +44,7 @@ class Report(msgspec.Struct, kw_only=True):
     machine: dict[str, str]
     programs: list[Row] = []
     stages: list[Row] = []
+    backlog: list[Cleared] = []
     live: list[dict[str, Any]] = []
     missing: list[str] = []
 
@@ -105,6 +116,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_program_table(report.programs))
     if report.stages:
         console.print(_stage_table(report.stages))
+    if report.backlog:
+        console.print(_backlog_table(report.backlog))
     if report.live:
         console.print(_live_table(report.live))
 
@@ -122,6 +135,14 @@ def _stage_table(rows: list[Row]) -> Table:
     table = _table("Our stages, each alone, one core", "messages/s", "best", "µs a message")
     for row in rows:
         table.add_row(row.stage, f"{row.median_rate:,.0f}", f"{row.best_rate:,.0f}", f"{1e6 / row.median_rate:.1f}")
+    return table
+
+
+def _backlog_table(rows: list[Cleared]) -> Table:
+    table = _table("Clearing a backlog: streams → correlator → database", "messages/s", "stored", "µs of CPU each")
+    for row in rows:
+        stored = f"{row.stored:,} of {row.messages:,}"
+        table.add_row(row.database, f"{row.rate:,.0f}", stored, f"{row.cpu_us_a_message:.1f}")
     return table
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import capture, programs, report
+from bench import backlog, capture, programs, report
 from bench.__main__ import main
+from bench.installation import DATABASES, Database
 from bench.programs import SIPGREP, SNGREP, TSHARK, Program, Run, RunError
 from collectors.receivers.pcap_file import read_events
 
@@ -74,6 +75,12 @@ def test_stages_are_measured_and_written_as_json(tmp_path: Path, file: Path) -> 
     ]
     assert all(row["best_rate"] >= row["median_rate"] > 0 for row in written["stages"])
     assert written["messages"] == MESSAGES
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_backlog_is_cleared_to_the_last_message(database: Database, file: Path) -> None:
+    cleared = backlog.measure(file, database)
+    assert (cleared.stored, cleared.messages) == (MESSAGES, MESSAGES)
 
 
 def test_ratios_are_taken_within_each_round() -> None:

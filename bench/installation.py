@@ -1,0 +1,118 @@
+"""An installation to measure: real Valkey, real database, our processes, in a folder that is thrown away."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+import psycopg
+
+from bench.capture import ROOT
+from tests.support.postgres import Postgres
+from tests.support.processes import spawn, stop
+from tests.support.valkey import Valkey
+
+Database = Literal["SQLite", "PostgreSQL"]
+DATABASES: Final[tuple[Database, ...]] = ("SQLite", "PostgreSQL")
+
+_STORED: Final = "SELECT coalesce(sum(count), 0) FROM monitor_messagechunk"
+
+
+class Installation:
+    """The servers, and the processes that were started with `run`, by name."""
+
+    def __init__(self, database: Database, folder: Path, valkey: Valkey, postgres: Postgres | None) -> None:
+        self.database = database
+        self.folder = folder
+        self.valkey = valkey
+        self._postgres = postgres
+        self._url = postgres.url("offhook") if postgres else f"sqlite:///{folder}/offhook.sqlite3"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+        self._environment = clean | {
+            "OFFHOOK_STATE_DIR": str(folder),
+            "OFFHOOK_STREAM_URL": valkey.url,
+            "OFFHOOK_DATABASE_URL": self._url,
+            "OFFHOOK_LOG_LEVEL": "WARNING",
+        }
+
+    def migrate(self) -> None:
+        """Make the tables."""
+        if self._postgres:
+            with psycopg.connect(self._postgres.url(), autocommit=True) as connection:
+                connection.execute("CREATE DATABASE offhook")
+        command = [sys.executable, "-m", "monitor.cli", "migrate"]
+        subprocess.run(command, check=True, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL)
+
+    def run(self, name: str, *command: str, prefix: tuple[str, ...] = ()) -> None:
+        """Start a Python module as a process: run("ingest", "monitor.cli", "correlate")."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self._processes[name] = spawn(
+                [*prefix, sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def check(self) -> None:
+        """Raises `RuntimeError`, with what it said, when a process has ended."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                said = (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{name} ended with exit code {process.returncode}:\n{said}")
+
+    def stored(self) -> int:
+        """Messages that the database holds."""
+        if self._postgres:
+            with psycopg.connect(self._url) as connection:
+                row = connection.execute(_STORED).fetchone()
+        else:
+            with closing(sqlite3.connect(f"file:{self.folder}/offhook.sqlite3?mode=ro", uri=True)) as file:
+                row = file.execute(_STORED).fetchone()
+        return int(row[0]) if row else 0
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time that each process has used so far, its children's included."""
+        return {name: _cpu_seconds(process.pid) for name, process in self._processes.items()}
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in reversed(self._processes.values()):
+            stop(process)
+
+
+@contextmanager
+def installation(database: Database) -> Iterator[Installation]:
+    """A fresh one, with empty tables; gone afterwards."""
+    # Short, under /tmp: a unix socket's path has room for 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="offhook-bench-", dir="/tmp"))
+    postgres = Postgres(durable=True) if database == "PostgreSQL" else None
+    valkey = Valkey(folder / "valkey")
+    made = Installation(database, folder, valkey, postgres)
+    try:
+        made.migrate()
+        yield made
+    finally:
+        made.stop()
+        valkey.stop()
+        if postgres:
+            postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cpu_seconds(pid: int) -> float:
+    total = 0.0
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
