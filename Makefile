@@ -37,7 +37,6 @@ check: setup ## Style, types, layers, configuration, templates, scripts
 	@$(MAKE) --no-print-directory --output-sync=target -j2 lint types layers django templates scripts
 
 # The settings that checks load must not touch the state of an installation.
-export DJANGO_SETTINGS_MODULE := monitor.settings
 CHECK_ENV = OFFHOOK_STATE_DIR=$(VENV)/check OFFHOOK_LOG_LEVEL=WARNING
 
 lint:

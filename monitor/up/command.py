@@ -8,7 +8,7 @@ import sys
 from monitor.conf import Config, load
 from monitor.up.console import Console
 from monitor.up.plan import plan
-from monitor.up.state import StateError, StateLock, require_free
+from monitor.up.state import StateError, StateLock, require_free, require_room_for_sockets
 from monitor.up.supervisor import Supervisor
 from monitor.up.traffic import how_to_capture, may_capture, traffic
 
@@ -28,6 +28,7 @@ def run(argument: str | None) -> int:
 
 def _run(config: Config, argument: str | None) -> int:
     source = traffic(argument)
+    require_room_for_sockets(config.state_dir)
     capturing = not source.live or may_capture()
     with StateLock(config.state_dir):
         require_free(config.bind, config.port)

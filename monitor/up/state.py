@@ -11,6 +11,20 @@ class StateError(RuntimeError):
     """This start can't go on; the message says why and what to do."""
 
 
+# What the kernel takes for the path of a unix socket (sun_path), without the NUL at its end.
+LONGEST_SOCKET = 107
+
+
+def require_room_for_sockets(state_dir: Path) -> None:
+    """Raises `StateError` when the directory's path is too long for the sockets that lie in it."""
+    room = LONGEST_SOCKET - len("/alive-overview.sock")
+    if len(os.fsencode(state_dir)) > room:
+        raise StateError(
+            f"the path of the state directory {state_dir} is longer than the {room} characters that sockets in it "
+            "leave room for: set OFFHOOK_STATE_DIR to a shorter one"
+        )
+
+
 class StateLock:
     """Held for the life of a start. The file says who holds it; the lock goes with its process."""
 

@@ -10,12 +10,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("OFFHOOK_TEST_DATABASE", "OFFHOOK_CORPUS")
 
 
 def prepare() -> Path:
     """Set the variables; returns the state directory."""
+    if "DJANGO_SETTINGS_MODULE" in os.environ:
+        # pytest-django has read the settings by now, from the environment of whoever runs the tests.
+        raise pytest.UsageError("unset DJANGO_SETTINGS_MODULE: the tests set it, after the environment of their own")
     for name in [name for name in os.environ if name.startswith("OFFHOOK_") and name not in KEPT]:
         del os.environ[name]
     # Short, under /tmp: a unix socket's path has room for 107 characters.

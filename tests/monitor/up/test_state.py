@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.up.state import StateError, StateLock, require_free
+from monitor.up.state import StateError, StateLock, require_free, require_room_for_sockets
 
 
 def test_a_second_start_on_the_same_state_is_refused_and_names_the_first(tmp_path: Path) -> None:
@@ -38,3 +38,9 @@ def test_a_busy_port_is_named_with_what_to_do(host: str) -> None:
         with pytest.raises(StateError, match=f"can't listen on {host} port {port}: .*OFFHOOK_PORT="):
             require_free(host, port)
     require_free(host, port)
+
+
+def test_a_state_directory_too_deep_for_sockets_is_said() -> None:
+    require_room_for_sockets(Path("/" + "x" * 86))
+    with pytest.raises(StateError, match="set OFFHOOK_STATE_DIR to a shorter one"):
+        require_room_for_sockets(Path("/" + "x" * 87))
