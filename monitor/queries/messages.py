@@ -6,9 +6,9 @@ from typing import Final
 from django.db.models import F
 
 from collectors.wire.events import SipEvent
-from monitor.packing import messages as unpacked
 from monitor.core.updates import Finding, FindingState, Severity
 from monitor.models import MessageChunk
+from monitor.packing import messages as unpacked
 from monitor.queries.records import Row
 
 # A record may hold any number of messages; a page shows so many at a time.
