@@ -4,9 +4,9 @@ The watermark is the latest wire time seen, less the reordering window: what the
 is all there is, so that the same file gives the same updates each time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -27,6 +27,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     size: int  # 0 where it can't be known (a pipe)
     packets: int
     messages: int
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,14 @@
 """A capture file as one result: every record, with messages numbered as in the file."""
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from collectors.sip.timers import MILLISECOND
-from monitor.analyze.replay import CAPTURE_SETTINGS, Progress, Replay
+from monitor.analyze.replay import CAPTURE_SETTINGS, ProgressCallback, Replay
 from monitor.core.settings import Settings
 from monitor.core.updates import (
     CallRecord,
@@ -59,7 +59,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def run(
     path: str | Path,
     settings: Settings = CAPTURE_SETTINGS,
-    progress: Callable[[Progress], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Result:
     """Read the whole file. Raises `ReceiverError` when it can't be read or is no capture."""
     replay = Replay(path, settings)

@@ -15,7 +15,8 @@ from monitor.ladder.lanes import Lanes
 from monitor.ladder.values import Absence, Arrow, Pin, Tone
 from monitor.ladder.words import clean, duration
 
-_MAX_CAUSE = 400
+_MAX_CAUSE: Final = 400
+_FOR_EVER_US: Final = 2**62
 
 
 class Anchor(Enum):
@@ -137,8 +138,15 @@ def _anchor(anchor: Anchor, evidence: Sequence[int], arrows: Sequence[Arrow], ho
         there = [row for row in accepted if hop and (arrows[row].destination, arrows[row].source) == hop]
         return (there or accepted or evidence)[0]
     if anchor is Anchor.RANG:
-        return ([row for row in evidence if arrows[row].tone is Tone.PROVISIONAL] or evidence)[-1]
+        ringing = [row for row in range(len(arrows)) if _rings(arrows[row], hop)]
+        return ([row for row in ringing if row in evidence] or ringing or evidence)[-1]
     return evidence[-1]
+
+
+def _rings(arrow: Arrow, hop: tuple[int, int] | None) -> bool:
+    """A provisional response (100 does not count) on that hop."""
+    on_hop = hop is None or (arrow.destination, arrow.source) == hop
+    return arrow.tone is Tone.PROVISIONAL and not arrow.label.startswith("100") and on_hop
 
 
 def _absence(index: int, finding: Finding, shape: Shape, about: Arrow, hop: tuple[int, int] | None) -> Absence | None:
@@ -170,23 +178,37 @@ def _timer(
     if not shape.timer:
         return None
     if shape.timer_us is None:
-        start_us, end_us = arrows[evidence[0]].at_us, arrows[evidence[-1]].at_us
-        text = f"{duration(end_us - start_us)} {shape.timer}"
-        lane = arrows[evidence[0]].source
-    else:
-        limit_us = shape.timer_us(timers)
-        start_us = arrows[row].at_us
-        passed_us = max(finding.at_us, arrows[-1].at_us + arrows[-1].span_us) - start_us
-        # A peer's clock and the watermark's step make it a little less or more than the nominal value.
-        ran_out = passed_us >= limit_us - limit_us // 50
-        end_us = max(finding.at_us, start_us) if ran_out else start_us + passed_us
-        text = (
-            f"{duration(limit_us)} = {shape.timer}"
-            if ran_out
-            else f"{duration(passed_us)} of {duration(limit_us)} = {shape.timer}"
+        started = arrows[evidence[0]]
+        end_us = max(finding.at_us, arrows[evidence[-1]].at_us)
+        text = f"{duration(end_us - started.at_us)} {shape.timer}"
+        return Timer(
+            finding=finding, index=index, lane=started.source, start_us=started.at_us, end_us=end_us, text=text
         )
-        lane = arrows[row].source
-    return Timer(finding=finding, index=index, lane=lane, start_us=start_us, end_us=end_us, text=text)
+    about, limit_us = arrows[row], shape.timer_us(timers)
+    passed_us = _passed_us(finding, about, arrows)
+    # A peer's own clock makes it a little less or more than the nominal value.
+    slack_us = limit_us // 50
+    ran_out = passed_us >= limit_us - slack_us
+    if passed_us > limit_us + slack_us:
+        passed_us = limit_us
+    text = f"{duration(limit_us)} = {shape.timer}"
+    return Timer(
+        finding=finding,
+        index=index,
+        lane=about.source,
+        start_us=about.at_us,
+        end_us=about.at_us + passed_us,
+        text=text if ran_out else f"{duration(passed_us)} of {text}",
+    )
+
+
+def _passed_us(finding: Finding, about: Arrow, arrows: Sequence[Arrow]) -> int:
+    """How long the timer ran: until something else came, if certain; until the last that is known, if not."""
+    silent_from_us = about.at_us + about.span_us
+    if finding.state is FindingState.CONFIRMED:
+        next_us = min((arrow.at_us for arrow in arrows if arrow.at_us > silent_from_us), default=None)
+        return next_us - about.at_us if next_us is not None else _FOR_EVER_US
+    return max(finding.at_us, *(arrow.at_us + arrow.span_us for arrow in arrows)) - about.at_us
 
 
 def number_rows(arrows: Sequence[Arrow]) -> dict[int, int]:

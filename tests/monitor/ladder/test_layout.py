@@ -16,6 +16,7 @@ from tests.monitor.ladder.samples import (
     BOB,
     PBX,
     PROXY,
+    START_US,
     finding,
     good_call,
     lost_ack,
@@ -195,6 +196,20 @@ def test_a_cleared_finding_keeps_its_pin_and_loses_all_else() -> None:
     assert not any(isinstance(row, Absence) for row in ladder.rows)
 
 
+def test_a_timer_that_ran_out_is_told_in_full_though_the_last_resend_came_before() -> None:
+    events, _ = lost_ack()
+    until = [event for event in events if event.captured_us < START_US + 30_000_000]
+    confirmed = finding("missing-ack", range(6, len(until), 3), hop=f"{PROXY}>{PBX}", at_s=29.5)
+    assert lay_out(until, [confirmed]).bars[0].text == "32.0 s = 64·T1"
+
+
+def test_an_invite_given_up_for_another_peer_says_how_long_it_waited() -> None:
+    events = [message(at_s, ALICE, PROXY, "INVITE") for at_s in (0, 0.5, 1.5)]
+    events.append(message(3.0, ALICE, PBX, "INVITE", cseq="2 INVITE"))
+    ladder = lay_out(events, [finding("invite-unanswered", (1, 2, 3), hop=f"{ALICE}>{PROXY}", at_s=1.5)])
+    assert ladder.bars[0].text == "3.00 s of 32.0 s = 64·T1"
+
+
 def test_an_unanswered_invite_shows_the_response_that_never_came_and_timer_b_of_the_peer() -> None:
     events, _ = unanswered()
     slow = [finding("invite-unanswered", (1, 2), hop=f"{ALICE}>{PBX}", at_s=128.0)]
@@ -207,7 +222,7 @@ def test_an_unanswered_invite_shows_the_response_that_never_came_and_timer_b_of_
 
 def test_a_call_that_only_rings_runs_timer_c_from_its_last_ringing() -> None:
     events = [message(0, ALICE, PBX, "INVITE"), message(1, PBX, ALICE, 180, to_tag="b")]
-    ladder = lay_out(events, [finding("no-final-response", (1, 2), hop=f"{ALICE}>{PBX}", at_s=181.0)])
+    ladder = lay_out(events, [finding("no-final-response", (1,), hop=f"{ALICE}>{PBX}", at_s=181.0)])
     absence = ladder.rows[2]
     assert isinstance(absence, Absence)
     assert (absence.label, absence.source, absence.destination) == ("final response never came", 1, 0)
@@ -220,7 +235,7 @@ def test_a_slow_set_up_is_a_bar_from_the_invite_to_the_ringing() -> None:
         message(0.1, PBX, ALICE, 100),
         message(9.5, PBX, ALICE, 180, to_tag="b"),
     ]
-    ladder = lay_out(events, [finding("slow-setup", (1, 3), severity=Severity.MINOR)])
+    ladder = lay_out(events, [finding("slow-setup", (1,), severity=Severity.MINOR, at_s=9.5)])
     [bar] = ladder.bars
     assert (bar.text, bar.first_row, bar.last_row, bar.lane) == ("9.50 s post-dial delay", 0, 3, 0)
 

@@ -1,0 +1,65 @@
+"""Ladders of chosen records: their messages are read from the file again, so that nothing need be held before."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+from msgspec.structs import replace
+
+from collectors.decode.datagram import Datagram
+from collectors.processors.parse import events
+from collectors.receivers.pcap_file import CaptureFile
+from collectors.sip.message import looks_like_sip
+from collectors.wire.events import SipEvent
+from monitor.analyze.run import Result
+from monitor.core.updates import Finding, Record, RecordKey
+from monitor.ladder.layout import lay_out
+from monitor.ladder.values import Ladder
+
+# Of one record; a ladder leaves out its middle long before.
+_MOST_MESSAGES = 5_000
+
+
+class Ladders:
+    """The ladders of some records of a result, read in one passage of its file."""
+
+    def __init__(self, result: Result, keys: Iterable[RecordKey]) -> None:
+        """Raises `ReceiverError` when the file can't be read any more.
+
+        Standard input can't be read twice: then there are none.
+        """
+        self._ordinals = {key: result.ordinals[key][:_MOST_MESSAGES] for key in keys}
+        self._events = {} if result.file == "-" else _gather(result.file, self._ordinals)
+
+    def of(self, record: Record) -> Ladder | None:
+        """The ladder of one of the records; None where it was not read."""
+        messages = self._events.get(record.key)
+        if not messages:
+            return None
+        position = {ordinal: number for number, ordinal in enumerate(self._ordinals[record.key], 1)}
+        return lay_out(messages, [_within(finding, position) for finding in record.findings])
+
+
+def _gather(file: str, ordinals: Mapping[RecordKey, Sequence[int]]) -> dict[RecordKey, list[SipEvent]]:
+    owner = {ordinal: key for key, numbers in ordinals.items() for ordinal in numbers}
+    found: dict[RecordKey, list[SipEvent]] = {key: [] for key in ordinals}
+    last = max(owner, default=0)
+    capture = CaptureFile(file)
+    try:
+        for ordinal, datagram in enumerate(islice(_messages(capture), last), 1):
+            if ordinal in owner:
+                found[owner[ordinal]] += events([datagram], Counter())
+    finally:
+        capture.close()
+    return found
+
+
+def _messages(capture: CaptureFile) -> Iterator[Datagram]:
+    """What `processors.parse.events` takes for SIP messages, in the order in which it counts them."""
+    while not capture.finished:
+        yield from (datagram for datagram in capture.read() if looks_like_sip(datagram.payload))
+
+
+def _within(finding: Finding, position: Mapping[int, int]) -> Finding:
+    """The finding with its messages numbered within the record."""
+    return replace(finding, messages=tuple(position[number] for number in finding.messages if number in position))
