@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from monitor.analyze import arguments as analyze_arguments
+
 Action = Callable[[argparse.Namespace], int]
 
 WRONG_USAGE = 2  # also of a wrong configuration: trying again does not help
@@ -49,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="TRAFFIC",
         help="sample (built-in traffic), an interface, or a capture file; without it: live, all interfaces",
     )
+    analyze = command("analyze", _analyze, "say what went wrong in a capture file, as a report or as JSON")
+    analyze_arguments.add_arguments(analyze)
+    analyze.description, analyze.epilog = analyze_arguments.DESCRIPTION, analyze_arguments.EPILOG
     command("web", _web, "serve the dashboard: pages and the live socket")
     command("correlate", _correlate, "read the streams, correlate, and write what comes of it (one or many)")
     command("migrate", _migrate, "create the database's tables, or bring them up to date")
@@ -79,6 +84,12 @@ def _up(arguments: argparse.Namespace) -> int:
     from monitor.up.command import run
 
     return run(arguments.traffic)
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    from monitor.analyze.cli import execute
+
+    return execute(arguments)
 
 
 def _web(_arguments: argparse.Namespace) -> int:

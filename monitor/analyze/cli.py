@@ -10,18 +10,20 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from collectors.receivers.base import ReceiverError
+from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
 from monitor.analyze.document import build, encode
 from monitor.analyze.replay import Progress as Advance
 from monitor.analyze.replay import ProgressCallback
 from monitor.analyze.report import Options, print_ladders, print_report
 from monitor.analyze.run import Result, run
-from monitor.analyze.summary import SEVERITIES, reaches
+from monitor.analyze.summary import reaches
 from monitor.core.updates import Severity
 
 FOUND: Final = 1
@@ -33,10 +35,13 @@ _PLAIN_WIDTH: Final = 140
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run with these arguments; returns the exit code."""
-    try:
-        arguments = parser().parse_args(argv)
-    except SystemExit as usage:
-        return usage.code if isinstance(usage.code, int) else UNREADABLE
+    parser = argparse.ArgumentParser(prog="offhook analyze", description=DESCRIPTION, epilog=EPILOG)
+    add_arguments(parser)
+    return execute(parser.parse_args(argv))
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Do what the parsed arguments ask for; returns the exit code."""
     # Nearly all that is made here stays to the end: looking for garbage in it again and again costs a tenth.
     gc.set_threshold(500_000, 20, 100)
     try:
@@ -52,42 +57,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """The arguments."""
-    made = argparse.ArgumentParser(
-        prog="offhook analyze",
-        description="Reads a capture file (pcap, pcapng) and says what went wrong in it, why, and what to do.",
-        epilog="Exit codes: 0 read, 1 a finding that --fail-on names, 2 unreadable file or wrong usage.",
-    )
-    made.add_argument("file", metavar="FILE", help="the capture file; - reads standard input")
-    made.add_argument("--json", action="store_true", help="print JSON (documented in docs/analyze.md)")
-    made.add_argument("--ladder", metavar="CALL-ID", help="print only the message ladder of this Call-ID")
-    made.add_argument("--findings-only", action="store_true", help="leave out the tables and measures")
-    made.add_argument("--limit", type=int, default=50, metavar="N", help="rows of a table (50; 0: all)")
-    made.add_argument("--no-color", action="store_true", help="no colours")
-    made.add_argument(
-        "--fail-on",
-        choices=[str(severity) for severity in SEVERITIES],
-        metavar="SEVERITY",
-        help="exit with 1 when a confirmed finding is this bad or worse: critical, major, minor, info",
-    )
-    return made
-
-
 def _analyze(arguments: argparse.Namespace) -> int:
     with _progress() as progress:
         result = run(arguments.file, progress=progress)
     if arguments.json:
         sys.stdout.buffer.write(encode(build(result)))
-        sys.stdout.flush()
     elif not _print(result, arguments):
         print(f"offhook analyze: no message in {arguments.file} has the Call-ID {arguments.ladder}", file=sys.stderr)
         return UNREADABLE
+    sys.stdout.flush()
     failed = arguments.fail_on is not None and reaches(result, Severity(arguments.fail_on))
     return FOUND if failed else 0
 
 
 def _print(result: Result, arguments: argparse.Namespace) -> bool:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that can't show an arrow still gets the report
     console = Console(
         no_color=arguments.no_color or None,
         highlight=False,

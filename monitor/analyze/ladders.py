@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import islice
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.parse import events
+from collectors.receivers.base import ReceiverError
 from collectors.receivers.pcap_file import CaptureFile
 from collectors.sip.message import looks_like_sip
 from collectors.wire.events import SipEvent
@@ -24,12 +27,9 @@ class Ladders:
     """The ladders of some records of a result, read in one passage of its file."""
 
     def __init__(self, result: Result, keys: Iterable[RecordKey]) -> None:
-        """Raises `ReceiverError` when the file can't be read any more.
-
-        Standard input can't be read twice: then there are none.
-        """
+        """Standard input, and any other pipe, can't be read twice: then there are none."""
         self._ordinals = {key: result.ordinals[key][:_MOST_MESSAGES] for key in keys}
-        self._events = {} if result.file == "-" else _gather(result.file, self._ordinals)
+        self._events = _gather(result.file, self._ordinals) if Path(result.file).is_file() else {}
 
     def of(self, record: Record) -> Ladder | None:
         """The ladder of one of the records; None where it was not read."""
@@ -44,13 +44,11 @@ def _gather(file: str, ordinals: Mapping[RecordKey, Sequence[int]]) -> dict[Reco
     owner = {ordinal: key for key, numbers in ordinals.items() for ordinal in numbers}
     found: dict[RecordKey, list[SipEvent]] = {key: [] for key in ordinals}
     last = max(owner, default=0)
-    capture = CaptureFile(file)
-    try:
+    # A file that has gone since it was analyzed is no reason to withhold the rest.
+    with suppress(ReceiverError), closing(CaptureFile(file)) as capture:
         for ordinal, datagram in enumerate(islice(_messages(capture), last), 1):
             if ordinal in owner:
                 found[owner[ordinal]] += events([datagram], Counter())
-    finally:
-        capture.close()
     return found
 
 

@@ -77,7 +77,7 @@ class Replay:
         for turn in self.turns():
             updates += turn
             # A record that leaves memory is gone with the next turn.
-            for update in turn[1:]:
+            for update in turn:
                 if type(update) is RecordClosed:
                     closed[update.key] = self.correlator.record(update.key)
             if len(updates) >= size:

@@ -48,6 +48,7 @@ _SHOWN_GROUPS: Final = 20
 _SHOWN_LADDERS: Final = 3
 _SHOWN_IDS: Final = 3
 _LADDER_ROWS: Final = 10
+_NO_LADDER: Final = " can't be read twice: give a file to see ladders."
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def print_report(result: Result, console: Console, options: Options) -> None:
-    """The whole report. Raises `ReceiverError` when the file can't be read again for its ladders."""
+    """The whole report."""
     for part in _parts(result, console, options):
         console.print(part)
 
@@ -73,11 +74,8 @@ def print_ladders(result: Result, console: Console, call_id: str) -> bool:
             console.print(Text(f"{_SIGNS[finding.severity]} {finding.code} {finding.state}", STYLES[finding.severity]))
             console.print(_indented(Text(clean(finding.cause, 1000))))
         ladder = ladders.of(record)
-        console.print(_ladder(ladder, console) if ladder else Text(_NO_LADDER, "dim"))
+        console.print(_ladder(ladder, console) if ladder else Text(f"Standard input{_NO_LADDER}", "dim"))
     return bool(records)
-
-
-_NO_LADDER: Final = "(standard input can't be read twice: give a file to see ladders)"
 
 
 def _parts(result: Result, console: Console, options: Options) -> Iterator[RenderableType]:
@@ -108,10 +106,8 @@ def _title(words: str, note: str = "") -> Text:
 
 def _head(result: Result) -> Iterator[RenderableType]:
     malformed = f" ({result.malformed:,} malformed)" if result.malformed else ""
-    yield Text.assemble(
-        (clean(result.file, 200), "bold"),
-        f"  {counted(result.messages, 'SIP message')}{malformed} in {counted(result.packets, 'packet')}",
-    )
+    yield Text(clean(result.file, 200), "bold")
+    yield Text(f"{counted(result.messages, 'SIP message')}{malformed} in {counted(result.packets, 'packet')}")
     if result.first_us is not None and result.last_us is not None:
         span = duration(result.last_us - result.first_us)
         yield Text(f"{absolute(result.first_us)} – {absolute(result.last_us)} ({span})", "dim")
@@ -140,6 +136,8 @@ def _notes(result: Result) -> Iterator[str]:
     for reason, count in result.skipped.items():
         if reason in _SKIPPED:
             yield f"{count:,} {_SKIPPED[reason]}."
+    if result.file == "-":
+        yield f"Standard input{_NO_LADDER}"
     if not result.messages:
         yield "No SIP message was found."
 

@@ -1,7 +1,8 @@
 """Which lanes a ladder has and in what order: the path of the first request, left to right.
 
-A host is one lane, however many ports it uses, unless it sends to itself: then each of its ports is
-an element of its own (a test on one machine, two servers on one host).
+A host is one lane, however many ports it sends from. Its ports are elements of their own, each with its lane,
+where it sends to itself, or where a request is offered to several of them: two servers on one machine,
+two phones behind one address.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,7 @@ def arrange(events: Sequence[SipEvent], aliases: Mapping[str, str], limit: int) 
 
     `aliases` names "10.0.0.1:5060" or "10.0.0.1".
     """
-    split = frozenset(event.source for event in events if event.source == event.destination)
+    split = _of_several_elements(events)
     ports: dict[_Key, dict[int, None]] = {}
     for event in events:
         for host, port in ((event.source, event.source_port), (event.destination, event.destination_port)):
@@ -53,6 +54,17 @@ def arrange(events: Sequence[SipEvent], aliases: Mapping[str, str], limit: int) 
 def endpoint(host: str, port: int) -> str:
     """ "10.0.0.1:5060", "[2001:db8::1]:5060"."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _of_several_elements(events: Sequence[SipEvent]) -> frozenset[str]:
+    offered: dict[str, set[int]] = {}
+    split = set()
+    for event in events:
+        if event.source == event.destination:
+            split.add(event.source)
+        elif event.method and not event.to_tag:
+            offered.setdefault(event.destination, set()).add(event.destination_port)
+    return frozenset(split.union(host for host, ports in offered.items() if len(ports) > 1))
 
 
 def _key(host: str, port: int, split: frozenset[str]) -> _Key:

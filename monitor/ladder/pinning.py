@@ -206,9 +206,18 @@ def _passed_us(finding: Finding, about: Arrow, arrows: Sequence[Arrow]) -> int:
     """How long the timer ran: until something else came, if certain; until the last that is known, if not."""
     silent_from_us = about.at_us + about.span_us
     if finding.state is FindingState.CONFIRMED:
-        next_us = min((arrow.at_us for arrow in arrows if arrow.at_us > silent_from_us), default=None)
+        ends = (arrow.at_us for arrow in arrows if arrow.at_us > silent_from_us and _stops(about, arrow))
+        next_us = min(ends, default=None)
         return next_us - about.at_us if next_us is not None else _FOR_EVER_US
     return max(finding.at_us, *(arrow.at_us + arrow.span_us for arrow in arrows)) - about.at_us
+
+
+def _stops(about: Arrow, arrow: Arrow) -> bool:
+    """Whether an arrow ends the wait that `about` began: the client tried elsewhere, or the other side moved."""
+    if about.tone is Tone.REQUEST:
+        is_retry = arrow.tone is Tone.REQUEST and arrow.label.split()[0] == about.label.split()[0]
+        return is_retry and arrow.source == about.source
+    return about.source in (arrow.source, arrow.destination)
 
 
 def number_rows(arrows: Sequence[Arrow]) -> dict[int, int]:

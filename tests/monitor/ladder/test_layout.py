@@ -75,6 +75,15 @@ def test_a_host_that_talks_to_itself_is_a_lane_a_port() -> None:
     assert names(lay_out(events)) == ["127.0.0.1:5081", "127.0.0.1:5070", "127.0.0.1:5080"]
 
 
+def test_two_phones_behind_one_address_are_two_lanes() -> None:
+    events = [
+        message(0, ALICE, PROXY, "INVITE"),
+        message(0.1, PROXY, "203.0.113.99:20001", "INVITE", vias=2),
+        message(0.1, PROXY, "203.0.113.99:20002", "INVITE", vias=2),
+    ]
+    assert names(lay_out(events)) == [ALICE, PROXY, "203.0.113.99:20001", "203.0.113.99:20002"]
+
+
 def test_ipv6_addresses_stand_in_brackets_with_their_port() -> None:
     assert names(lay_out([message(0, "[2001:db8::1]:5060", PBX, "OPTIONS")])) == ["[2001:db8::1]:5060", PBX]
 
@@ -226,6 +235,18 @@ def test_a_call_that_only_rings_runs_timer_c_from_its_last_ringing() -> None:
     absence = ladder.rows[2]
     assert isinstance(absence, Absence)
     assert (absence.label, absence.source, absence.destination) == ("final response never came", 1, 0)
+    assert ladder.bars[0].text == "3 min 00 s = Timer C"
+
+
+def test_a_proxy_that_passes_the_ringing_on_does_not_end_the_wait_for_the_final_response() -> None:
+    events = [
+        message(0, ALICE, PROXY, "INVITE"),
+        message(0.01, PROXY, PBX, "INVITE", vias=2),
+        message(1, PBX, PROXY, 180, vias=2, to_tag="b"),
+        message(1.01, PROXY, ALICE, 180, to_tag="b"),
+        message(200, PROXY, PBX, "CANCEL", vias=2, cseq="1 CANCEL"),
+    ]
+    ladder = lay_out(events, [finding("no-final-response", (2, 3), hop=f"{PROXY}>{PBX}", at_s=181.0)])
     assert ladder.bars[0].text == "3 min 00 s = Timer C"
 
 

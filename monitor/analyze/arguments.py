@@ -1,0 +1,38 @@
+"""The arguments of `offhook analyze`; by itself, so that the other commands need not load what it needs."""
+
+import argparse
+
+SEVERITIES = ("critical", "major", "minor", "info")
+
+DESCRIPTION = "Reads a capture file (pcap, pcapng) and says what went wrong in it, why, and what to do."
+EPILOG = (
+    "Exit codes: 0 the file was read; 1 it holds a finding that --fail-on names; 2 it can't be read, or the "
+    "arguments are wrong. See docs/analyze.md."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add them to `parser`."""
+    parser.add_argument("file", metavar="FILE", help="the capture file; - reads standard input")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the report")
+    parser.add_argument("--ladder", metavar="CALL-ID", help="print only the message ladder of this Call-ID")
+    parser.add_argument("--findings-only", action="store_true", help="leave out the tables and the measures")
+    parser.add_argument("--limit", type=_rows, default=50, metavar="N", help="rows of a table (50; 0 is all)")
+    parser.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR in the environment says the same")
+    parser.add_argument(
+        "--fail-on",
+        choices=SEVERITIES,
+        metavar="SEVERITY",
+        help="exit with 1 when a confirmed finding is this bad or worse: critical, major, minor, info",
+    )
+
+
+def _rows(text: str) -> int:
+    """A number from 0; raises ValueError, which argparse turns into wrong usage."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+_rows.__name__ = "number of rows"

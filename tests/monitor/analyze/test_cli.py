@@ -1,0 +1,136 @@
+"""`offhook analyze` as a command: output, exit codes, standard input, and what it must not load."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from monitor.analyze.cli import main
+from monitor.cli import main as offhook
+from tests.monitor.analyze.files import joined, situation
+from tests.support.environment import ROOT
+
+# As `python -c` with the arguments behind it.
+COMMAND = "import sys; from monitor.cli import main; sys.exit(main(['analyze', *sys.argv[1:]]))"
+
+
+def command(
+    *arguments: str | Path, code: str = COMMAND, stdin: BinaryIO | None = None
+) -> "subprocess.CompletedProcess[str]":
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("DJANGO", "OFFHOOK", "COLUMNS"))
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_report_goes_to_standard_output_without_colours_when_that_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(situation(tmp_path, "missing-ack"))]) == 0
+    printed = capsys.readouterr()
+    assert "▲ missing-ack" in printed.out
+    assert "\x1b" not in printed.out
+    assert not any(line.endswith(" ") for line in printed.out.split("\n"))
+    assert printed.err == ""
+
+
+def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
+    done = command(situation(tmp_path, "missing-ack"), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["calls"][0]["acked"] is False
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [([], 0), (["--fail-on", "minor"], 1), (["--fail-on", "major"], 0), (["--fail-on", "info"], 1)]
+)
+def test_fail_on_makes_a_bad_finding_an_exit_code(tmp_path: Path, fail_on: list[str], code: int) -> None:
+    assert main([str(situation(tmp_path, "not-found")), *fail_on]) == code  # `rejected` is minor here
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "can't be read: No such file"),
+        (b"\x1f\x8b\x08" + b"\0" * 99, "gzip"),
+        (b"not a capture" * 9, "is no capture"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_named_and_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "file.pcap"
+    if content is not None:
+        path.write_bytes(content)
+    assert main([str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("offhook analyze: ")
+    assert words in printed.err
+    assert str(path) in printed.err
+
+
+def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["analyze"], ["analyze", "x", "--limit", "-1"], ["analyze", "x", "--fail-on", "bad"]):
+        with pytest.raises(SystemExit) as usage:
+            offhook(arguments)
+        assert usage.value.code == 2
+    assert "usage: offhook analyze" in capsys.readouterr().err
+
+
+def test_the_ladder_of_a_call_id_or_a_word_that_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(situation(tmp_path, "good"))
+    main([path, "--json"])
+    call_id = json.loads(capsys.readouterr().out)["calls"][0]["call_id"]
+    assert main([path, "--ladder", call_id]) == 0
+    assert "──►│" in capsys.readouterr().out
+    assert main([path, "--ladder", "nobody@nowhere"]) == 2
+    assert "no message" in capsys.readouterr().err
+
+
+def test_standard_input_is_read_once_and_the_report_says_what_that_costs(tmp_path: Path) -> None:
+    with situation(tmp_path, "missing-ack").open("rb") as file:
+        done = command("-", stdin=file)
+    assert done.returncode == 0
+    assert "▲ missing-ack" in done.stdout
+    assert "Standard input can't be read twice" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    path = joined(tmp_path, *["good"] * 300)
+    shell = f'"$0" -c "$1" "{path}" --limit 0 | head -1'
+    done = subprocess.run(
+        ["/bin/sh", "-c", shell, sys.executable, COMMAND], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{path}\n"
+
+
+def test_a_terminal_without_unicode_gets_the_report_all_the_same(tmp_path: Path) -> None:
+    code = f"import sys; sys.stdout.reconfigure(encoding='ascii'); {COMMAND}"
+    done = command(situation(tmp_path, "missing-ack"), code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ACK never came" in done.stdout
+    assert done.stdout.isascii()
+
+
+def test_neither_django_nor_anything_of_the_server_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "import sys; from monitor.cli import main; main(['analyze', sys.argv[1]]); "
+        "sys.exit(' '.join(sorted({'django', 'channels', 'celery', 'redis', 'pyshark'} & set(sys.modules))) or 0)"
+    )
+    done = command(situation(tmp_path, "good"), code=code)
+    assert (done.returncode, done.stderr) == (0, "")
