@@ -6,13 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.analyze.measures import measure
+from monitor.analyze.measures import measure, outcome
 from monitor.analyze.run import Result
 from monitor.core.updates import (
     CallRecord,
     Finding,
     FindingState,
-    RegistrationOutcome,
     RegistrationRecord,
     TransactionRecord,
 )
@@ -20,12 +19,6 @@ from monitor.core.updates import (
 SCHEMA: Final = 1
 
 Document = dict[str, Any]
-
-# The two outcomes that only time brings are, at the end of a file, what the last final response said.
-_OUTCOMES: Final = {
-    RegistrationOutcome.PENDING: RegistrationOutcome.UNANSWERED,
-    RegistrationOutcome.EXPIRED: RegistrationOutcome.REGISTERED,
-}
 
 
 def encode(document: Document) -> bytes:
@@ -64,11 +57,6 @@ def timestamp(us: int | None) -> str | None:
     except OverflowError:
         return None
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def outcome(registration: RegistrationRecord) -> RegistrationOutcome:
-    """The outcome by the last final response, whatever ran out since."""
-    return _OUTCOMES.get(registration.outcome, registration.outcome)
 
 
 def _call(call: CallRecord) -> Document:

@@ -9,6 +9,7 @@ The same words mean the same on the live page (`monitor.core.metrics`).
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -16,7 +17,12 @@ from monitor.core.metrics import USER_ENDED
 from monitor.core.updates import CallRecord, CallState, RegistrationOutcome, RegistrationRecord
 
 # RFC 6076 §4.8: the network could not do its part.
-_INEFFECTIVE = frozenset((408, 500, 503, 504))
+_INEFFECTIVE: Final = frozenset((408, 500, 503, 504))
+# The two outcomes that only time brings are, at the end of a file, what the last final response said.
+_OUTCOMES: Final = {
+    RegistrationOutcome.PENDING: RegistrationOutcome.UNANSWERED,
+    RegistrationOutcome.EXPIRED: RegistrationOutcome.REGISTERED,
+}
 
 
 class Measures(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +91,16 @@ def measure(
         setup_p95_ms=percentile(setup, 95),
         acd_ms=round(sum(durations) / len(durations), 3) if durations else None,
         registrations=len(registrations),
-        registrations_by_outcome=_counted(str(registration.outcome) for registration in registrations),
+        registrations_by_outcome=_counted(str(outcome(registration)) for registration in registrations),
         ira_percent=_percent(refused, len(registrations) - outcomes[RegistrationOutcome.PENDING]),
         rrd_p50_ms=percentile(delays_ms, 50),
         rrd_p95_ms=percentile(delays_ms, 95),
     )
+
+
+def outcome(registration: RegistrationRecord) -> RegistrationOutcome:
+    """The outcome by the last final response: whatever ran out since, or is still awaited."""
+    return _OUTCOMES.get(registration.outcome, registration.outcome)
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:

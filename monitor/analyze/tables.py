@@ -8,8 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from monitor.analyze.document import outcome
-from monitor.analyze.measures import Measures
+from monitor.analyze.measures import Measures, outcome
 from monitor.analyze.summary import standing
 from monitor.core.updates import CallRecord, FindingState, Record, RegistrationRecord, Severity, TransactionRecord
 from monitor.ladder.words import absolute, clean, duration

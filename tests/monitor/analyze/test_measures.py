@@ -126,6 +126,7 @@ def test_registrations_that_still_wait_are_not_ineffective() -> None:
     figures = measure([], [registration(outcome) for outcome in outcomes], [])
     assert figures.ira_percent == 50.0
     assert figures.registrations == 5
+    assert figures.registrations_by_outcome == {"unanswered": 2, "challenged": 1, "failed": 1, "registered": 1}
 
 
 @pytest.mark.parametrize(
