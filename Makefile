@@ -23,9 +23,10 @@ $(VENV)/run.stamp: requirements/server.txt $(INPUTS)
 $(VENV)/dev.stamp: requirements/dev.txt package-lock.json $(INPUTS)
 	.ci/setup dev
 
+export TRAFFIC
 # Whoever has the development set-up has what running needs.
 run: $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp) ## Start it: make run TRAFFIC=sample
-	@exec $(BIN)/offhook up $(TRAFFIC)
+	@exec $(BIN)/offhook up $${TRAFFIC:+"$$TRAFFIC"}
 
 bench: setup ## Measure it beside sngrep, tshark and sipgrep
 	.ci/setup bench
@@ -78,10 +79,10 @@ test: check ## All checks and all tests, on SQLite and on PostgreSQL, with cover
 	@$(MAKE) --no-print-directory coverage
 
 pytest-sqlite:
-	COVERAGE_FILE=.coverage.sqlite $(BIN)/pytest --cov --cov-report=
+	COVERAGE_FILE=.coverage.sqlite $(BIN)/pytest -q --cov --cov-report=
 
 pytest-postgresql:
-	OFFHOOK_TEST_DATABASE=postgresql COVERAGE_FILE=.coverage.postgresql $(BIN)/pytest -m database --cov --cov-report=
+	OFFHOOK_TEST_DATABASE=postgresql COVERAGE_FILE=.coverage.postgresql $(BIN)/pytest -q -m database --cov --cov-report=
 
 # What decides is covered to the last branch; the shells around it to a floor that only rises.
 coverage:
