@@ -160,7 +160,8 @@ class Overview:
                 self._calls.add(call, rang=False)
                 self._meter.call_started(at_us)
             case CallRang():
-                if not self._calls.add(call, rang=True) and update.pdd_ms is not None:
+                self._calls.add(call, rang=True)
+                if update.pdd_ms is not None:
                     self._meter.call_proceeded(at_us, update.pdd_ms)
             case CallAnswered():
                 # Answered without a ring: the 2xx ends the post-dial delay.

@@ -1,0 +1,153 @@
+"""Frames to the browsers: what changed with the last commit, read again as it stands.
+
+Only the overview announces, one frame a commit and at most ten a second. A frame that is lost (the bus
+is away, the process dies before it) leaves a gap in `sequence`, and a browser that sees one starts afresh.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal, NotRequired, Required, TypedDict
+
+import msgspec
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+from monitor import queries
+from monitor.core.metrics import Metrics
+from monitor.core.updates import (
+    AlertAcknowledged,
+    CollectorReported,
+    Committed,
+    Kind,
+    LossRecorded,
+    RecordKey,
+)
+
+log = logging.getLogger(__name__)
+
+LIVE: Final = "live"
+# More changed rows than this in one list: the browser does better with a fresh snapshot.
+ROWS: Final = 300
+_TIMEOUT_S: Final = 2.0
+_RETRY_S: Final = 2.0
+
+Row = dict[str, Any]
+
+
+class Delta(TypedDict):
+    """What group `live` gets; the snapshot has the same shape. Rows are whole values: upserts by slug, id, name."""
+
+    type: Required[Literal["delta"]]
+    sequence: int
+    watermark_us: int
+    metrics: dict[str, Any]  # core.metrics.Metrics
+    calls: list[Row]
+    registrations: list[Row]
+    alerts: list[Row]
+    collectors: list[Row]
+    reset: NotRequired[bool]  # too much changed: get a snapshot
+
+
+class RecordChanged(TypedDict):
+    """What group `record.SLUG` gets: read it again."""
+
+    type: Literal["record"]
+    slug: str
+    version: int
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """What a commit changed, by name."""
+
+    calls: list[str]
+    registrations: list[str]
+    transactions: list[str]
+    alerts: list[int]
+    collectors: list[str]
+
+    @classmethod
+    def by(cls, commits: Iterable[Committed], alerts: Iterable[int] = ()) -> "Touched":
+        """Everything that these commits name, and these alerts."""
+        keys: dict[RecordKey, None] = {}
+        collectors: dict[str, None] = {}
+        numbers = dict.fromkeys(alerts)
+        for committed in commits:
+            for update in committed.updates:
+                match update:
+                    case CollectorReported() | LossRecorded():
+                        collectors[update.collector] = None
+                    case AlertAcknowledged():
+                        numbers[update.alert_id] = None
+                    case _:
+                        keys[update.key] = None
+        slugs: dict[Kind, list[str]] = {kind: [] for kind in Kind}
+        for key in keys:
+            slugs[key.kind].append(key.slug)
+        return cls(
+            calls=slugs[Kind.CALL],
+            registrations=slugs[Kind.REGISTRATION],
+            transactions=slugs[Kind.TRANSACTION],
+            alerts=list(numbers),
+            collectors=list(collectors),
+        )
+
+
+def delta(sequence: int, metrics: Metrics, touched: Touched) -> Delta:
+    """The frame of a commit, its rows read now."""
+    frame = Delta(
+        type="delta",
+        sequence=sequence,
+        watermark_us=metrics.at_us,
+        metrics=msgspec.to_builtins(metrics),
+        calls=[],
+        registrations=[],
+        alerts=[],
+        collectors=[],
+    )
+    if max(len(touched.calls), len(touched.registrations), len(touched.alerts), len(touched.collectors)) > ROWS:
+        frame["reset"] = True
+        return frame
+    frame["calls"] = _read(queries.call_rows, touched.calls)
+    frame["registrations"] = _read(queries.registration_rows, touched.registrations)
+    frame["alerts"] = _read(queries.alert_rows, touched.alerts)
+    frame["collectors"] = _read(queries.collector_rows, touched.collectors)
+    return frame
+
+
+def _read(rows: Callable[[Sequence[Any]], list[Row]], names: Sequence[Any]) -> list[Row]:
+    return rows(names) if names else []
+
+
+class Announcer:
+    """Sends frames over the channel layer. Never raises: who misses a frame gets a snapshot."""
+
+    def __init__(self) -> None:
+        # One loop for life: the layer keeps a connection for each.
+        self._runner = asyncio.Runner()
+        self._layer: Any = get_channel_layer()
+        self._try_again_at = 0.0
+
+    def announce(self, sequence: int, metrics: Metrics, touched: Touched) -> None:
+        """Tell every page what this commit changed."""
+        if time.monotonic() < self._try_again_at:
+            return
+        frame = delta(sequence, metrics, touched)
+        records = [*touched.calls, *touched.registrations, *touched.transactions][:ROWS]
+        try:
+            self._runner.run(self._send(frame, records))
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("the bus does not take frames, pages are not live: %s", error)
+            self._try_again_at = time.monotonic() + _RETRY_S
+
+    def close(self) -> None:
+        """End the loop, and with it the layer's connection."""
+        self._runner.close()
+
+    async def _send(self, frame: Delta, slugs: Sequence[str]) -> None:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await self._layer.group_send(LIVE, frame)
+            for slug in slugs:
+                changed = RecordChanged(type="record", slug=slug, version=frame["sequence"])
+                await self._layer.group_send(f"record.{slug}", changed)

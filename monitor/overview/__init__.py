@@ -1,0 +1,1 @@
+"""The overview's shell: lease, commit log, restart. `monitor.watch` turns the wheel."""

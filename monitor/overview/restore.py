@@ -1,0 +1,56 @@
+"""The overview's memory after a start: folded again from the log, and begun from what is stored."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from collectors.sip.timers import SECOND
+from monitor.core.alerting.rules import DEFAULT_RULES, Rule
+from monitor.core.overview import Overview, horizon_us
+from monitor.core.presence import number_of
+from monitor.core.updates import CallState, RegistrationOutcome
+from monitor.models import Call, Collector, Registration
+from monitor.services import alerts, commit_log
+
+_ALIVE: Final = [state for state in CallState if state.alive]
+# Wire time and the time of a commit are of different clocks: what began so close to the log's
+# beginning is expected as well as folded, which changes nothing.
+_SKEW_US: Final = 60 * SECOND
+
+
+def restored(now_us: int, still_mine: Callable[[], None], rules: Sequence[Rule] = DEFAULT_RULES) -> Overview:
+    """The state as of the last commit; what it decides on the way was decided before, and is dropped.
+
+    `still_mine` is called now and then: this may take longer than a lease.
+    """
+    last_us = commit_log.last_folded_us()
+    since_us = now_us if last_us is None else last_us - horizon_us(rules)
+    overview = Overview(rules)
+    _expect(overview, since_us + _SKEW_US)
+    for chunk in commit_log.folded_since(since_us):
+        for committed in chunk:
+            overview.feed(committed)
+        still_mine()
+    alerts.retire(rules, now_us)
+    overview.restore_alerts(alerts.held(rules))
+    return overview
+
+
+def _expect(overview: Overview, before_us: int) -> None:
+    """What stands since before the log that is folded again, by the rows.
+
+    They may be ahead of the log; what follows there corrects it.
+    """
+    calls = Call.objects.filter(import_id=0, open=True, state__in=_ALIVE, first_us__lt=before_us)
+    for key, incarnation in calls.values_list("key", "incarnation").iterator():
+        overview.expect_call(number_of(key, incarnation))
+    bound = Registration.objects.filter(
+        import_id=0,
+        outcome=RegistrationOutcome.REGISTERED,
+        registered_us__lt=before_us,
+        expires_us__gt=before_us - _SKEW_US,
+    )
+    columns = bound.order_by("last_us").values_list("key", "incarnation", "aor", "contact", "expires_us")
+    for key, incarnation, aor, contact, expires_us in columns.iterator():
+        overview.expect_binding(number_of(key, incarnation), aor, contact, expires_us or 0)
+    for name, seen_us in Collector.objects.filter(final=False).values_list("name", "last_seen_us"):
+        overview.expect_collector(name, seen_us)

@@ -1,0 +1,54 @@
+"""A mail server that answers as it is told, down to hanging up in the middle."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader
+
+HANG_UP = ""
+_DEFAULT = {
+    "EHLO": "250-mail.test\r\n250 AUTH PLAIN LOGIN",
+    "AUTH": "235 2.7.0 welcome",
+    "MAIL": "250 2.1.0 ok",
+    "RCPT": "250 2.1.5 ok",
+    "DATA": "354 go on",
+    ".": "250 2.0.0 taken",
+    "QUIT": "221 bye",
+}
+
+
+@contextmanager
+def scripted(**answers: str) -> Iterator[int]:
+    """Serves one connection on 127.0.0.1; yields the port. `END` answers the mail itself, `GREETING` the connection."""
+    script = _DEFAULT | {("." if name == "END" else name): answer for name, answer in answers.items()}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        thread = threading.Thread(target=_serve, args=(listener, script))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join(5)
+
+
+def _serve(listener: socket.socket, script: dict[str, str]) -> None:
+    connection, _ = listener.accept()
+    connection.settimeout(5)
+    # A client that speaks TLS, or gave up, is no concern of this server's.
+    with suppress(OSError), connection, connection.makefile("rb") as lines:
+        for answer in _answers(lines, script):
+            connection.sendall(f"{answer}\r\n".encode())
+
+
+def _answers(lines: BufferedReader, script: dict[str, str]) -> Iterator[str]:
+    """What is said, until it is time to hang up."""
+    answer = script.get("GREETING", "220 mail.test")
+    in_mail = False
+    while answer != HANG_UP:
+        yield answer
+        while in_mail and (line := lines.readline()) and line != b".\r\n":
+            pass
+        command = "." if in_mail else lines.readline().decode("latin-1").split(" ")[0].strip().upper()
+        answer = script.get(command, "500 what?") if command else HANG_UP
+        in_mail = command == "DATA" and answer.startswith("354")

@@ -1,0 +1,295 @@
+"""The wheel: what ingest committed becomes alerts, deliveries and frames, whatever happens in between."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from django.db import DatabaseError, OperationalError, connection
+
+from collectors.sip.timers import SECOND
+from monitor import watch
+from monitor.announce import Touched
+from monitor.core.alerting.values import Decision
+from monitor.core.metrics import Metrics
+from monitor.core.updates import CallState
+from monitor.models import Alert, AlertOccurrence, Call, CommitLog, Delivery, Overview, Partition
+from monitor.overview.bell import Bell
+from monitor.overview.lease import FencedError, Lease
+from monitor.overview.ringer import Ringer
+from monitor.services import alerts
+from monitor.watch import Watcher
+from tests.monitor.core.told import cleared, commit, raised, report, started
+from tests.monitor.overview.stage import Ingest, clock_us, log
+from tests.support.processes import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Heard:
+    """Who hears of a commit: a fake outlet."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[int, Metrics, Touched]] = []
+
+    def announce(self, sequence: int, metrics: Metrics, touched: Touched) -> None:
+        self.frames.append((sequence, metrics, touched))
+
+
+class Silent(Bell):
+    """A bell that nobody rings."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def wait(self, seconds: float = 0) -> None:
+        self.waited.append(seconds)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def rung() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def ringer(rung: list[int]) -> Iterator[Ringer]:
+    made = Ringer(rung.append)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watcher(ringer: Ringer, heard: Heard) -> Watcher:
+    return Watcher(Silent(), ringer, heard, Lease("here"))
+
+
+def turn(watcher: Watcher, times: int = 1) -> None:
+    for _ in range(times):
+        watcher.turn()
+
+
+def now(offset_s: float = 0) -> int:
+    return clock_us() + int(offset_s * SECOND)
+
+
+def test_a_missing_ack_on_the_wire_becomes_an_alert_a_delivery_and_a_frame(
+    watcher: Watcher, heard: Heard, rung: list[int]
+) -> None:
+    ingest = Ingest()
+    ingest.play("missing-ack", now(-10), until_s=9)
+    turn(watcher)
+    alert = Alert.objects.get()
+    assert (alert.rule, alert.state, alert.count) == ("missing-ack", "open", 1)
+    assert AlertOccurrence.objects.get().slug == Call.objects.get().slug
+    wait_for(lambda: rung == [Delivery.objects.get().pk])
+    ((sequence, metrics, touched),) = heard.frames
+    assert sequence == 1
+    assert touched.alerts == [alert.pk]
+    assert touched.calls == [Call.objects.get().slug]
+    row = Overview.objects.get()
+    assert (row.sequence, row.watermark_us) == (1, metrics.at_us)
+    assert msgspec.convert(row.metrics, Metrics) == metrics
+    assert metrics.active_calls.now == 1
+    assert metrics.open_alerts.now == 1
+    assert set(CommitLog.objects.values_list("folded", flat=True)) == {1}
+
+
+def test_a_late_ack_on_the_wire_takes_it_back(watcher: Watcher) -> None:
+    Ingest().play("late-ack", now(-40))
+    turn(watcher)
+    alert = Alert.objects.get()
+    assert (alert.state, alert.resolution) == ("resolved", "cleared")
+    assert [row.event for row in Delivery.objects.order_by("pk")] == ["opened", "resolved"]
+
+
+def test_a_restart_goes_on_where_the_last_commit_was(watcher: Watcher, ringer: Ringer, heard: Heard) -> None:
+    at = now()
+    log(started(0, "c1"), raised(1), watermark_us=at)
+    log(started(2, "c2"), raised(3, "c2"), watermark_us=at + 1)
+    turn(watcher)
+    after = Watcher(Silent(), ringer, heard, Lease("here"))
+    log(raised(4, "c3"), cleared(5, "c1"), cleared(5, "c2"), watermark_us=at + 2)
+    turn(after)
+    assert (Alert.objects.get().count, Alert.objects.get().state) == (1, "open")
+    log(cleared(6, "c3"), watermark_us=at + 3)
+    turn(after)
+    assert Alert.objects.get().resolution == "cleared"
+    assert [row.event for row in Delivery.objects.order_by("pk")] == ["opened", "resolved"]
+    assert [sequence for sequence, _, _ in heard.frames] == [1, 2, 3]
+
+
+def test_figures_after_a_restart_are_those_of_before(watcher: Watcher, ringer: Ringer, heard: Heard) -> None:
+    ingest = Ingest()
+    start = now(-30)
+    for n, situation in enumerate(("good", "busy", "registered", "registration-forbidden", "missing-ack")):
+        ingest.play(situation, start + n * SECOND, until_s=12)
+        turn(watcher)
+    restarted = Watcher(Silent(), ringer, heard, Lease("here"))
+    row = Overview.objects.get()
+    log(watermark_us=row.watermark_us)
+    turn(watcher)
+    log(watermark_us=row.watermark_us)
+    turn(restarted)
+    (_, before, _), (_, after, _) = heard.frames[-2:]
+    for name in Metrics.__struct_fields__:
+        assert getattr(after, name) == getattr(before, name), name
+    assert before.calls.started == 3
+    assert before.registrations.now == 1
+
+
+def test_calls_and_registrations_from_before_the_log_still_stand(watcher: Watcher, heard: Heard) -> None:
+    ingest = Ingest()
+    ingest.play("good", now(-20), until_s=10)
+    ingest.play("registered", now(-20), until_s=10)
+    assert Call.objects.get().state == CallState.ANSWERED
+    CommitLog.objects.all().delete()  # too old to be kept
+    log(watermark_us=now())
+    turn(watcher)
+    _, metrics, _ = heard.frames[-1]
+    assert metrics.active_calls.now == 1
+    assert metrics.registrations.now == 1
+
+
+def test_an_overview_that_was_overtaken_writes_nothing_and_starts_afresh(
+    watcher: Watcher, ringer: Ringer, heard: Heard
+) -> None:
+    log(started(0), watermark_us=now())
+    turn(watcher)
+    Overview.objects.update(lease_until_us=0)
+    other = Watcher(Silent(), ringer, Heard(), Lease("there"))
+    log(raised(1), watermark_us=now())
+    turn(other)
+    log(raised(2, "c2"), watermark_us=now())
+    with pytest.raises(FencedError):
+        turn(watcher)
+    assert Alert.objects.get().count == 1
+    assert len(heard.frames) == 1
+    turn(watcher)  # stands by
+    assert isinstance(watcher._bell, Silent)
+    assert watcher._bell.waited == [watch.SPARE_S]
+    turn(other)
+    assert Alert.objects.get().count == 2
+
+
+def test_what_fails_before_the_commit_leaves_all_as_it_was(
+    watcher: Watcher, heard: Heard, rung: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(raised(1), watermark_us=now())
+    whole = alerts.apply
+
+    def half_way(decisions: list[Decision], now_us: int) -> None:
+        whole(decisions, now_us)
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(alerts, "apply", half_way)
+    with pytest.raises(DatabaseError):
+        turn(watcher)
+    assert not Alert.objects.exists()
+    assert CommitLog.objects.get().folded is None
+    assert (heard.frames, rung) == ([], [])
+    monkeypatch.undo()
+    turn(watcher)
+    assert Alert.objects.get().count == 1
+
+
+def test_it_goes_on_when_the_database_is_back(
+    watcher: Watcher, heard: Heard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watch, "RETRY_S", 0.01)
+    stop, attempts = threading.Event(), 0
+    turn_once = watcher.turn
+
+    def flaky() -> bool:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise OperationalError("the server closed the connection unexpectedly")
+        if attempts == 2:
+            raise FencedError
+        waited = turn_once()
+        if heard.frames:
+            stop.set()
+        return waited
+
+    monkeypatch.setattr(watcher, "turn", flaky)
+    log(raised(1), watermark_us=now())
+    watcher.run(stop)
+    assert Alert.objects.exists()
+    assert "database does not answer" in caplog.text
+    assert "another overview took over" in caplog.text
+    assert Overview.objects.get().lease_until_us == 0  # given back
+
+
+def test_with_nobody_reporting_time_passes_by_the_clock_while_ingest_listens(
+    watcher: Watcher, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "TICK_S", 0.0)
+    seen_s = (now(-60) - 1_800_000_000 * SECOND) / SECOND  # `told` counts from its own T0
+    log(report(seen_s), watermark_us=now(-62))
+    turn(watcher, 3)
+    assert len(heard.frames) == 1  # ingest is away: silence says nothing
+    Partition.objects.create(number=0, lease_until_us=now(60))
+    turn(watcher, 2)
+    assert not Alert.objects.exists()
+    first, second = CommitLog.objects.filter(partition=-1)
+    assert (first.folded, second.folded) == (2, 3)
+    CommitLog.objects.filter(pk=second.pk).delete()
+    # Six seconds later it is sure.
+    monkeypatch.setattr(watch, "_clock_us", lambda: now(6))
+    turn(watcher)
+    assert Alert.objects.get().title == "collector edge-1 is offline"
+
+
+def test_an_idle_overview_keeps_its_lease_and_tidies_up(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_TIDY_S", 0.0)
+    number = log(watermark_us=1, committed_us=now(-3 * 3600))
+    turn(watcher)
+    assert CommitLog.objects.filter(pk=number).exists()
+    turn(watcher)
+    assert not CommitLog.objects.exists()
+
+
+def test_the_lease_that_can_not_be_given_back_runs_out(
+    watcher: Watcher, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_lease: Lease) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(Lease, "release", broken)
+    watcher.release()
+    assert "runs out by itself" in caplog.text
+
+
+def test_a_backlog_is_folded_in_bites(watcher: Watcher, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "BITE", 10)
+    for n in range(25):
+        log(started(n, f"c{n}"), watermark_us=now())
+    turn(watcher, 3)
+    assert [len(touched.calls) for _, _, touched in heard.frames] == [10, 10, 5]
+    assert heard.frames[-1][1].active_calls.now == 25
+
+
+def test_a_turn_takes_milliseconds(watcher: Watcher) -> None:
+    turn(watcher)
+    began = time.monotonic()
+    for n in range(10):
+        log(*(started(n, f"c{n}-{m}") for m in range(20)), watermark_us=now())
+        turn(watcher)
+    assert time.monotonic() - began < 2.0
+    assert connection.queries is not None
+
+
+def test_touched_names_everything_once() -> None:
+    touched = Touched.by([commit(0, started(0), raised(1)), commit(1, report(1), cleared(2))], [7, 7])
+    assert len(touched.calls) == 1
+    assert touched.collectors == ["edge-1"]
+    assert touched.alerts == [7]
