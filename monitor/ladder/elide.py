@@ -98,7 +98,7 @@ def _elision(hidden: Sequence[Item]) -> Elision:
                 messages += len(item.numbers)
                 first = first or item.number
                 start_us = item.at_us if start_us is None else start_us
-                duration_us = max(duration_us, item.at_us - start_us)
+                duration_us = max(duration_us, item.at_us + item.span_us - start_us)
             case Absence():
                 rows += 1
     return Elision(rows=rows, messages=messages, first=first, duration_us=duration_us)

@@ -5,7 +5,7 @@ from typing import Final, TypeGuard
 
 import msgspec
 
-from monitor.ladder.values import Absence, Arrow, Ladder, Row
+from monitor.ladder.values import Absence, Arrow, Ladder, Pin, Row
 
 # Advance width of a monospaced character, as a share of the font size: 0.6 em in all common fonts.
 EM: Final = 0.602
@@ -24,7 +24,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     absence: int = 36
     break_: int = 24
     pin_line: int = 17
-    pins_width: int = 250
+    pins_width: int = 420  # at most
     pad: int = 8
     head: int = 52
 
@@ -44,7 +44,7 @@ MINI: Final = Scale(
     absence=24,
     break_=14,
     pin_line=12,
-    pins_width=0,
+    pins_width=0,  # signs only, within the margin
     pad=4,
     head=20,
 )
@@ -66,8 +66,10 @@ class Geometry:
         last = self._lanes - 1
         loops = (scale.width_of(_words(row)) + 48 for row in ladder.rows if _is_loop_at(row, last))
         self.lanes_end = self.lane(last) + int(max(loops, default=0) or self._margin)
-        has_pins = any(isinstance(row, Arrow) and row.pins for row in ladder.rows)
-        self.width = self.lanes_end + (scale.pins_width if has_pins else 0)
+        notes = (note for row in ladder.rows if isinstance(row, Arrow) for pin in row.pins for note in pin_words(pin))
+        widest = max((scale.width_of(note) for note in notes), default=0)
+        room_for_pins = min(int(widest) + 32, scale.pins_width) if scale.time_width else scale.pins_width
+        self.width = self.lanes_end + (room_for_pins if widest else 0)
 
     def lane(self, index: int) -> int:
         """The x of a lane."""
@@ -113,6 +115,11 @@ def _pitch(ladder: Ladder, scale: Scale) -> int:
     names = _widest_name(ladder, scale)
     bounded = min(max(wanted + 3 * scale.font, names + scale.font, scale.min_pitch), scale.max_pitch)
     return int(bounded) // 2 * 2
+
+
+def pin_words(pin: Pin) -> tuple[str, str]:
+    """The two lines that stand beside a pin; the second may be empty."""
+    return f"{pin.code} {pin.state.value}", pin.timer
 
 
 def _is_loop_at(row: Row, lane: int) -> TypeGuard[Arrow]:

@@ -161,7 +161,7 @@ def _left_out(row: Elision) -> str:
 
 def _arrow_row(index: int, row: Arrow, ladder: Ladder, geometry: Geometry) -> Iterator[str]:
     small = geometry.scale is MINI
-    classes = ["row", row.tone.value, *(["evidence"] if row.evidence else [])]
+    classes = ["row", row.tone.value, *_evidence_classes(row, ladder)]
     findings = " ".join(map(str, row.evidence))
     title = arrow_title(row, ladder)
     focus = "" if small else f' role="button" tabindex="0" aria-label="{escape(title)}"'
@@ -185,6 +185,12 @@ def _arrow_row(index: int, row: Arrow, ladder: Ladder, geometry: Geometry) -> It
     else:
         yield from _pins(row.pins, geometry)
     yield "</g>"
+
+
+def _evidence_classes(row: Arrow, ladder: Ladder) -> list[str]:
+    """ "evidence" and the severity of the worst finding that rests on this message."""
+    severities = {pin.severity for pin in ladder.pins if pin.finding in row.evidence}
+    return ["evidence", next(each.value for each in Severity if each in severities)] if severities else []
 
 
 def _arrow(row: Arrow, geometry: Geometry) -> Iterator[str]:
