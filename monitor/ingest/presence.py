@@ -12,8 +12,8 @@ claimed for what it observes. Where nobody at all is heard the watermark is in n
 minute, so that a lone collector that was cut off and comes back with its spool is read as if it had never
 been away. After a goodbye it goes on with the stream's clock.
 
-Silence is only counted while there is a partition to be heard in: a pause of all collectors at once is
-the stream store's, and each gets its 5 s anew when it ends.
+A pause of all collectors at once is the stream store's: each has 5 s from its end to be heard, and to
+catch up.
 """
 
 from typing import Final
@@ -49,26 +49,35 @@ def unheard(marks: Marks, now_us: int, listening_us: int) -> list[Loss]:
 
 
 def watermark(marks: Marks, now_us: int, window_us: int) -> int:
-    """Up to where, at stream time `now_us`, everything has come; 0 where nobody can say.
-
-    Decides who lags, and who has caught up.
-    """
-    sources = marks.sources.values()
-    audible = [source for source in sources if source.presence is not Presence.SILENT]
+    """Up to where, at stream time `now_us`, everything has come; 0 or less where nobody can say."""
+    if not marks.sources:
+        return 0
+    audible = [source for source in marks.sources.values() if source.presence is not Presence.SILENT]
     if not audible:
-        if not marks.sources:
-            return 0
-        return now_us - (window_us if all(source.final for source in sources) else PATIENCE_US)
-    told = [source for source in audible if source.low_water_us]
-    farthest_us = max((source.low_water_us for source in told), default=0)
-    for source in told:
+        gone = all(source.final for source in marks.sources.values())
+        return now_us - (window_us if gone else PATIENCE_US)
+    # Whoever is farthest is present, so that there is one as soon as anybody has said how far it is.
+    told = [s.low_water_us for s in audible if s.low_water_us and s.presence is Presence.PRESENT]
+    return min(told, default=0) - window_us
+
+
+def settle(marks: Marks, now_us: int) -> list[Loss]:
+    """Decide who lags, after a heartbeat; returns the lags that have ended."""
+    told = {
+        name: source
+        for name, source in marks.sources.items()
+        if source.low_water_us and source.presence is not Presence.SILENT
+    }
+    farthest_us = max((source.low_water_us for source in told.values()), default=0)
+    ended = []
+    for name, source in told.items():
         behind_us = farthest_us - source.low_water_us
-        if behind_us > LAGGING_US:
+        if behind_us > LAGGING_US and now_us - marks.awake_us > SILENT_US:
             _leave(source, Presence.LAGGING)
-        elif behind_us <= CAUGHT_UP_US:
+        elif behind_us <= CAUGHT_UP_US and source.presence is Presence.LAGGING:
+            ended.append(whole(name, source.absent_us, source.low_water_us, Presence.LAGGING))
             source.presence = Presence.PRESENT
-    # The farthest is never absent, so that there is one.
-    return min((s.low_water_us for s in told if s.presence is Presence.PRESENT), default=0) - window_us
+    return ended
 
 
 def absences(marks: Marks, until_us: int) -> list[Loss]:

@@ -77,7 +77,7 @@ class Worker:
             self._alive()
             begun = time.monotonic()
             try:
-                more = self._cycle()
+                more = self.cycle()
             except StoreAway as error:
                 self._listening_us = 0
                 self._streams.close()
@@ -99,7 +99,7 @@ class Worker:
 
     # --- one cycle
 
-    def _cycle(self) -> bool:
+    def cycle(self) -> bool:
         """One turn. Returns whether there is more to read at once."""
         if time.monotonic() - self._tended > TEND_S:
             self._tend()

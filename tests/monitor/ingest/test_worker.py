@@ -1,0 +1,136 @@
+"""The whole worker on a real stream store and database: one result, however its work is cut and cut off."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from monitor.ingest.stream import Streams
+from monitor.ingest.worker import Worker
+from monitor.models import (
+    Call,
+    CommitLog,
+    FindingRow,
+    IngestWorker,
+    LossRange,
+    MessageChunk,
+    Partition,
+    Peer,
+    Registration,
+    Transaction,
+)
+from monitor.services.apply_updates import Fenced
+from tests.monitor.ingest.story import PARTITIONS, Story, outcome
+from tests.support.valkey import Valkey
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+log = logging.getLogger(__name__)
+
+TABLES = (Call, CommitLog, FindingRow, LossRange, MessageChunk, Partition, Peer, Registration, Transaction)
+
+
+class Killed(BaseException):
+    """The end of a worker, where nobody expects it."""
+
+
+class Perilous(Streams):
+    """The connection of a worker that may be killed before or after each thing that it asks of the store."""
+
+    def __init__(self, url: str, dice: random.Random) -> None:
+        super().__init__(url)
+        self.dice = dice
+
+    def _ask(self, *command: Any) -> Any:
+        with_peril(self.dice, 0.01)
+        answer = super()._ask(*command)
+        with_peril(self.dice, 0.01)
+        return answer
+
+    def _pipeline(self, commands: list[tuple[Any, ...]]) -> None:
+        with_peril(self.dice, 0.05)
+        super()._pipeline(commands)
+
+
+def with_peril(dice: random.Random, probability: float) -> None:
+    if dice.random() < probability:
+        raise Killed
+
+
+@pytest.fixture
+def new_worker(valkey: Valkey) -> Iterator[Callable[[Streams | None], Worker]]:
+    made: list[Streams] = []
+
+    def make(streams: Streams | None = None) -> Worker:
+        made.append(streams or Streams(valkey.url))
+        return Worker(made[-1], made[-1], PARTITIONS)
+
+    yield make
+    for streams in made:
+        streams.close()
+
+
+def expire_leases() -> None:
+    """As if the holder had been gone for long enough."""
+    Partition.objects.update(lease_until_us=0)
+    IngestWorker.objects.all().delete()
+
+
+def begin_again(valkey: Valkey) -> None:
+    for model in TABLES:
+        model.objects.all().delete()
+    with valkey.client() as client:
+        client.flushall()
+
+
+def finish(worker: Worker) -> None:
+    """Until nothing comes any more."""
+    while worker.cycle():
+        pass
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_killed_at_any_point_and_taken_over_by_others_the_outcome_is_the_same(
+    _round: int, valkey: Valkey, new_worker: Callable[..., Worker]
+) -> None:
+    seed = random.randrange(2**32)
+    log.warning("seed %d", seed)
+    story, dice = Story(seed, int(time.time()) * 1_000_000), random.Random(seed)
+    with valkey.client() as client:
+        for _ in story.store(client):
+            pass
+        finish(new_worker())
+        steady = outcome()
+        begin_again(valkey)
+
+        worker, former, killed = new_worker(Perilous(valkey.url, dice)), new_worker(), 0
+
+        def peril(execute: Callable[..., Any], *statement: Any) -> Any:
+            with_peril(dice, 0.003)
+            return execute(*statement)
+
+        for number, _ in enumerate(story.store(client)):
+            if number % 7:
+                continue
+            try:
+                with connection.execute_wrapper(peril):
+                    worker.cycle()
+            except Killed:
+                killed += 1
+                expire_leases()
+                former, worker = worker, new_worker(Perilous(valkey.url, dice))
+            if dice.random() < 0.02:  # who seemed to be dead was only slow
+                former._streams = former._bell = Streams(valkey.url)
+                with suppress(Fenced):
+                    former.cycle()
+        expire_leases()
+        finish(new_worker())
+    log.warning("killed %d times in %d entries", killed, len(story.entries))
+    again = outcome()
+    for name, rows in steady.items():
+        assert again[name] == rows, name
