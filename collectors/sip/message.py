@@ -46,7 +46,7 @@ METHODS: Final = frozenset(
     }
 )  # fmt: skip
 
-_CALL_ID, _FROM, _TO, _CSEQ, _VIA, _CONTACT, _LENGTH, _FOLD, _OTHER = range(9)
+_CALL_ID, _FROM, _TO, _CSEQ, _VIA, _CONTACT, _LENGTH, _OTHER, _FOLD = range(9)
 _COLUMNS: Final = {
     "call-id": _CALL_ID,
     "from": _FROM,
@@ -58,10 +58,12 @@ _COLUMNS: Final = {
 }
 # No header that `parse` reads, long or compact, begins with one of these letters; many others do.
 _DULL: Final = "ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz"
-_LONGEST_NAME: Final = 32  # of a header name worth remembering: junk lines must not fill the cache
+# Of a header name, and of all headers together, worth remembering: junk must not fill the caches.
+_LONGEST_NAME: Final = 32
+_LONGEST_HEAD: Final = 4096
 
-_LINE_END: Final = re.compile(r"\r\n|\n|\r")
-_BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\r?\n|\r\r")
+_LINE_END: Final = re.compile(r"\r\n|[\r\n]")
+_BLANK_LINE: Final = re.compile(rb"(?>\r\n|[\r\n]){2}")
 _FIRST_LINE: Final = re.compile(
     rb"[\r\n]{0,64}(?:SIP/\d+\.\d+[ \t]"
     rb"|[^\s\x00-\x1f:]{1,200}[ \t][^\r\n:]{1,64}:[^\r\n]{0,16384}[ \t]SIP/\d+\.\d+[ \t]*[\r\n])",
@@ -90,42 +92,16 @@ def looks_like_sip(payload: bytes) -> bool:
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
     end = raw.find(b"\r\n\r\n")
-    text = (raw[:end] if end >= 0 else raw).decode("utf-8", "replace")
+    text = raw[:end].decode("utf-8", "replace")
     lines = text.split("\r\n")
-    if end < 0 or not lines[0] or text.count("\n") + 1 != len(lines):
+    if end <= 0 or not lines[0] or not raw.count(b"\n", 0, end) == raw.count(b"\r", 0, end) == len(lines) - 1:
         lines, end = _irregular_lines(raw)
-    values: list[str | None] = [None] * 9
-    vias = 0
-    last = _OTHER
-    for line in lines[1:]:
-        if line[:1] in _DULL:
-            last = _OTHER
-            continue
-        name, _, value = line.partition(":")
-        column = _column(name) if len(name) <= _LONGEST_NAME else _long_name_column(name)
-        if column == _OTHER:
-            last = _OTHER
-        elif column == _FOLD:
-            # A line that begins with white space continues the one before it (§7.3.1).
-            if last != _OTHER:
-                values[last] = f"{values[last]} {line.strip()}"
-                vias += line.count(",") if last == _VIA else 0
-        elif column == _VIA:
-            vias += 1 + value.count(",")
-            last = _VIA if values[_VIA] is None else _OTHER
-            if last == _VIA:
-                values[_VIA] = value
-        elif values[column] is None:
-            values[column] = value.strip()
-            last = column
-        else:
-            last = _OTHER  # a second one: the first counts
-
-    call_id, from_, to, cseq_value, via, contact, length = values[:7]
+    (call_id, from_, to, cseq_value, via, contact, length), vias = _columns(lines)
     method, status, fault = _start_line(lines[0])
-    from_uri, from_tag = _name_addr(from_) if from_ else ("", "")
-    to_uri, to_tag = _name_addr(to) if to else ("", "")
-    cseq, cseq_method = _cseq(cseq_value) if cseq_value else (-1, "")
+    name_addr = _name_addr if end <= _LONGEST_HEAD else _name_addr.__wrapped__
+    from_uri, from_tag = name_addr(from_) if from_ else ("", "")
+    to_uri, to_tag = name_addr(to) if to else ("", "")
+    cseq, cseq_method = _cseq(cseq_value) if cseq_value and len(cseq_value) < 100 else (-1, "")
     fault = (
         fault
         or ("" if call_id else "no-call-id")
@@ -149,7 +125,7 @@ def parse(raw: bytes) -> Parsed:
         cseq_method,
         _branch(via) if via else "",
         vias,
-        _name_addr(contact)[0] if contact else "",
+        name_addr(contact)[0] if contact else "",
     )
 
 
@@ -157,31 +133,33 @@ def headers(raw: bytes) -> list[tuple[str, str]]:
     """All headers in order: (long name in lower case, value with folding undone)."""
     found: list[tuple[str, str]] = []
     for line in _irregular_lines(raw)[0][1:]:
-        if line[:1] in (" ", "\t"):
-            if found:
-                found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}".strip())
-            continue
         name, colon, value = line.partition(":")
         if colon:
-            name = name.strip().lower()
+            name = name.rstrip(" \t").lower()
             found.append((COMPACT.get(name, name), value.strip()))
     return found
 
 
 def header(raw: bytes, name: str) -> str | None:
     """The first value of header `name` (long form, lower case); None when there is none."""
-    found = _header_line(name).search(raw, 0, _head_end(raw))
-    return _unfolded(found[1]) if found else None
+    end = _regular_end(raw)
+    if end < 0:
+        return next((value for each, value in headers(raw) if each == name), None)
+    found = _header_line(name).search(raw, raw.find(b"\n"), end)
+    return _text(found[1]) if found else None
 
 
 def header_values(raw: bytes, name: str) -> list[str]:
     """All values of header `name` (long form, lower case), one an occurrence, commas left alone."""
-    return [_unfolded(value) for value in _header_line(name).findall(raw, 0, _head_end(raw))]
+    end = _regular_end(raw)
+    if end < 0:
+        return [value for each, value in headers(raw) if each == name]
+    return [_text(value) for value in _header_line(name).findall(raw, raw.find(b"\n"), end)]
 
 
 def body(raw: bytes) -> bytes:
     """What follows the headers, whatever Content-Length says."""
-    return raw[_body_start(raw) :]
+    return raw[_blank_line(raw)[1] :]
 
 
 def start_line(raw: bytes) -> str:
@@ -191,50 +169,85 @@ def start_line(raw: bytes) -> str:
 
 @lru_cache(256)
 def _header_line(name: str) -> re.Pattern[bytes]:
-    """Finds the lines of a header by its long name or compact form, with their continuation lines."""
+    """Finds a header by its long name or compact form, with its continuation lines, where all lines end with CRLF."""
     compact = "".join(f"|{short}" for short, long in COMPACT.items() if long == name)
     return re.compile(
-        rb"^(?:%b)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)" % (re.escape(name) + compact).encode(),
+        rb"^(?:%b)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)" % (re.escape(name) + compact).encode(),
         re.IGNORECASE | re.MULTILINE,
     )
 
 
-def _unfolded(value: bytes) -> str:
-    return " ".join(part.strip() for part in value.decode("utf-8", "replace").splitlines()).strip()
+def _text(value: bytes) -> str:
+    return _joined(_LINE_END.split(value.decode("utf-8", "replace")))
 
 
-def _head_end(raw: bytes) -> int:
+def _joined(lines: list[str]) -> str:
+    """A header's first line and its continuation lines as one: what folds them is one space (§7.3.1)."""
+    return " ".join(line.strip() for line in lines).strip()
+
+
+def _first(raw: bytes) -> int:
+    """Where the start line begins: leading line ends are ignored (§7.5)."""
+    return len(raw) - len(raw.lstrip(b"\r\n"))
+
+
+def _blank_line(raw: bytes) -> tuple[int, int]:
+    """Where the blank line behind the headers begins and ends; at the end where there is none."""
+    found = _BLANK_LINE.search(raw, _first(raw))
+    return found.span() if found else (len(raw), len(raw))
+
+
+def _regular_end(raw: bytes) -> int:
+    """Where the blank line begins, if it is there and all lines up to it end with CRLF; else -1."""
     end = raw.find(b"\r\n\r\n")
-    if end > 0 and raw.find(b"\n\n", 0, end) < 0:
-        return end
-    blank = _BLANK_LINE.search(raw, len(raw) - len(raw.lstrip(b"\r\n")))
-    return blank.start() if blank else len(raw)
+    regular = end > 0 and raw[0] != 13 and raw.count(b"\n", 0, end) == raw.count(b"\r", 0, end)
+    return end if regular and raw.count(b"\r\n", 0, end) == raw.count(b"\n", 0, end) else -1
 
 
 def _irregular_lines(raw: bytes) -> tuple[list[str], int]:
-    """Lines of the head whatever their ends (CRLF, LF, CR), and where the blank line begins (or -1)."""
-    begin = len(raw) - len(raw.lstrip(b"\r\n"))  # §7.5: leading CRLFs are ignored
-    blank = _BLANK_LINE.search(raw, begin)
-    head = raw[begin : blank.start()] if blank else raw[begin:]
-    return _LINE_END.split(head.decode("utf-8", "replace")), blank.start() if blank else -1
+    """Lines of the head, whether they end with CRLF, LF or CR, unfolded; and where the blank line begins."""
+    end = _blank_line(raw)[0]
+    head = raw[_first(raw) : end].decode("utf-8", "replace")
+    return _unfolded(_LINE_END.split(head)), end
 
 
-def _body_start(raw: bytes) -> int:
-    begin = len(raw) - len(raw.lstrip(b"\r\n"))
-    blank = _BLANK_LINE.search(raw, begin)
-    return blank.end() if blank else len(raw)
+def _unfolded(lines: list[str]) -> list[str]:
+    """The lines, those that begin with white space joined to the header that they continue (§7.3.1)."""
+    found: list[list[str]] = []
+    for line in lines[1:]:
+        if line[:1] not in (" ", "\t"):
+            found.append([line])
+        elif found:
+            found[-1].append(line)
+    return [lines[0], *(parts[0] if len(parts) == 1 else _joined(parts) for parts in found)]
+
+
+def _columns(lines: list[str]) -> tuple[list[str | None], int]:
+    """The values of the seven headers that each message is asked for, and how many Via values there are."""
+    values: list[str | None] = [None] * 7
+    vias = 0
+    for line in lines[1:]:
+        if line[:1] in _DULL:
+            continue
+        name, colon, value = line.partition(":")
+        column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if name[0] in " \t" else _OTHER
+        if column == _FOLD:
+            return _columns(_unfolded(lines))
+        if column == _OTHER or not colon:
+            continue
+        if column == _VIA:
+            vias += 1 + value.count(",")
+        if values[column] is None:  # of several, the first counts
+            values[column] = value.strip()
+    return values, vias
 
 
 @lru_cache(4096)
 def _column(name: str) -> int:
     if name[:1] in (" ", "\t"):
         return _FOLD
-    name = name.strip().lower()
+    name = name.rstrip(" \t").lower()
     return _COLUMNS.get(COMPACT.get(name, name), _OTHER)
-
-
-def _long_name_column(name: str) -> int:
-    return _FOLD if name[:1] in (" ", "\t") else _OTHER
 
 
 @lru_cache(1024)
@@ -255,7 +268,7 @@ def _start_line(line: str) -> tuple[str, int, str]:
     if not method or not uri.strip() or version.upper() != "SIP/2.0":
         return method[:64], 0, "bad-start-line"
     if method not in METHODS:
-        known = next((known for known in METHODS if method.endswith(known)), "")
+        known = max((known for known in METHODS if method.endswith(known)), key=len, default="")
         return (known, 0, "junk-before-start-line") if known else (method[:64], 0, "")
     return method, 0, ""
 
@@ -275,7 +288,7 @@ def _name_addr(value: str) -> tuple[str, str]:
 
 @lru_cache(1024)
 def _cseq(value: str) -> tuple[int, str]:
-    number, _, method = value.partition(" ")
+    number, _, method = value.replace("\t", " ").partition(" ")
     if not number.isascii() or not number.isdigit() or len(number) > 10 or int(number) >= 2**32:
         return -1, ""
     return int(number), method.strip()[:64]
@@ -297,5 +310,5 @@ def _length_fault(length: str, raw: bytes, end: int) -> str:
         return "bad-content-length"
     if length == "0":
         return ""
-    start = end + 4 if end >= 0 and raw[end : end + 4] == b"\r\n\r\n" else _body_start(raw)
+    start = end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
     return "truncated-body" if int(length) > len(raw) - start else ""

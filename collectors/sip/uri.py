@@ -1,5 +1,10 @@
 """name-addr and addr-spec (RFC 3261 §25.1), read leniently: whatever stands there, a text comes out."""
 
+import re
+from typing import Final
+
+_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
 
 def addr_spec(value: str) -> tuple[str, str]:
     """(URI without parameters and headers, what follows the address) of a From, To or Contact value.
@@ -8,7 +13,8 @@ def addr_spec(value: str) -> tuple[str, str]:
     """
     start = value.find("<")
     if start >= 0 and value.find('"', 0, start) >= 0:
-        start = value.find("<", _quoted_end(value))  # a display name may hold a "<"
+        quoted = _QUOTED.search(value)  # a display name may hold a "<"; an open quote means nothing
+        start = value.find("<", quoted.end() if quoted else 0)
     if start >= 0:
         end = value.find(">", start)
         if end < 0:
@@ -43,16 +49,3 @@ def user_of(uri: str) -> str:
     if scheme.lower() == "tel":
         return rest
     return rest.rpartition("@")[0].partition(":")[0]
-
-
-def _quoted_end(value: str) -> int:
-    """Where the first quoted string ends; 0 if it never does (then the quote means nothing)."""
-    position = value.find('"') + 1
-    while position < len(value):
-        if value[position] == "\\":
-            position += 2
-        elif value[position] == '"':
-            return position
-        else:
-            position += 1
-    return 0

@@ -59,9 +59,12 @@ def decode(data: bytes) -> Batch:
     except zstandard.ZstdError as error:
         raise BatchError(f"not a zstd frame: {error}") from error
     try:
-        return _decoder.decode(plain)
-    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
+        batch = _decoder.decode(plain)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BatchError(_reason(plain, error)) from error
+    if batch.schema > SCHEMA:
+        raise BatchError(_newer(batch.schema))
+    return batch
 
 
 def _reason(plain: bytes, error: Exception) -> str:
@@ -70,5 +73,9 @@ def _reason(plain: bytes, error: Exception) -> str:
     except (msgspec.MsgspecError, IndexError, RecursionError):
         return f"not a batch: {error}"
     if schema > SCHEMA:
-        return f"schema {schema} is newer than {SCHEMA}: upgrade the server before its collectors"
+        return _newer(schema)
     return f"schema {schema}, damaged: {error}"
+
+
+def _newer(schema: int) -> str:
+    return f"schema {schema} is newer than {SCHEMA}: upgrade the server before its collectors"
