@@ -11,7 +11,6 @@ from monitor.analyze.run import Result
 from monitor.core.updates import (
     CallRecord,
     Finding,
-    FindingState,
     RegistrationRecord,
     TransactionRecord,
 )
@@ -134,11 +133,6 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
         }
         for finding in findings
     ]
-
-
-def stands(finding: Finding) -> bool:
-    """Whether a finding still holds at the end."""
-    return finding.state != FindingState.CLEARED
 
 
 def _as_text(value: Any) -> Any:

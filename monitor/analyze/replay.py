@@ -19,6 +19,8 @@ from monitor.core.updates import Record, RecordClosed, RecordKey, Update
 # A Call-ID is one entry to the last packet: nothing leaves memory before, but by the limit on records.
 CAPTURE_SETTINGS: Final = Settings(linger_us=None)
 
+_TELL_EVERY: Final = 16 * 1024 * 1024  # octets
+
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a file has been read."""
@@ -59,11 +61,13 @@ class Replay:
     def turns(self) -> Iterator[list[Update]]:
         """The updates of each message and of each passing of a deadline, in order.
 
-        The clock stops at the last packet of the file, whatever it carries: timers that would fire
-        later don't.
+        An empty turn ends each chunk of the file, so that its reader can tell progress where there is
+        much else than SIP. The clock stops at the last packet, whatever it carries: timers that would
+        fire later don't.
         """
         for batch in self.reading.batches():
             yield from self._play(batch)
+            yield []
         last_us = self.reading.file.last_us
         if last_us > self.watermark_us:
             self.watermark_us = last_us
@@ -71,18 +75,23 @@ class Replay:
             yield updates
 
     def steps(self, size: int = 2_000) -> Iterator[Step]:
-        """Bounded batches: a step ends with the first turn by which it has `size` updates or more."""
+        """Bounded batches: a step ends with the first turn by which it has `size` updates or more.
+
+        Where there is little SIP, a step each 16 MiB of the file tells how far it is, with few updates or none.
+        """
         updates: list[Update] = []
         closed: dict[RecordKey, Record] = {}
+        told = 0
         for turn in self.turns():
             updates += turn
             # A record that leaves memory is gone with the next turn.
             for update in turn:
                 if type(update) is RecordClosed:
                     closed[update.key] = self.correlator.record(update.key)
-            if len(updates) >= size:
+            if len(updates) >= size or (not turn and self.reading.file.bytes_read >= told + _TELL_EVERY):
                 yield self._step(updates, closed, last=False)
                 updates, closed = [], {}
+                told = self.reading.file.bytes_read
         yield self._step(updates, closed, last=True)
 
     def progress(self) -> Progress:

@@ -23,9 +23,6 @@ from monitor.core.updates import (
     Update,
 )
 
-# How many messages pass between two calls of the progress callback.
-_REPORT_EVERY = 20_000
-
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a file told. Times are wire times in µs since the epoch.
@@ -61,13 +58,20 @@ def run(
     settings: Settings = CAPTURE_SETTINGS,
     progress: ProgressCallback | None = None,
 ) -> Result:
-    """Read the whole file. Raises `ReceiverError` when it can't be read or is no capture."""
+    """Read the whole file; `progress` hears of each chunk of it.
+
+    Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
+    """
     replay = Replay(path, settings)
     ordinals: dict[RecordKey, array[int]] = {}
     left: dict[RecordKey, Record] = {}  # records that left memory before the end
     delays_ms: dict[RecordKey, float] = {}
-    messages, report_at = 0, _REPORT_EVERY
+    messages = 0
     for turn in replay.turns():
+        if not turn:
+            if progress:
+                progress(replay.progress())
+            continue
         first = turn[0]
         if type(first) is MessageAdded:
             messages += 1
@@ -76,14 +80,8 @@ def run(
                 ordinals[first.key] = array("I", (messages,))
             else:
                 numbers.append(messages)
-            if messages == report_at:
-                report_at += _REPORT_EVERY
-                if progress:
-                    progress(replay.progress())
         if len(turn) > 1 or type(first) is not MessageAdded:
             _note(turn, replay, left, delays_ms)
-    if progress:
-        progress(replay.progress())
     return _result(str(path), replay, ordinals, left, list(delays_ms.values()))
 
 

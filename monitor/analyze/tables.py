@@ -11,7 +11,7 @@ from rich.text import Text
 from monitor.analyze.measures import Measures, outcome
 from monitor.analyze.summary import standing
 from monitor.core.updates import CallRecord, FindingState, Record, RegistrationRecord, Severity, TransactionRecord
-from monitor.ladder.words import absolute, clean, duration
+from monitor.ladder.words import clean, clock, duration
 
 STYLES: Final = {
     Severity.CRITICAL: "bold red",
@@ -93,8 +93,7 @@ def transaction_table(transactions: Sequence[TransactionRecord]) -> Table:
 
 
 def _when_and_who(first_us: int, one: str, other: str) -> tuple[Text, Text, Text]:
-    clock = absolute(first_us)[11:23]
-    return Text(clock, "dim"), Text(_address(one)), Text(_address(other))
+    return Text(clock(first_us)[:12], "dim"), Text(_address(one)), Text(_address(other))
 
 
 def _address(uri: str) -> str:

@@ -89,4 +89,5 @@ def absolute(us: int) -> str:
 
 def clock(us: int) -> str:
     """The time of day in UTC, "08:41:58.123456", for the time column."""
-    return absolute(us).removesuffix(" UTC").partition(" ")[2] or absolute(us)
+    text = absolute(us)
+    return text[11:-4] if text.endswith(" UTC") else text

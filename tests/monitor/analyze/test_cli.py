@@ -2,8 +2,13 @@
 
 import json
 import os
+import pty
+import select
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -117,6 +122,52 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{path}\n"
+
+
+@pytest.mark.parametrize(("options", "coloured"), [([], True), (["--no-color"], False)])
+def test_a_terminal_gets_colours_and_progress(tmp_path: Path, options: list[str], coloured: bool) -> None:
+    path = situation(tmp_path, "missing-ack")
+    with terminal() as (ours, theirs):
+        environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, path, *options],
+            cwd=ROOT, env=environment, stdout=theirs, stderr=theirs, check=False,
+        )  # fmt: skip
+        shown = os.read(ours, 65_536).decode()
+    assert done.returncode == 0
+    assert "reading" in shown
+    assert ("\x1b[1;31m" in shown) is coloured
+
+
+def test_an_interrupt_is_no_trace_back(tmp_path: Path) -> None:
+    capture = situation(tmp_path, "traffic", messages=3_000).read_bytes()
+    with terminal() as (ours, theirs):
+        environment = os.environ | {"TERM": "xterm-256color"}
+        running = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "-"],
+            cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=theirs,
+        )  # fmt: skip
+        assert running.stdin is not None
+        running.stdin.write(capture)
+        running.stdin.flush()
+        while b"messages" not in os.read(ours, 4096):
+            pass  # it has begun to read
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=30)
+        shown = os.read(ours, 65_536).decode() if select.select([ours], [], [], 0)[0] else ""
+    assert (running.returncode, out) == (130, b"")
+    assert "Traceback" not in shown
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """(our end, their end) of a pseudo-terminal."""
+    ours, theirs = pty.openpty()
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_terminal_without_unicode_gets_the_report_all_the_same(tmp_path: Path) -> None:

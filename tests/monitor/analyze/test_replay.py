@@ -91,8 +91,17 @@ def test_messages_without_a_call_id_are_entries_of_their_sender(tmp_path: Path) 
 def test_progress_is_told_while_reading_and_at_the_end(traffic: Path) -> None:
     told: list[Progress] = []
     result = run(traffic, CAPTURE_SETTINGS, told.append)
+    assert len(told) > 2
+    assert [each.messages for each in told] == sorted(each.messages for each in told)
     assert told[-1].messages == result.messages
     assert told[-1].bytes_read == told[-1].size
+
+
+def test_steps_go_on_where_a_file_holds_nearly_no_sip(tmp_path: Path) -> None:
+    path = written(tmp_path, [(0, invite()), *((at_s, bytes(60_000)) for at_s in range(1, 700))])
+    steps = list(Replay(path).steps())
+    assert [len(step.updates) > 0 for step in steps] == [True, False, True]  # the last tells of Timer B
+    assert next(step.progress.bytes_read for step in steps) < path.stat().st_size / 2
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is no capture at all, not even nearly one, no", frame(b"x")])

@@ -2,19 +2,25 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from monitor.analyze.report import Options, print_ladders, print_report
-from monitor.analyze.run import run
+from monitor.analyze.run import Result, run
 from monitor.analyze.summary import groups, ranges
+from monitor.core.settings import Settings
 from tests.monitor.analyze.files import joined, situation, written
 
 
 def report(path: Path, width: int = 140, **options: int) -> str:
+    return printed(run(path), width, **options)
+
+
+def printed(result: Result, width: int = 140, **options: int) -> str:
     console = Console(width=width, highlight=False, markup=False, emoji=False, force_terminal=False, no_color=True)
     with console.capture() as captured:
-        print_report(run(path), console, Options(**options))  # type: ignore[arg-type]  # a bool is an int
+        print_report(result, console, Options(**options))  # type: ignore[arg-type]  # a bool is an int
     return captured.get()
 
 
@@ -79,6 +85,10 @@ def test_what_keeps_the_report_from_being_the_whole_truth_is_said(tmp_path: Path
     path = situation(tmp_path, "good")
     path.write_bytes(path.read_bytes()[:-5])
     assert "! The file is damaged: " in report(path)
+    lost = msgspec.structs.replace(run(path), capture_drops=1)
+    assert "! Lost while the file was captured: 1 packet." in printed(lost)
+    evicted = run(joined(tmp_path, "good", "good", "good"), Settings(linger_us=None, max_records=1))
+    assert "! Closed early to bound the memory: 2 records." in printed(evicted)
     assert "! No SIP message was found." in report(written(tmp_path, [(0, b"nothing of interest")]))
 
 
@@ -112,6 +122,24 @@ def test_the_ladder_of_a_call_id_is_the_whole_record(tmp_path: Path) -> None:
     assert "INVITE (SDP)" in text
     assert "ACK never came" in text
     assert "▲ missing-ack confirmed, 32.0 s = 64·T1" in text
+
+
+def test_more_kinds_of_findings_than_fit_are_counted(tmp_path: Path) -> None:
+    [call] = run(situation(tmp_path, "not-found")).calls
+    [finding] = call.findings
+    many = tuple(msgspec.structs.replace(finding, code=f"code-{number}") for number in range(30))
+    result = msgspec.structs.replace(
+        run(tmp_path / "not-found.pcap"), calls=[msgspec.structs.replace(call, findings=many)]
+    )
+    assert "… and 10 more kinds of findings: --json has all." in printed(result)
+
+
+def test_a_file_that_has_gone_since_is_reported_without_ladders(tmp_path: Path) -> None:
+    path = situation(tmp_path, "missing-ack")
+    result = run(path)
+    path.unlink()
+    assert "▲ missing-ack" in printed(result)
+    assert "ACK never came ╌" not in printed(result)
 
 
 def test_numbers_are_told_as_ranges() -> None:

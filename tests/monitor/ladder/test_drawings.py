@@ -11,6 +11,7 @@ from monitor.ladder import mail, svg, text
 from monitor.ladder.elide import excerpt
 from monitor.ladder.layout import Limits, lay_out
 from monitor.ladder.values import Ladder
+from monitor.ladder.words import absolute, clock, duration
 from tests.monitor.ladder.samples import (
     ALIASES,
     ALICE,
@@ -103,6 +104,18 @@ def test_head_and_body_of_a_ladder_are_equally_wide() -> None:
     assert head.get("width") == body.get("width")
 
 
+def test_hosts_without_a_lane_of_their_own_are_named_as_such() -> None:
+    events = [message(n, ALICE, f"10.0.0.{n + 1}:5060", "OPTIONS", cseq=f"{n} OPTIONS") for n in range(9)]
+    head, _ = svg.draw_parts(lay_out(events, limits=Limits(lanes=3)))
+    assert "7 more addresses share this lane" in head
+    assert "7 more" in text.write(lay_out(events, limits=Limits(lanes=3)))
+
+
+def test_hover_tells_how_many_observers_saw_a_message() -> None:
+    events = [message(0, ALICE, PBX, "OPTIONS", observer=observer) for observer in ("a/0", "b/0")]
+    assert "seen by 2 observers" in svg.draw(lay_out(events))
+
+
 class _Tags(HTMLParser):
     VOID = frozenset({"br"})
 
@@ -142,6 +155,21 @@ def test_text_stays_within_its_width_and_holds_no_control_character(ladder: Ladd
         assert all(len(line) <= width and line == line.rstrip() for line in written.split("\n"))
         assert all(character.isprintable() or character == "\n" for character in written)
         assert not ascii_only or written.isascii()
+
+
+@pytest.mark.parametrize(
+    ("us", "words"),
+    [(0, "0 ms"), (12_345, "12.3 ms"), (250_000, "250 ms"), (3_500_000, "3.50 s"), (32_000_000, "32.0 s"),
+     (125_000_000, "2 min 05 s"), (3_720_000_000, "1 h 02 min"), (-5, "0 ms")],
+)  # fmt: skip
+def test_durations_are_told_as_people_do(us: int, words: str) -> None:
+    assert duration(us) == words
+
+
+def test_times_beyond_the_calendar_are_plain_seconds() -> None:
+    assert absolute(1_795_000_000_123_456) == "2026-11-18 11:06:40.123456 UTC"
+    assert clock(1_795_000_000_123_456) == "11:06:40.123456"
+    assert absolute(10**18) == clock(10**18) == "1000000000000.000000 s since 1970"
 
 
 def test_text_puts_lanes_side_by_side_where_they_fit() -> None:
