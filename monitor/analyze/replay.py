@@ -47,12 +47,21 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Replay:
     """One passage of a file; iterate once, over `turns` or over `steps`.
 
+    Whoever stores or shows whole messages leaves `redacted` on.
+
     Raises `ReceiverError` (collectors.receivers.base), here or while iterating, when the file can't
     be read or is no capture.
     """
 
-    def __init__(self, path: str | Path, settings: Settings = CAPTURE_SETTINGS, collector: str = "file") -> None:
-        self.reading = read_events(path, collector)
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Settings = CAPTURE_SETTINGS,
+        collector: str = "file",
+        *,
+        redacted: bool = True,
+    ) -> None:
+        self.reading = read_events(path, collector, redacted=redacted)
         self.settings = settings
         self.correlator = Correlator(settings)
         self.watermark_us = 0

@@ -62,7 +62,7 @@ def run(
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
-    replay = Replay(path, settings)
+    replay = Replay(path, settings, redacted=False)
     ordinals: dict[RecordKey, array[int]] = {}
     left: dict[RecordKey, Record] = {}  # records that left memory before the end
     delays_ms: dict[RecordKey, float] = {}

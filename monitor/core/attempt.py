@@ -75,6 +75,8 @@ class Attempt:
 
     def provisional_us(self) -> int:
         """When the last 101–199 came, on any hop."""
+        if len(self.transactions) == 1:
+            return self.transactions[0].provisional_us
         return max(transaction.provisional_us for transaction in self.transactions)
 
     def response_us(self) -> int:

@@ -123,7 +123,8 @@ class Call(Fold):
             self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, (attempt, transaction))
             if transaction.reliable:
                 self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (attempt, transaction))
-        self._review(at_us, out)
+        if len(self.attempts) > 1:
+            self._review(at_us, out)
 
     def _retried(self, retry: Transaction, at_us: int, out: list[Update]) -> None:
         """A new attempt repairs what the earlier ones met, or goes round a peer that is silent."""

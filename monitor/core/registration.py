@@ -79,7 +79,9 @@ class Login(Attempt):
 
 def credentials(raw: bytes) -> dict[str, str]:
     """Realm → nonce of the digest credentials in a request."""
-    found = {}
+    found: dict[str, str] = {}
+    if b"uthorization" not in raw and b"UTHORIZATION" not in raw:
+        return found  # the usual case: spare the search
     for name in ("authorization", "proxy-authorization"):
         for value in header_values(raw, name):
             digest = parameters(value)
@@ -135,7 +137,8 @@ class Registration(Fold):
             if transaction.sends >= self.context.settings.suspect_sends and not transaction.response_us:
                 self._judge_unanswered(transaction, event.captured_us, out)
             return
-        self._judge_unanswered(transaction, event.captured_us, out)
+        if self.findings:
+            self._judge_unanswered(transaction, event.captured_us, out)
         nearest = transaction in login.nearest()
         if event.status in CHALLENGES and nearest:
             self._challenged(event, login)
@@ -155,7 +158,7 @@ class Registration(Fold):
             if event.contact and event.method:
                 self.contact = event.contact
             self._told_end = False
-            for earlier in self.logins[:-1]:
+            for earlier in self.logins[:-1] if self.findings else ():
                 self.judge("registration-rejected", earlier.subject, None, at_us, out)
         login.transactions.append(transaction)
         if event.method:
@@ -166,17 +169,17 @@ class Registration(Fold):
 
     def _challenged(self, event: SipEvent, login: Login) -> None:
         """Learn the nonce; note whether the credentials that carried the latest one were refused."""
-        for name in ("www-authenticate", "proxy-authenticate"):
-            for value in header_values(event.raw, name):
-                challenge = parameters(value)
-                realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
-                known = self._nonces.setdefault(realm, [])
-                before = [entry for entry in known if entry[0] <= login.first_us]
-                used = login.nonces.get(realm)
-                if used is not None and before and used == max(before)[1]:
-                    login.rejected_again |= challenge.get("stale", "").lower() != "true"
-                known.append((event.captured_us, nonce))
-                del known[:-_MOST_NONCES]
+        name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
+        for value in header_values(event.raw, name):
+            challenge = parameters(value)
+            realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
+            known = self._nonces.setdefault(realm, [])
+            before = [entry for entry in known if entry[0] <= login.first_us]
+            used = login.nonces.get(realm)
+            if used is not None and before and used == max(before)[1]:
+                login.rejected_again |= challenge.get("stale", "").lower() != "true"
+            known.append((event.captured_us, nonce))
+            del known[:-_MOST_NONCES]
 
     def _final(self, event: SipEvent, login: Login, out: list[Update]) -> None:
         status, at_us = event.status, event.captured_us

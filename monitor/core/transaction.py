@@ -158,7 +158,7 @@ class Transaction:
         self.provisional_us = 0  # last 101–199
         self.provisional_number = 0
         self.final_status = 0
-        self.explanation = ""  # of a final response ≥ 300: how a person quotes it
+        self.explanation = ""  # of a final response ≥ 300 that is no challenge: how a person quotes it
         self.final_us = 0  # first final response
         self.final_sends = 0
         self.final_numbers: list[int] = []
@@ -218,7 +218,7 @@ class Transaction:
                 self.final_us = 0
                 self.final_sends = 0
                 self.final_numbers = []
-                self.explanation = explain(event.raw) if status >= 300 else ""
+                self.explanation = explain(event.raw) if status >= 300 and status not in (401, 407) else ""
             self.final_status = status
             if not self.final_us or at_us < self.final_us:
                 self.final_us = at_us

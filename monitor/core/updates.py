@@ -88,7 +88,11 @@ class CallState(StrEnum):
 
     @property
     def alive(self) -> bool:
-        return self in (CallState.TRYING, CallState.RINGING, CallState.ANSWERED)
+        """Whether the call goes on."""
+        return self in _ALIVE
+
+
+_ALIVE = frozenset({CallState.TRYING, CallState.RINGING, CallState.ANSWERED})
 
 
 class RegistrationOutcome(StrEnum):
