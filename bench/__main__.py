@@ -5,13 +5,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from bench import backlog, capture, programs, report
+from bench import backlog, capture, live, programs, report
 from bench.installation import DATABASES, Database
 from bench.programs import PROGRAMS, SNGREP, Run, RunError
 
@@ -22,7 +22,7 @@ STAGES = {
     "encode": "encode batches",
     "decode": "decode batches",
 }
-PARTS = ("programs", "stages", "backlog")
+PARTS = ("programs", "stages", "backlog", "live")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             found.stages = report.stage_rows(measured, STAGES)
         if "backlog" in arguments.parts:
             found.backlog = [_backlog(file, database, console) for database in DATABASES]
+        if "live" in arguments.parts:
+            found.live = [step for database in DATABASES for step in _live(file, database, console)]
     except RunError as error:
         console.print(f"bench: {error}", style="red")
         return 1
@@ -85,6 +87,17 @@ def _stages(file: Path, rounds: int, core: int | None) -> dict[str, Any]:
 def _backlog(file: Path, database: Database, console: Console) -> report.Cleared:
     console.print(f"Clearing a backlog into {database} …")
     return backlog.measure(file, database)
+
+
+def _live(file: Path, database: Database, console: Console) -> Iterator[report.Step]:
+    try:
+        for step in live.climb(file, database):
+            console.print(
+                f"Live into {database}: {step.offered:,} messages/s, {step.lost:,} lost, lag {step.lag_s:.1f} s"
+            )
+            yield step
+    except live.NoNamespaceError as error:
+        console.print(f"The live path is left out: {error}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """An installation to measure: real Valkey, real database, our processes, in a folder that is thrown away."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, LiteralString
 
 import psutil
 import psycopg
@@ -21,8 +22,6 @@ from tests.support.valkey import Valkey
 
 Database = Literal["SQLite", "PostgreSQL"]
 DATABASES: Final[tuple[Database, ...]] = ("SQLite", "PostgreSQL")
-
-_STORED: Final = "SELECT coalesce(sum(count), 0) FROM monitor_messagechunk"
 
 
 class Installation:
@@ -71,13 +70,26 @@ class Installation:
 
     def stored(self) -> int:
         """Messages that the database holds."""
+        return int(self._ask("SELECT coalesce(sum(count), 0) FROM monitor_messagechunk")[0][0])
+
+    def heard_of_collector(self) -> bool:
+        """Whether a heartbeat has come all the way."""
+        return bool(self._ask("SELECT 1 FROM monitor_collector"))
+
+    def collector_counters(self) -> dict[str, int]:
+        """What the collector last counted."""
+        found = self._ask("SELECT counters FROM monitor_collector")
+        counters: dict[str, int] = {}
+        for (value,) in found:
+            counters |= json.loads(value) if isinstance(value, str) else value
+        return counters
+
+    def _ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
         if self._postgres:
             with psycopg.connect(self._url) as connection:
-                row = connection.execute(_STORED).fetchone()
-        else:
-            with closing(sqlite3.connect(f"file:{self.folder}/offhook.sqlite3?mode=ro", uri=True)) as file:
-                row = file.execute(_STORED).fetchone()
-        return int(row[0]) if row else 0
+                return connection.execute(query).fetchall()
+        with closing(sqlite3.connect(f"file:{self.folder}/offhook.sqlite3?mode=ro", uri=True)) as file:
+            return file.execute(query).fetchall()
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor time that each process has used so far, its children's included."""

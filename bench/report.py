@@ -35,6 +35,20 @@ class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us_a_message: float  # of the ingest process
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """The live path at one rate, by count."""
+
+    database: str
+    offered: int  # messages/s
+    sent: int
+    stored: int
+    lost: int
+    lag_s: float  # from the last message sent to the last stored
+    sustained: bool  # nothing lost, and no lag that grows
+    cpu_us_a_message: dict[str, float]  # by process
+    counters: dict[str, int]  # the collector's
+
+
 class Report(msgspec.Struct, kw_only=True):
     """One session. Rates differ from machine to machine and day to day; the ratios of a session hold."""
 
@@ -45,7 +59,7 @@ class Report(msgspec.Struct, kw_only=True):
     programs: list[Row] = []
     stages: list[Row] = []
     backlog: list[Cleared] = []
-    live: list[dict[str, Any]] = []
+    live: list[Step] = []
     missing: list[str] = []
 
 
@@ -146,18 +160,16 @@ def _backlog_table(rows: list[Cleared]) -> Table:
     return table
 
 
-def _live_table(steps: list[dict[str, Any]]) -> Table:
-    table = _table("The live path, end to end", "offered/s", "sent", "stored", "lost", "lag s", "sustained")
+def _live_table(steps: list[Step]) -> Table:
+    table = _table(
+        *("The live path: interface → collector → streams → ingest → database", "messages/s", "sent", "lost", "lag s"),
+        *("sustained", "µs of CPU each"),
+    )
     for step in steps:
-        table.add_row(
-            step["database"],
-            f"{step['offered']:,}",
-            f"{step['sent']:,}",
-            f"{step['stored']:,}",
-            f"{step['lost']:,}",
-            f"{step['lag_s']:.1f}",
-            "yes" if step["sustained"] else "no",
-        )
+        cost = ", ".join(f"{name} {cost:.0f}" for name, cost in step.cpu_us_a_message.items())
+        held = "yes" if step.sustained else "no"
+        lag = f"{step.lag_s:.1f}"
+        table.add_row(step.database, f"{step.offered:,}", f"{step.sent:,}", f"{step.lost:,}", lag, held, cost)
     return table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import backlog, capture, programs, report
+from bench import backlog, capture, live, programs, report
 from bench.__main__ import main
 from bench.installation import DATABASES, Database
 from bench.programs import SIPGREP, SNGREP, TSHARK, Program, Run, RunError
@@ -81,6 +81,18 @@ def test_stages_are_measured_and_written_as_json(tmp_path: Path, file: Path) -> 
 def test_a_backlog_is_cleared_to_the_last_message(database: Database, file: Path) -> None:
     cleared = backlog.measure(file, database)
     assert (cleared.stored, cleared.messages) == (MESSAGES, MESSAGES)
+
+
+def test_frames_go_onto_an_interface_at_a_rate(file: Path) -> None:
+    try:
+        with live.namespace() as inside:
+            command = [*inside, sys.executable, "-m", "bench.replay", str(file), "lo", "1000", "60"]
+            said = subprocess.run(command, check=True, capture_output=True, cwd=capture.ROOT).stdout
+    except live.NoNamespaceError as error:
+        pytest.skip(str(error))
+    replayed = json.loads(said)
+    assert replayed["sent"] == MESSAGES
+    assert replayed["seconds"] >= MESSAGES / 1000
 
 
 def test_ratios_are_taken_within_each_round() -> None:
