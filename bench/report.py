@@ -22,6 +22,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     median_rate: float
     best_rate: float
     to_sngrep: float | None = None  # median of the ratios within each round
+    cpu_us_a_message: float | None = None
     peak_mib: float | None = None
 
 
@@ -95,6 +96,7 @@ def program_rows(runs: dict[str, list[Run]], messages: int, reference: str) -> l
             to_sngrep=median(other.seconds / run.seconds for run, other in zip(own, beside, strict=True))
             if beside
             else None,
+            cpu_us_a_message=1e6 * median(run.cpu_seconds for run in own) / messages,
             peak_mib=max(run.peak_mib for run in own),
         )
         for name, own in runs.items()
@@ -137,11 +139,13 @@ def show(report: Report, console: Console) -> None:
 
 
 def _program_table(rows: list[Row]) -> Table:
-    table = _table("A capture file, whole programs, one core", "messages/s", "best", "to sngrep", "peak MiB")
+    table = _table(
+        "A capture file, whole programs, one core", "messages/s", "best", "to sngrep", "µs of CPU each", "peak MiB"
+    )
     for row in rows:
-        ratio = "" if row.to_sngrep is None else f"{row.to_sngrep:.2f} ×"
-        peak = "" if row.peak_mib is None else f"{row.peak_mib:,.0f}"
-        table.add_row(row.stage, f"{row.median_rate:,.0f}", f"{row.best_rate:,.0f}", ratio, peak)
+        figures = ((row.to_sngrep, "{:.2f} ×"), (row.cpu_us_a_message, "{:.1f}"), (row.peak_mib, "{:,.0f}"))
+        words = ("" if figure is None else form.format(figure) for figure, form in figures)
+        table.add_row(row.stage, f"{row.median_rate:,.0f}", f"{row.best_rate:,.0f}", *words)
     return table
 
 

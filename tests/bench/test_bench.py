@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench import backlog, capture, live, programs, report
 from bench.__main__ import main
 from bench.installation import DATABASES, Database
-from bench.programs import SIPGREP, SNGREP, TSHARK, Program, Run, RunError
+from bench.programs import ANALYZE, PROGRAMS, Program, Run, RunError
 from collectors.receivers.pcap_file import read_events
 
 MESSAGES = 400
@@ -41,13 +43,13 @@ def test_the_capture_is_the_same_wherever_it_is_made(file: Path, tmp_path: Path)
     assert again.read_bytes() == file.read_bytes()
 
 
-@pytest.mark.parametrize("program", [SNGREP, TSHARK, SIPGREP], ids=lambda program: program.binary)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name.split()[0])
 def test_each_program_reads_the_capture_and_ends(program: Program, file: Path) -> None:
     if not programs.installed(program):
         pytest.skip(f"{program.binary} is not installed")
     run = programs.run(program, file, MESSAGES, core=None)
     assert run.seconds > 0
-    assert programs.version(program)
+    assert programs.version(program) or program is ANALYZE
 
 
 def test_a_program_that_read_something_else_is_found_out(file: Path) -> None:
@@ -101,6 +103,22 @@ def test_ratios_are_taken_within_each_round() -> None:
     assert (ours.to_sngrep, ours.median_rate, ours.best_rate, ours.peak_mib) == (2, 400, 1000, 12)
     assert sngrep.to_sngrep == 1
     assert report.program_rows({"ours": runs["ours"]}, 1000, "sngrep")[0].to_sngrep is None
+
+
+def test_tables_show_what_was_measured() -> None:
+    rows = report.program_rows({"ours": [Run(0.5, 0.4, 10)], "sngrep": [Run(1, 1, 5)]}, 1000, "sngrep")
+    step = report.Step(
+        database="SQLite", offered=3000, sent=900, stored=890, lost=10, lag_s=0.5, sustained=False,
+        cpu_us_a_message={"ingest": 40.0}, counters={},
+    )  # fmt: skip
+    found = report.Report(
+        messages=1000, rounds=1, core=0, machine=report.machine(), programs=rows, live=[step], missing=["sipgrep"]
+    )
+    console = Console(record=True, width=160, file=StringIO())
+    report.show(found, console)
+    shown = console.export_text()
+    for words in ("2.00 ×", "2,000", "400.0", "not installed, left out: sipgrep", "ingest 40", "3,000", "no"):
+        assert words in shown
 
 
 def test_the_help_names_the_parts() -> None:
