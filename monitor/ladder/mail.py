@@ -1,7 +1,7 @@
 """The ladder as an HTML fragment for mails: one table with inline styles, since mail clients drop SVG and style sheets.
 
-Dark-mode safe: text takes the client's own colour or one that reads on white and on near-black
-alike, nothing paints a background, and every sign is a character as well as a colour.
+Dark-mode safe: text takes the client's own colour, or one with a contrast of 4.5:1 on white and on black
+alike; nothing paints a background, and every sign is a character as well as a colour.
 """
 
 from collections.abc import Iterator
@@ -14,21 +14,20 @@ from monitor.ladder.values import Absence, Arrow, Elision, Gap, Ladder, Pin, Row
 from monitor.ladder.words import duration, seconds
 
 _BORDER: Final = "1px solid #8a929c"
-_QUIET: Final = "#77808b"
+_QUIET: Final = "opacity:.72"  # of whatever colour text has there
 _RED: Final = "#d0453c"
 _TONES: Final = {
-    Tone.SUCCESS: "#1a8a63",
-    Tone.REDIRECT: "#3f78d8",
-    Tone.CHALLENGE: "#3f78d8",
+    Tone.SUCCESS: "#1c8560",
+    Tone.REDIRECT: "#3b74d6",
+    Tone.CHALLENGE: "#3b74d6",
     Tone.FAILURE: _RED,
     Tone.MALFORMED: _RED,
-    Tone.PROVISIONAL: _QUIET,
 }
 _SEVERITIES: Final = {
     Severity.CRITICAL: _RED,
     Severity.MAJOR: _RED,
-    Severity.MINOR: "#a8701c",
-    Severity.INFO: "#3f78d8",
+    Severity.MINOR: "#9f6b14",
+    Severity.INFO: "#3b74d6",
 }
 _FONT: Final = "font-family:ui-monospace,Consolas,Menlo,'DejaVu Sans Mono',monospace;font-size:12px;line-height:16px"
 _CELL: Final = "padding:3px 0;white-space:nowrap;mso-line-height-rule:exactly"
@@ -72,7 +71,7 @@ def _heads(ladder: Ladder) -> Iterator[str]:
         named = lane.address and lane.address != lane.name
         words = f"<b>{_fit(lane.name, room)}</b>"
         if named:
-            words += f'<br><span style="color:{_QUIET}">{_fit(lane.address, room)}</span>'
+            words += f'<br><span style="{_QUIET}">{_fit(lane.address, room)}</span>'
         yield f'<td colspan="2" align="center" valign="bottom" style="{_HEAD}">{words}</td>'
     yield "</tr>"
 
@@ -80,7 +79,7 @@ def _heads(ladder: Ladder) -> Iterator[str]:
 def _row(row: Row, ladder: Ladder) -> Iterator[str]:
     match row:
         case Arrow():
-            yield f'<tr><td align="right" style="{_CELL};padding-right:8px;color:{_QUIET}">'
+            yield f'<tr><td align="right" style="{_CELL};padding-right:8px;{_QUIET}">'
             yield f"{seconds(row.at_us - ladder.first_us)}</td>"
             colour = _TONES.get(row.tone, "")
             yield from _lanes(row, len(ladder.lanes), colour, _ARROW)
@@ -93,7 +92,7 @@ def _row(row: Row, ladder: Ladder) -> Iterator[str]:
             yield "</tr>"
         case Gap() | Elision():
             yield f'<tr><td style="{_CELL}"></td><td colspan="{2 * len(ladder.lanes)}" align="center" '
-            yield f'style="{_CELL};color:{_QUIET}"><i>{_break_words(row)}</i></td></tr>'
+            yield f'style="{_CELL};{_QUIET}"><i>{_break_words(row)}</i></td></tr>'
 
 
 def _lanes(row: Arrow | Absence, count: int, colour: str, glyphs: tuple[str, str, str]) -> Iterator[str]:
@@ -131,7 +130,7 @@ def _pin(pin: Pin) -> str:
     timer = f", {escape(pin.timer)}" if pin.timer else ""
     return (
         f'<span style="color:{_SEVERITIES[pin.severity]}">{sign} <b>{escape(pin.code)}</b></span> '
-        f'<span style="color:{_QUIET}">{pin.state.value}{timer}</span>'
+        f'<span style="{_QUIET}">{pin.state.value}{timer}</span>'
     )
 
 
