@@ -102,7 +102,7 @@ def _web(_arguments: argparse.Namespace) -> int:
         "monitor.asgi:application",
         host=config.bind,
         port=config.port,
-        log_level=config.log_level.lower(),
+        log_config=None,  # Django's: one form of line for all processes
         access_log=False,
         lifespan="off",
         ws="websockets-sansio",
