@@ -56,8 +56,11 @@ def parser() -> argparse.ArgumentParser:
     analyze.description, analyze.epilog = analyze_arguments.DESCRIPTION, analyze_arguments.EPILOG
     command("web", _web, "serve the dashboard: pages and the live socket")
     command("correlate", _correlate, "read the streams, correlate, and write what comes of it (one or many)")
+    command("watch", _watch, "turn what was committed into alerts, mails and live pages (one works, others wait)")
     command("migrate", _migrate, "create the database's tables, or bring them up to date")
     command("check", _check, "check the configuration, the database and the stream store")
+    mail = command("send-test-email", _send_test_email, "send a mail as alerts send theirs, and say what became of it")
+    mail.add_argument("--to", default="", metavar="ADDRESS", help="instead of everybody who gets alert mails")
     create = command("create-admin", _create_admin, "make an administrator, and print the password")
     create.add_argument("username", nargs="?", default="admin", help="admin, when not given")
     reset = command("reset-password", _reset_password, "give an account a new password, and print it")
@@ -120,6 +123,13 @@ def _correlate(_arguments: argparse.Namespace) -> int:
     return run(load())
 
 
+def _watch(_arguments: argparse.Namespace) -> int:
+    _django()
+    from monitor.watch import run
+
+    return run()
+
+
 def _migrate(_arguments: argparse.Namespace) -> int:
     _django()
     from django.core.management import call_command
@@ -138,6 +148,15 @@ def _check(_arguments: argparse.Namespace) -> int:
     if not problems:
         print("all well")
     return 1 if problems else 0
+
+
+def _send_test_email(arguments: argparse.Namespace) -> int:
+    _django()
+    from monitor.notify.trial import send_test_email
+
+    trial = send_test_email(arguments.to)
+    print("\n".join(trial.lines), file=sys.stdout if trial.arrived else sys.stderr)
+    return 0 if trial.arrived else 1
 
 
 def _create_admin(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,20 @@ from django.contrib.auth import authenticate
 
 from monitor.cli import main, parser
 from tests.support.environment import ROOT
+from tests.support.smtp import SmtpServer
+
+COMMANDS = (
+    "up",
+    "analyze",
+    "web",
+    "correlate",
+    "watch",
+    "migrate",
+    "check",
+    "send-test-email",
+    "create-admin",
+    "reset-password",
+)
 
 
 def test_without_a_command_it_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,8 +44,24 @@ def test_every_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for name in ("up", "web", "migrate", "check", "create-admin", "reset-password"):
+    for name in COMMANDS:
         assert re.search(rf"^    {name}\s", text, re.MULTILINE)
+
+
+@pytest.mark.django_db
+def test_a_test_mail_without_recipients_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send-test-email"]) == 1
+    assert "OFFHOOK_MAIL_TO" in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_a_test_mail_arrives(
+    smtp_server: SmtpServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_SMTP_URL", smtp_server.url)
+    assert main(["send-test-email", "--to", "noc@example.com"]) == 0
+    assert "took the mail to noc@example.com" in capsys.readouterr().out
+    assert [mail["To"] for mail in smtp_server.messages] == ["noc@example.com"]
 
 
 @pytest.mark.django_db
