@@ -56,6 +56,14 @@ _COLUMNS: Final = {
     "contact": _CONTACT,
     "content-length": _LENGTH,
 }
+# The usual spellings of what begins like one of them: most messages have no other.
+_USUAL: Final = {
+    **{name.title(): column for name, column in _COLUMNS.items()},
+    "Call-ID": _CALL_ID,
+    "CSeq": _CSEQ,
+    "Content-Type": _OTHER,
+    "Max-Forwards": _OTHER,
+}
 # No header that `parse` reads, long or compact, begins with one of these letters; many others do.
 _DULL: Final = "ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz"
 # Of a header name, and of all headers together, worth remembering: junk must not fill the caches.
@@ -102,16 +110,17 @@ def parse(raw: bytes) -> Parsed:
     from_uri, from_tag = name_addr(from_) if from_ else ("", "")
     to_uri, to_tag = name_addr(to) if to else ("", "")
     cseq, cseq_method = _cseq(cseq_value) if cseq_value and len(cseq_value) < 100 else (-1, "")
-    fault = (
-        fault
-        or ("" if call_id else "no-call-id")
-        or ("" if cseq >= 0 else "bad-cseq" if cseq_value else "no-cseq")
-        or ("cseq-mismatch" if method and cseq_method != method else "")
-        or ("" if from_uri else "bad-from" if from_ else "no-from")
-        or ("" if to_uri else "bad-to" if to else "no-to")
-        or ("" if via else "no-via")
-        or ("" if length is None else _length_fault(length, raw, end))
-    )
+    whole = call_id and cseq >= 0 and from_uri and to_uri and via and (not method or cseq_method == method)
+    if not fault and not (whole and (length is None or length == "0")):
+        fault = (
+            ("" if call_id else "no-call-id")
+            or ("" if cseq >= 0 else "bad-cseq" if cseq_value else "no-cseq")
+            or ("cseq-mismatch" if method and cseq_method != method else "")
+            or ("" if from_uri else "bad-from" if from_ else "no-from")
+            or ("" if to_uri else "bad-to" if to else "no-to")
+            or ("" if via else "no-via")
+            or ("" if length is None else _length_fault(length, raw, end))
+        )
     return (
         fault,
         method,
@@ -230,14 +239,16 @@ def _columns(lines: list[str]) -> tuple[list[str | None], int]:
         if line[:1] in _DULL:
             continue
         name, colon, value = line.partition(":")
-        column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if name[0] in " \t" else _OTHER
+        column = _USUAL.get(name)
+        if column is None:
+            column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if name[0] in " \t" else _OTHER
+        if column == _OTHER:
+            continue
         if column == _FOLD:
             return _columns(_unfolded(lines))
-        if column == _OTHER or not colon:
-            continue
-        if column == _VIA:
+        if column == _VIA and colon:
             vias += 1 + value.count(",")
-        if values[column] is None:  # of several, the first counts
+        if colon and values[column] is None:  # of several, the first counts
             values[column] = value.strip()
     return values, vias
 
@@ -260,6 +271,10 @@ def _status_line(line: str) -> tuple[int, str]:
 
 def _start_line(line: str) -> tuple[str, int, str]:
     """(method, status, fault) of a start line."""
+    if line[-8:] == " SIP/2.0":
+        method = line[: line.find(" ")]
+        if method in METHODS and not line[len(method) : -8].isspace():
+            return method, 0, ""
     if line[:4].upper() == "SIP/":
         status, fault = _status_line(line[:64])
         return "", status, fault
@@ -295,13 +310,15 @@ def _cseq(value: str) -> tuple[int, str]:
 
 
 def _branch(via: str) -> str:
-    first = via.partition(",")[0]
-    at = first.find(";branch=")
-    if at >= 0:
-        branch = first[at + 8 :].partition(";")[0].strip()
-        if branch and " " not in branch:
+    if "," in via:
+        via = via.partition(",")[0]
+    at = via.find(";branch=") + 8
+    if at >= 8:
+        end = via.find(";", at)
+        branch = via[at:end] if end >= 0 else via[at:]
+        if branch and " " not in branch and "\t" not in branch:
             return branch
-    found = _BRANCH.search(first)
+    found = _BRANCH.search(via)
     return found[1] if found else ""
 
 

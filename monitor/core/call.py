@@ -20,7 +20,7 @@ from monitor.core.diagnosis import ack, setup
 from monitor.core.dialog import Answer, Dialog, DialogInput
 from monitor.core.fold import Fold, Timer
 from monitor.core.hop import request_hop
-from monitor.core.transaction import Input, State, Transaction, Transactions
+from monitor.core.transaction import ACK, COMPLETED, CONFIRMED, Transaction, Transactions
 from monitor.core.updates import (
     CallAnswered,
     CallEnded,
@@ -32,6 +32,7 @@ from monitor.core.updates import (
     Update,
 )
 
+_TRYING: Final = CallState.TRYING  # asked often, and slowly through the class (Python 3.11)
 _MOST_ANSWERS: Final = 256  # 2xx of one call that are watched for their ACK
 _MOST_ATTEMPTS: Final = 256
 
@@ -63,7 +64,7 @@ class Call(Fold):
         self.attempts: list[Attempt] = []
         self.dialogs: dict[tuple[str, str], Dialog] = {}
         self.answers: dict[tuple[int, str, str], Answer] = {}
-        self.state = CallState.TRYING
+        self.state = _TRYING
         self.success = 0  # status of the first 2xx to INVITE
         self.invited_us = 0  # first INVITE; 0 for these four: never
         self.rung_us = 0  # first 18x
@@ -107,7 +108,7 @@ class Call(Fold):
 
     def _begin(self, transaction: Transaction, event: SipEvent, out: list[Update]) -> None:
         """A transaction appeared: a hop of a known attempt, or a new attempt."""
-        self.add_hop(event)
+        self.add_hop(transaction.hop)
         settings, at_us = self.context.settings, event.captured_us
         attempt = self._attempt_of(event)
         if attempt is None:
@@ -137,8 +138,8 @@ class Call(Fold):
 
     def _ack(self, event: SipEvent, number: int, out: list[Update]) -> None:
         transaction = self.transactions.with_branch(event, "INVITE")
-        if transaction is not None and transaction.state in (State.COMPLETED, State.CONFIRMED):
-            transaction.move(Input.ACK)  # of a failure: hop by hop, the same branch (§17.1.1.3)
+        if transaction is not None and transaction.state in (COMPLETED, CONFIRMED):
+            transaction.move(ACK)  # of a failure: hop by hop, the same branch (§17.1.1.3)
             return
         answer = self._answer(event)
         if answer is not None:
@@ -198,10 +199,10 @@ class Call(Fold):
             self.dialogs[event.from_tag, event.to_tag] = Dialog(event.from_tag, event.to_tag)
         if status >= 180 and not self.rung_us:
             self.rung_us = at_us
-            if self.state == CallState.TRYING:
+            if self.state == _TRYING:
                 out.append(CallRang(self.key, at_us, status, self._since_invite_ms(at_us)))
             self._judge_slow(attempt, at_us, out)
-        if self.state == CallState.TRYING:
+        if self.state == _TRYING:
             self._review(at_us, out)
 
     def _success(self, event: SipEvent, number: int, attempt: Attempt, out: list[Update]) -> None:
@@ -331,7 +332,7 @@ class Call(Fold):
             return CallState.ENDED if ended else CallState.ANSWERED
         attempt = self._current
         if attempt is None:
-            return CallState.TRYING
+            return _TRYING
         status = attempt.status()
         if status == 487:
             return CallState.CANCELLED
@@ -339,7 +340,7 @@ class Call(Fold):
             return CallState.FAILED
         if status >= 300:
             return CallState.REDIRECTED
-        return CallState.RINGING if attempt.provisional_us() else CallState.TRYING
+        return CallState.RINGING if attempt.provisional_us() else _TRYING
 
     def _retried_after_end(self) -> bool:
         """Whether the last attempt came after an earlier, answered one was over, and is not answered."""

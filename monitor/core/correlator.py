@@ -38,7 +38,9 @@ class Correlator:
 
     def __init__(self, settings: Settings | None = None, peers: Peers | None = None) -> None:
         self._context = Context(settings or Settings(), peers or Peers())
+        self._hear = self._context.peers.hear
         self._by_name: OrderedDict[Name, Fold] = OrderedDict()  # the least recently fed first
+        self._calls: dict[str, Fold] = {}  # of these, the calls, by Call-ID
         self._by_ident: dict[int, Fold] = {}
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
         self._incarnations: dict[Name, int] = {}  # reserved
@@ -51,16 +53,19 @@ class Correlator:
         if self._closed:
             self._closed.clear()
         out: list[Update] = []
-        self._context.peers.hear(event.source, event.captured_us)
-        name = self._name(event)
-        fold = self._by_name.get(name)
+        self._hear(event.source, event.captured_us)
+        # Most messages belong to a call that is known: one look for these.
+        fold = self._calls.get(event.call_id) if event.cseq_method != "REGISTER" else None
         if fold is None:
-            fold = self._begin(name, event)
-        else:
-            self._by_name.move_to_end(name)
+            name = self._name(event)
+            fold = self._by_name.get(name)
+            if fold is None:
+                self._begin(name, event).feed(event, out)
+                if len(self._by_name) > self._context.settings.max_records:
+                    self._close(next(iter(self._by_name.values())), "evicted", event.captured_us, out)
+                return out
+        self._by_name.move_to_end(fold.name)
         fold.feed(event, out)
-        if len(self._by_name) > self._context.settings.max_records:
-            self._close(next(iter(self._by_name.values())), "evicted", event.captured_us, out)
         return out
 
     def advance(self, watermark_us: int) -> list[Update]:
@@ -161,8 +166,10 @@ class Correlator:
     def _start(self, key: RecordKey, event: SipEvent) -> Fold:
         self._idents += 1
         fold = _FOLDS[key.kind](key, self._idents, self._context, event)
-        self._by_name[key.kind, key.call_id, key.discriminator] = fold
+        self._by_name[fold.name] = fold
         self._by_ident[self._idents] = fold
+        if key.kind == Kind.CALL and key.call_id:
+            self._calls[key.call_id] = fold
         return fold
 
     def _drop_idle(self, watermark_us: int, out: list[Update]) -> None:
@@ -181,7 +188,9 @@ class Correlator:
 
     def _forget(self, fold: Fold) -> None:
         key = fold.key
-        del self._by_name[key.kind, key.call_id, key.discriminator]
+        del self._by_name[fold.name]
+        if key.kind == Kind.CALL:
+            self._calls.pop(key.call_id, None)
         del self._by_ident[fold.ident]
         self._closed[key] = fold
 

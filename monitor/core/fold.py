@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from collectors.sip.timers import COPY_US
 from collectors.wire.events import SipEvent
 from monitor.core.context import Context
-from monitor.core.hop import request_hop
 from monitor.core.updates import (
     Finding,
     FindingCleared,
@@ -64,6 +63,7 @@ class Fold:
         "key",
         "last_us",
         "messages",
+        "name",
         "observers",
         "open",
         "retransmissions",
@@ -72,6 +72,7 @@ class Fold:
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
         self.key = key
+        self.name = (key.kind, key.call_id, key.discriminator)
         self.ident = ident  # of the alarm clock's
         self.context = context
         self.open = True
@@ -139,10 +140,10 @@ class Fold:
         self.retransmissions += 1
         return False
 
-    def add_hop(self, event: SipEvent) -> None:
-        """Remember the hop of a request that opened a transaction."""
+    def add_hop(self, hop: str) -> None:
+        """Remember the hop of a transaction."""
         if len(self.hops) < _MOST_HOPS:
-            self.hops[request_hop(event)] = None
+            self.hops[hop] = None
 
     def note(self, anomaly: str) -> None:
         """Remember what the RFC forbids and was seen; "" is none."""

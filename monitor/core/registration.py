@@ -147,7 +147,7 @@ class Registration(Fold):
 
     def _begin(self, transaction: Transaction, event: SipEvent, out: list[Update]) -> Login:
         """A transaction appeared: a hop of a known REGISTER, or a new one."""
-        self.add_hop(event)
+        self.add_hop(transaction.hop)
         settings, at_us = self.context.settings, event.captured_us
         login = self._login_of(event)
         if login is None:

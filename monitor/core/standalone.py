@@ -41,7 +41,7 @@ class Standalone(Fold):
             transaction, new = self.transactions.of_response(event)
             self.note(transaction.answered(event, number))
         if new:
-            self.add_hop(event)
+            self.add_hop(transaction.hop)
             self.attempt.transactions.append(transaction)
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:

@@ -42,58 +42,54 @@ class Input(IntEnum):
     ACK = 4
 
 
-_S, _I = State, Input
+# Looked up often, and through the class slowly (Python 3.11).
+CALLING, PROCEEDING, ACCEPTED, COMPLETED, CONFIRMED = State
+REQUEST, PROVISIONAL, SUCCESS, FAILURE, ACK = Input
+
 INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
-    (_S.CALLING, _I.REQUEST): (_S.CALLING, ""),
-    (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
-    (_S.CALLING, _I.SUCCESS): (_S.ACCEPTED, ""),
-    (_S.CALLING, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.CALLING, _I.ACK): (_S.CALLING, ""),
-    (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, ""),
-    (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
-    (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, ""),
-    (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.PROCEEDING, _I.ACK): (_S.PROCEEDING, ""),
-    (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, ""),
-    (_S.ACCEPTED, _I.PROVISIONAL): (_S.ACCEPTED, "provisional-after-final"),
-    (_S.ACCEPTED, _I.SUCCESS): (_S.ACCEPTED, ""),
-    (_S.ACCEPTED, _I.FAILURE): (_S.ACCEPTED, "failure-after-2xx"),
-    (_S.ACCEPTED, _I.ACK): (_S.ACCEPTED, ""),
-    (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, ""),
-    (_S.COMPLETED, _I.PROVISIONAL): (_S.COMPLETED, "provisional-after-final"),
-    (_S.COMPLETED, _I.SUCCESS): (_S.ACCEPTED, "2xx-after-failure"),
-    (_S.COMPLETED, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.COMPLETED, _I.ACK): (_S.CONFIRMED, ""),
-    (_S.CONFIRMED, _I.REQUEST): (_S.CONFIRMED, ""),
-    (_S.CONFIRMED, _I.PROVISIONAL): (_S.CONFIRMED, "provisional-after-final"),
-    (_S.CONFIRMED, _I.SUCCESS): (_S.ACCEPTED, "2xx-after-failure"),
-    (_S.CONFIRMED, _I.FAILURE): (_S.CONFIRMED, ""),
-    (_S.CONFIRMED, _I.ACK): (_S.CONFIRMED, ""),
+    (CALLING, REQUEST): (CALLING, ""),
+    (CALLING, PROVISIONAL): (PROCEEDING, ""),
+    (CALLING, SUCCESS): (ACCEPTED, ""),
+    (CALLING, FAILURE): (COMPLETED, ""),
+    (CALLING, ACK): (CALLING, ""),
+    (PROCEEDING, REQUEST): (PROCEEDING, ""),
+    (PROCEEDING, PROVISIONAL): (PROCEEDING, ""),
+    (PROCEEDING, SUCCESS): (ACCEPTED, ""),
+    (PROCEEDING, FAILURE): (COMPLETED, ""),
+    (PROCEEDING, ACK): (PROCEEDING, ""),
+    (ACCEPTED, REQUEST): (ACCEPTED, ""),
+    (ACCEPTED, PROVISIONAL): (ACCEPTED, "provisional-after-final"),
+    (ACCEPTED, SUCCESS): (ACCEPTED, ""),
+    (ACCEPTED, FAILURE): (ACCEPTED, "failure-after-2xx"),
+    (ACCEPTED, ACK): (ACCEPTED, ""),
+    (COMPLETED, REQUEST): (COMPLETED, ""),
+    (COMPLETED, PROVISIONAL): (COMPLETED, "provisional-after-final"),
+    (COMPLETED, SUCCESS): (ACCEPTED, "2xx-after-failure"),
+    (COMPLETED, FAILURE): (COMPLETED, ""),
+    (COMPLETED, ACK): (CONFIRMED, ""),
+    (CONFIRMED, REQUEST): (CONFIRMED, ""),
+    (CONFIRMED, PROVISIONAL): (CONFIRMED, "provisional-after-final"),
+    (CONFIRMED, SUCCESS): (ACCEPTED, "2xx-after-failure"),
+    (CONFIRMED, FAILURE): (CONFIRMED, ""),
+    (CONFIRMED, ACK): (CONFIRMED, ""),
 }
 NON_INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
-    (_S.CALLING, _I.REQUEST): (_S.CALLING, ""),
-    (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
-    (_S.CALLING, _I.SUCCESS): (_S.COMPLETED, ""),
-    (_S.CALLING, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, ""),
-    (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, ""),
-    (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, ""),
-    (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, ""),
-    (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, ""),
-    (_S.COMPLETED, _I.PROVISIONAL): (_S.COMPLETED, "provisional-after-final"),
-    (_S.COMPLETED, _I.SUCCESS): (_S.COMPLETED, ""),
-    (_S.COMPLETED, _I.FAILURE): (_S.COMPLETED, ""),
+    (CALLING, REQUEST): (CALLING, ""),
+    (CALLING, PROVISIONAL): (PROCEEDING, ""),
+    (CALLING, SUCCESS): (COMPLETED, ""),
+    (CALLING, FAILURE): (COMPLETED, ""),
+    (PROCEEDING, REQUEST): (PROCEEDING, ""),
+    (PROCEEDING, PROVISIONAL): (PROCEEDING, ""),
+    (PROCEEDING, SUCCESS): (COMPLETED, ""),
+    (PROCEEDING, FAILURE): (COMPLETED, ""),
+    (COMPLETED, REQUEST): (COMPLETED, ""),
+    (COMPLETED, PROVISIONAL): (COMPLETED, "provisional-after-final"),
+    (COMPLETED, SUCCESS): (COMPLETED, ""),
+    (COMPLETED, FAILURE): (COMPLETED, ""),
 }
 
 # Evidence kept a transaction: the first sends tell the story, the count tells the rest.
 EVIDENCE: Final = 12
-
-
-def response_input(status: int) -> Input:
-    """1xx, 2xx, or a failure (3xx–6xx)."""
-    if status < 200:
-        return Input.PROVISIONAL
-    return Input.SUCCESS if status < 300 else Input.FAILURE
 
 
 class Transaction:
@@ -134,7 +130,7 @@ class Transaction:
         """The transaction that `event`, a request or a response, belongs to."""
         request = event.method != ""
         self._table = INVITE_TABLE if method == "INVITE" else NON_INVITE_TABLE
-        self.state = State.CALLING
+        self.state = CALLING
         self.method = method
         self.cseq = event.cseq
         if request:
@@ -195,15 +191,16 @@ class Transaction:
         at_us, status = event.captured_us, event.status
         if not self.response_us or at_us < self.response_us:
             self.response_us = at_us
-        if 100 < status < 200:
+        early = self.final_us != 0 and at_us < self.final_us
+        if status >= 200:
+            self._final(event, number)
+            return self.move(SUCCESS if status < 300 else FAILURE, quiet=early)
+        if status > 100:
             if at_us >= self.provisional_us:
                 self.provisional_us, self.provisional_number = at_us, number
             if status >= 180 and (not self.rung_us or at_us < self.rung_us):
                 self.rung_us, self.rung_number = at_us, number
-        elif status >= 200:
-            self._final(event, number)
-        early = self.final_us != 0 and at_us < self.final_us
-        return self.move(response_input(status), quiet=early)
+        return self.move(PROVISIONAL, quiet=early)
 
     def move(self, message: Input, *, quiet: bool = False) -> str:
         """Step the machine; the anomaly, or "" (also where `quiet`: the times show mere disorder)."""
