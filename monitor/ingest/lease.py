@@ -1,9 +1,9 @@
 """Who holds which partition: leases in the partitions' rows, by the database's clock.
 
 A lease lasts 5 s and is renewed by each commit, or here when nothing is committed. When it ran out, any
-worker may take the partition; the epoch that goes up then makes whatever the former owner still tries
-to write match no row. Workers that share a database tell each other that they are there, and hold no
-more than their share.
+worker may take the partition, and one of the same machine need not wait for that when the owner's process
+is gone. The epoch goes up with each taking: whatever a former owner still tries to write matches no row.
+Workers that share a database tell each other that they are there, and hold no more than their share.
 """
 
 import os
@@ -27,7 +27,8 @@ class Leases:
     """The partitions that this process holds, and how it comes to hold them."""
 
     def __init__(self, partitions: int) -> None:
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._host = socket.gethostname()
+        self.owner = f"{self._host}:{os.getpid()}:{secrets.token_hex(4)}"
         self.epochs: dict[int, int] = {}  # of the partitions held
         self._partitions = partitions
 
@@ -50,12 +51,14 @@ class Leases:
 
     def acquire(self, most: int) -> list[Place]:
         """Take up to `most` partitions that nobody holds; where they stand."""
+        if most <= 0:
+            return []
+        rows = Partition.objects.filter(number__lt=self._partitions).exclude(number__in=self.epochs)
+        gone = [owner for owner in set(rows.values_list("owner", flat=True)) if self._is_gone(owner)]
+        free = rows.filter(Q(lease_until_us__lt=now_us()) | Q(owner__in=[self.owner, *gone]))
         with transaction.atomic():
             # A row that another worker is about to write is not free, whatever it says.
-            free = Partition.objects.select_for_update(skip_locked=True).filter(
-                Q(lease_until_us__lt=now_us()) | Q(owner=self.owner), number__lt=self._partitions
-            )
-            taken = list(free.exclude(number__in=self.epochs).order_by("number")[: max(most, 0)])
+            taken = list(free.select_for_update(skip_locked=True).order_by("number")[:most])
             for row in taken:
                 row.owner, row.epoch, row.lease_until_us = self.owner, row.epoch + 1, now_us() + LEASE_US
                 row.save(update_fields=["owner", "epoch", "lease_until_us"])
@@ -83,6 +86,19 @@ class Leases:
         """Give everything back: this worker ends."""
         self.release(list(self.epochs))
         IngestWorker.objects.filter(owner=self.owner).delete()
+
+    def _is_gone(self, owner: str) -> bool:
+        """Whether this was a process of this machine that runs no more."""
+        host, _, process = owner.rpartition(":")[0].rpartition(":")
+        if host != self._host or not process.isdecimal():
+            return False
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
 
 
 def place(row: Partition) -> Place:

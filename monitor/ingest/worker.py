@@ -33,6 +33,7 @@ CYCLE_S: Final = 0.1
 BLOCK_MS: Final = 500
 MOST_EVENTS: Final = 4_000  # of one cycle; from then on it takes no further entry
 TEND_S: Final = 1.0  # how often leases and streams are looked after
+SPARE_S: Final = 0.3  # and how often by a worker that holds nothing yet
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Worker:
 
     def cycle(self) -> bool:
         """One turn. Returns whether there is more to read at once."""
-        if time.monotonic() - self._tended > TEND_S:
+        if time.monotonic() - self._tended > (TEND_S if self._shards else SPARE_S):
             self._tend()
         if not self._shards:
             return False
@@ -219,12 +220,21 @@ class Worker:
             log.info("leaving partitions %s to others", surplus)
             self._leases.release(surplus)
             self._drop(surplus)
-        for place in self._leases.acquire(share - len(self._leases.epochs)):
-            self._restore(place)
-
-    def _restore(self, place: Place) -> None:
+        places = self._leases.acquire(share - len(self._leases.epochs))
+        if not places:
+            return
         begun = time.monotonic()
         self._learn_peers()
+        for place in places:
+            self._restore(place)
+        log.info(
+            "took partitions %s with %d open records in %.2f s",
+            [place.number for place in places],
+            sum(len(shard.correlator) for shard in self._shards.values()),
+            time.monotonic() - begun,
+        )
+
+    def _restore(self, place: Place) -> None:
         shard = Shard(place, self._partitions, self._settings, self._peers)
         for key, parts in self._keeping_leases(archive.open_records(place.number)):
             try:
@@ -232,10 +242,6 @@ class Worker:
             except Exception:  # a bug of ours, in one record: the others go on
                 log.exception("record %s can't be taken back into memory", key.slug)
         self._shards[place.number] = shard
-        log.info(
-            "partition %d is ours (epoch %d) from %s on: %d records open, restored in %.2f s",
-            *(place.number, place.epoch, place.offset, len(shard.correlator), time.monotonic() - begun),
-        )
 
     def _keeping_leases(
         self, records: Iterator[tuple[RecordKey, list[Part]]]

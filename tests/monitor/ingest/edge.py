@@ -1,9 +1,13 @@
 """A collector as ingest sees one: batches with sequence numbers in the partitions' streams."""
 
+import time
 from collections import defaultdict
 
 import redis
 
+from collectors.scenario.scenario import event
+from collectors.scenario.traffic import traffic
+from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, encode, partition_of, stream
 from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
 
@@ -17,6 +21,7 @@ class Edge:
         self.name = name
         self.boot = boot
         self.sent = 0
+        self.entries: list[tuple[str, bytes, bytes]] = []  # what was put where: stream, id, data
         self._client = client
         self._partitions = partitions
         self._sequences = [0] * partitions
@@ -29,8 +34,8 @@ class Edge:
     def send(self, events: list[SipEvent]) -> None:
         """A batch a partition with these events."""
         by_partition = defaultdict(list)
-        for event in events:
-            by_partition[partition_of(event.call_id, event.source, self._partitions)].append(event)
+        for each in events:
+            by_partition[partition_of(each.call_id, each.source, self._partitions)].append(each)
         for partition, some in by_partition.items():
             self.add(self.batch(partition, some))
         self.sent += len(events)
@@ -69,4 +74,43 @@ class Edge:
 
     def add(self, batch: Batch, *, data: bytes | None = None, at: str = "*") -> None:
         """Put a batch (or these bytes) into its stream."""
-        self._client.xadd(stream(batch.partition), {FIELD: data or encode(batch)}, id=at)
+        name, data = stream(batch.partition), data or encode(batch)
+        entry_id = self._client.xadd(name, {FIELD: data}, id=at)
+        assert isinstance(entry_id, bytes)
+        self.entries.append((name, entry_id, data))
+
+
+class Feed:
+    """Sample traffic in real time, as one collector sends it."""
+
+    def __init__(self, client: redis.Redis, seed: str, partitions: int, *, calls_per_second: float = 40) -> None:
+        self.edge = Edge(client, partitions=partitions)
+        self.sent: list[SipEvent] = []
+        self._begin_us = int(time.time() * SECOND)
+        self._traffic = traffic(seed, phones=120, calls_per_second=calls_per_second)
+        self._next = next(self._traffic)
+        self._beaten_us = 0
+
+    def step(self) -> None:
+        """Send what is due by now; a heartbeat each half second."""
+        now_us = int(time.time() * SECOND)
+        due = []
+        while self._begin_us + self._next.sent_us <= now_us:
+            due.append(event(self._next, self._begin_us + self._next.sent_us, "edge/eth0"))
+            self._next = next(self._traffic)
+        self.edge.send(due)
+        self.sent += due
+        if now_us - self._beaten_us > SECOND // 2:
+            self.edge.beat(now_us)
+            self._beaten_us = now_us
+
+    def run(self, seconds: float) -> None:
+        """Send for so long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.step()
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        """The last heartbeat: everything up to now was sent."""
+        self.edge.beat(int(time.time() * SECOND))

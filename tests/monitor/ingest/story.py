@@ -13,7 +13,20 @@ from collectors.wire.codec import FIELD, encode, partition_of, stream
 from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
 from monitor import packing
 from monitor.core.updates import CollectorReported, LoggedUpdate, LossRecorded
-from monitor.models import Call, CommitLog, FindingRow, LossRange, MessageChunk, Registration, Transaction
+from monitor.models import (
+    Call,
+    Collector,
+    CommitLog,
+    DeadLetter,
+    FindingRow,
+    IngestWorker,
+    LossRange,
+    MessageChunk,
+    Partition,
+    Peer,
+    Registration,
+    Transaction,
+)
 
 PARTITIONS = 3
 OBSERVERS = ("east/eth0", "west/eth0")
@@ -107,6 +120,16 @@ def outcome() -> dict[str, Any]:
     ranges = LossRange.objects.exclude(reason="silent").values()
     found["losses"] = sorted(_without(row, "id") for row in ranges)
     return found
+
+
+def begin_again(client: redis.Redis) -> None:
+    """An empty database and an empty store."""
+    for model in (
+        *(Call, CommitLog, Collector, DeadLetter, FindingRow, IngestWorker, LossRange, MessageChunk),
+        *(Partition, Peer, Registration, Transaction),
+    ):
+        model.objects.all().delete()
+    client.flushall()
 
 
 def logged() -> list[LoggedUpdate]:

@@ -13,26 +13,16 @@ from django.db import connection
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
 from monitor.models import (
-    Call,
-    CommitLog,
-    FindingRow,
     IngestWorker,
-    LossRange,
-    MessageChunk,
     Partition,
-    Peer,
-    Registration,
-    Transaction,
 )
 from monitor.services.apply_updates import Fenced
-from tests.monitor.ingest.story import PARTITIONS, Story, outcome
+from tests.monitor.ingest.story import PARTITIONS, Story, begin_again, outcome
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 log = logging.getLogger(__name__)
-
-TABLES = (Call, CommitLog, FindingRow, LossRange, MessageChunk, Partition, Peer, Registration, Transaction)
 
 
 class Killed(BaseException):
@@ -81,13 +71,6 @@ def expire_leases() -> None:
     IngestWorker.objects.all().delete()
 
 
-def begin_again(valkey: Valkey) -> None:
-    for model in TABLES:
-        model.objects.all().delete()
-    with valkey.client() as client:
-        client.flushall()
-
-
 def finish(worker: Worker) -> None:
     """Until nothing comes any more."""
     while worker.cycle():
@@ -106,7 +89,7 @@ def test_killed_at_any_point_and_taken_over_by_others_the_outcome_is_the_same(
             pass
         finish(new_worker())
         steady = outcome()
-        begin_again(valkey)
+        begin_again(client)
 
         worker, former, killed = new_worker(Perilous(valkey.url, dice)), new_worker(), 0
 
