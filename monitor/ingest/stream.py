@@ -66,7 +66,7 @@ class Streams:
         there = self._ask("GET", PARTITIONS_KEY)
         if there != str(partitions).encode():
             raise PartitionsDifferError(
-                f"OFFHOOK_PARTITIONS is {partitions}, but these streams were made with {there!r}: "
+                f"OFFHOOK_PARTITIONS is {partitions}, but these streams were made with {there.decode()}: "
                 "set it to that, or empty the stream store while nothing runs"
             )
 

@@ -53,7 +53,8 @@ def with_peril(dice: random.Random, probability: float) -> None:
 
 
 @pytest.fixture
-def new_worker(valkey: Valkey) -> Iterator[Callable[[Streams | None], Worker]]:
+def new_worker(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Streams | None], Worker]]:
+    monkeypatch.setattr("monitor.ingest.worker.BLOCK_MS", 5)
     made: list[Streams] = []
 
     def make(streams: Streams | None = None) -> Worker:

@@ -1,0 +1,414 @@
+"""What a worker does with what it should never be given, and with what comes late, twice, again or not at all."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+
+from collectors.scenario.library import play
+from collectors.sip.timers import SECOND
+from collectors.wire.codec import FIELD, PARTITIONS_KEY, encode, stream
+from collectors.wire.events import Loss, SipEvent
+from monitor import packing
+from monitor.core.correlator import Correlator
+from monitor.core.updates import CallStarted, LossRecorded, RecordClosed, Update
+from monitor.ingest import presence
+from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
+from monitor.ingest.worker import CommitRefused, Worker
+from monitor.models import Call, Collector, DeadLetter, LossRange, MessageChunk, Partition, Transaction
+from monitor.services.apply_updates import Fenced
+from tests.monitor.ingest.edge import Edge
+from tests.monitor.ingest.story import logged
+from tests.support.valkey import Valkey
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Bench:
+    """One partition, one collector, one worker; wire time is set, and near to real time."""
+
+    def __init__(self, valkey: Valkey) -> None:
+        self.valkey = valkey
+        self.client = valkey.client()
+        self.edge = Edge(self.client)
+        self.now_us = int(time.time()) * SECOND
+        self.workers: list[Worker] = []
+        self._streams: list[Streams] = []
+        self.worker = self.new_worker()
+
+    def new_worker(self) -> Worker:
+        self._streams.append(Streams(self.valkey.url))
+        self.workers.append(Worker(self._streams[-1], self._streams[-1], 1))
+        return self.workers[-1]
+
+    def close(self) -> None:
+        for streams in self._streams:
+            streams.close()
+        self.client.close()
+
+    def work(self, times: int = 3) -> None:
+        """Until all is read; a failure needs a few turns to be dealt with."""
+        for _ in range(times):
+            with suppress(CommitRefused):
+                while self.worker.cycle():
+                    pass
+
+    def pass_time(self, low_water_us: int) -> None:
+        """The collector is so far, and ingest has heard of it."""
+        self.edge.beat(low_water_us)
+        self.work(1)
+
+    def reasons(self) -> list[str]:
+        return [update.loss.reason for update in logged() if isinstance(update, LossRecorded)]
+
+
+@pytest.fixture
+def bench(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr("monitor.ingest.worker.BLOCK_MS", 5)
+    bench = Bench(valkey)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def call(bench: Bench) -> list[SipEvent]:
+    """A call that was over two minutes ago."""
+    events = play("good", talk=5).events()
+    return moved(events, bench.now_us - 120 * SECOND - events[-1].captured_us)
+
+
+def moved(events: list[SipEvent], by_us: int, **changes: object) -> list[SipEvent]:
+    return [msgspec.structs.replace(event, captured_us=event.captured_us + by_us, **changes) for event in events]
+
+
+# --- what can't be read
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [({FIELD: b"junk"}, "not a zstd frame"), ({b"other": b"x"}, "no field 'batch'")],
+)
+def test_an_entry_that_is_no_batch_is_kept_and_the_next_is_taken(
+    bench: Bench, call: list[SipEvent], fields: dict[Any, Any], reason: str
+) -> None:
+    entry_id = bench.client.xadd(stream(0), fields)
+    bench.edge.send(call)
+    bench.work()
+    letter = DeadLetter.objects.get()
+    assert reason in letter.reason
+    assert letter.entry_id.encode() == entry_id
+    assert bytes(letter.data) == fields.get(FIELD, b"")
+    assert Call.objects.get().messages == len(call)
+    assert bench.client.xlen(stream(0)) == 0
+
+
+def test_a_batch_in_the_wrong_stream_is_kept_aside(bench: Bench, call: list[SipEvent]) -> None:
+    batch = Edge(bench.client, partitions=2).batch(1, call)
+    bench.edge.add(msgspec.structs.replace(batch, partition=0), data=encode(batch))
+    bench.work()
+    assert "a batch for partition 1, in the stream of partition 0" in DeadLetter.objects.get().reason
+    assert not Call.objects.exists()
+
+
+class Brittle(Correlator):
+    """A core with a bug: it fails on some messages."""
+
+    def feed(self, event: SipEvent) -> list[Update]:
+        if event.from_tag == "boom":
+            raise ZeroDivisionError("a bug")
+        return super().feed(event)
+
+
+def test_a_batch_on_which_the_core_fails_is_tried_again_and_kept_aside(
+    bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("monitor.ingest.shard.Correlator", Brittle)
+    half = len(call) // 2
+    bench.edge.beat(call[0].captured_us)
+    bench.edge.send(call[:half])
+    bench.edge.send(moved(call[:1], 0, call_id="other", from_tag="boom"))
+    bench.edge.send(call[half:])
+    with caplog.at_level(logging.CRITICAL):
+        bench.work(5)
+    letter = DeadLetter.objects.get()
+    assert "ZeroDivisionError: a bug" in letter.reason
+    assert "Traceback" in letter.reason
+    assert Call.objects.get().messages == len(call)
+    assert bench.reasons() == ["poison"]
+    assert LossRange.objects.get(reason="poison").count == 1
+    assert bench.client.xlen(stream(0)) == 0
+    assert not any("gap" in reason for reason in bench.reasons())
+
+
+def test_what_the_database_refuses_is_found_and_kept_aside_by_itself(
+    bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = "refused"
+
+    def text(value: str, length: int = 512) -> object:
+        return {} if value == refused else value[:length]  # no column takes a dictionary
+
+    monkeypatch.setattr("monitor.services.rows.text", text)
+    bench.edge.send(call[:3])
+    bench.edge.send(moved(call[:1], 0, call_id=refused))
+    bench.edge.send(call[3:])
+    with caplog.at_level(logging.CRITICAL):
+        bench.work(10)
+    assert DeadLetter.objects.count() == 1
+    assert Call.objects.get().messages == len(call)
+    assert bench.client.xlen(stream(0)) == 0
+
+
+# --- what comes late, again, or under a name that was used before
+
+
+def closed(bench: Bench, events: list[SipEvent]) -> Call:
+    """Have these events taken, and their call leave memory."""
+    bench.pass_time(events[0].captured_us)
+    bench.edge.send(events)
+    bench.pass_time(events[-1].captured_us + 60 * SECOND)
+    call = Call.objects.get()
+    assert not call.open
+    return call
+
+
+def numbers(call: Call) -> list[int]:
+    chunks = MessageChunk.objects.filter(key=call.key, day=call.day, incarnation=call.incarnation)
+    return [
+        chunk.first_number + offset
+        for chunk in chunks.order_by("first_number")
+        for offset in range(len(packing.messages(chunk.messages)))
+    ]
+
+
+def test_a_late_message_goes_on_with_its_call(bench: Bench, call: list[SipEvent]) -> None:
+    closed(bench, call)
+    late = moved(call[-1:], 80 * SECOND)
+    bench.edge.send(late)
+    bench.work(1)
+    row = Call.objects.get()
+    assert row.open
+    assert row.messages == len(call) + 1
+    assert row.retransmissions == 1
+    assert row.state == "ended"
+    assert numbers(row) == list(range(1, len(call) + 2))
+    assert not Transaction.objects.exists()
+    bench.pass_time(bench.now_us)
+    assert not Call.objects.get().open
+    assert [type(update) for update in logged()].count(CallStarted) == 1
+    assert [type(update) for update in logged()].count(RecordClosed) == 2
+
+
+def test_a_call_that_leaves_memory_and_goes_on_within_one_commit_is_one_call(
+    bench: Bench, call: list[SipEvent]
+) -> None:
+    bench.edge.beat(call[0].captured_us)
+    bench.edge.send(call)
+    bench.edge.beat(call[-1].captured_us + 60 * SECOND)
+    bench.edge.send(moved(call[-1:], 80 * SECOND))
+    bench.work(1)
+    row = Call.objects.get()
+    assert row.messages == len(call) + 1
+    assert numbers(row) == list(range(1, len(call) + 2))
+
+
+def test_a_new_call_under_an_old_call_id_is_the_next_incarnation(bench: Bench, call: list[SipEvent]) -> None:
+    closed(bench, call)
+    again = [
+        msgspec.structs.replace(
+            event,
+            captured_us=event.captured_us + 90 * SECOND,
+            from_tag=f"{event.from_tag}-2",
+            branch=f"{event.branch}-2",
+        )
+        for event in call
+    ]
+    bench.edge.send(again)
+    bench.work(1)
+    first, second = Call.objects.order_by("incarnation")
+    assert (first.incarnation, second.incarnation) == (1, 2)
+    assert first.messages == second.messages == len(call)
+    assert not first.open
+    assert numbers(second) == list(range(1, len(call) + 1))
+
+
+def test_an_invite_with_the_same_from_tag_goes_on_with_the_call(bench: Bench, call: list[SipEvent]) -> None:
+    closed(bench, call)
+    bench.edge.send(moved(call[:1], 90 * SECOND, cseq=call[0].cseq + 1, branch="z9hG4bKagain"))
+    bench.work(1)
+    assert Call.objects.get().messages == len(call) + 1
+
+
+def test_a_new_call_under_an_old_call_id_within_one_commit_is_the_next_incarnation(
+    bench: Bench, call: list[SipEvent]
+) -> None:
+    bench.edge.beat(call[0].captured_us)
+    bench.edge.send(call)
+    bench.edge.beat(call[-1].captured_us + 60 * SECOND)
+    bench.edge.send(moved(call[:1], 90 * SECOND, from_tag="another", branch="z9hG4bKagain"))
+    bench.work(1)
+    assert [row.incarnation for row in Call.objects.order_by("incarnation")] == [1, 2]
+
+
+def test_a_long_closed_record_is_not_read_again_but_numbered_on(
+    bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.ingest.shard.REFOLD_MOST", 3)
+    closed(bench, call)
+    bench.edge.send(moved(call[:1], 90 * SECOND))
+    bench.work(1)
+    assert [row.incarnation for row in Call.objects.order_by("incarnation")] == [1, 2]
+
+
+def test_a_batch_that_was_sent_twice_is_stored_once(bench: Bench, call: list[SipEvent]) -> None:
+    batch = bench.edge.batch(0, call)
+    bench.edge.add(batch)
+    bench.edge.add(batch)
+    bench.work(1)
+    bench.edge.add(batch)
+    bench.work(1)
+    assert Call.objects.get().messages == len(call)
+    assert bench.client.xlen(stream(0)) == 0
+
+
+# --- what does not come
+
+
+def test_a_hole_in_the_sequence_is_counted_and_shown(bench: Bench, call: list[SipEvent]) -> None:
+    bench.edge.send(call[:3])
+    bench.edge.batch(0, call[3:5])
+    bench.edge.batch(0, call[5:6])
+    bench.edge.send(call[6:])
+    bench.work()
+    row = LossRange.objects.get()
+    assert (row.reason, row.count, row.collector, row.observer, row.partition) == ("gap", 2, "edge", "edge/*", 0)
+    assert bench.reasons() == ["gap"]
+
+
+def test_a_collectors_own_losses_and_figures_are_kept(bench: Bench) -> None:
+    lost = Loss("edge/eth0", bench.now_us - 2 * SECOND, bench.now_us - SECOND, "kernel", 7)
+    bench.edge.beat(bench.now_us, losses=(lost,), backlog=12)
+    bench.work()
+    row = LossRange.objects.get()
+    assert (row.from_us, row.to_us, row.reason, row.count, row.partition) == (lost.from_us, lost.to_us, "kernel", 7, -1)
+    collector = Collector.objects.get()
+    assert (collector.name, collector.backlog, collector.low_water_us) == ("edge", 12, bench.now_us)
+    assert bench.reasons() == ["kernel"]
+
+
+def test_a_collector_that_falls_silent_is_shown_as_lost_until_it_speaks_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "SILENT_US", SECOND)
+    bench.edge.beat(bench.now_us)
+    bench.work(1)
+    time.sleep(1.1)
+    bench.work(1)
+    (row,) = LossRange.objects.all()
+    assert (row.reason, row.observer, row.from_us) == ("silent", "edge/*", bench.now_us)
+    bench.edge.beat(bench.now_us + SECOND)
+    bench.work(1)
+    (row,) = LossRange.objects.all()
+    assert row.to_us > bench.now_us + SECOND
+    assert bench.reasons() == ["silent", "silent"]
+
+
+def test_after_a_goodbye_timers_run_out_by_the_streams_clock(bench: Bench) -> None:
+    ringing = play("good").events(until=1.2)
+    bench.edge.beat(bench.now_us - 300 * SECOND)
+    bench.edge.send(moved(ringing, bench.now_us - 200 * SECOND - ringing[0].captured_us))
+    bench.edge.beat(bench.now_us - 190 * SECOND, final=True)
+    bench.work(4)
+    assert Partition.objects.get().watermark_us > bench.now_us - SECOND
+    assert not [update for update in logged() if type(update).__name__ == "FindingConfirmed"]
+
+
+# --- the store
+
+
+def test_a_store_that_was_emptied_is_read_from_its_beginning_and_the_loss_counted(
+    bench: Bench, call: list[SipEvent]
+) -> None:
+    bench.edge.beat(call[0].captured_us)
+    bench.edge.send(call[:3])
+    bench.work(1)
+    bench.client.flushall()
+    bench.edge.batch(0, call[3:5])  # lost with the store
+    partition = Partition.objects.get()
+    past = int(partition.stream_offset.split("-")[0]) - 60_000  # the new store's clock is behind, to make it hard
+    bench.edge.add(bench.edge.batch(0, call[5:]), at=f"{past}-0")
+    worker = bench.worker = bench.new_worker()
+    Partition.objects.update(lease_until_us=0)
+    bench.work()
+    assert worker is bench.worker
+    assert Call.objects.get().messages == len(call) - 2
+    assert {row.reason for row in LossRange.objects.all()} == {"reset", "gap"}
+    assert bench.client.xlen(stream(0)) == 0
+
+
+def test_a_store_that_is_emptied_while_we_read_is_noticed(bench: Bench, call: list[SipEvent]) -> None:
+    bench.edge.beat(call[0].captured_us)
+    bench.work(1)
+    bench.client.flushall()
+    bench.worker._checked = float("-inf")
+    bench.work(1)
+    assert Partition.objects.get().stream_offset == "0-0"
+    assert [row.reason for row in LossRange.objects.all()] == ["reset"]
+
+
+def test_streams_with_another_number_of_partitions_are_refused(bench: Bench) -> None:
+    bench.client.set(PARTITIONS_KEY, 5)
+    with pytest.raises(PartitionsDifferError, match="with 5"):
+        bench.worker.cycle()
+
+
+def test_a_store_that_goes_away_loses_nothing(bench: Bench, call: list[SipEvent]) -> None:
+    bench.edge.beat(call[0].captured_us)
+    bench.edge.send(call[:4])
+    bench.work(1)
+    bench.edge.send(call[4:6])
+    bench.valkey.stop()
+    with pytest.raises(StoreAway):
+        bench.worker.cycle()
+    bench.valkey.start()
+    bench.edge.send(call[6:])
+    bench.work()
+    assert Call.objects.get().messages == len(call)
+    assert not LossRange.objects.exists()
+
+
+# --- two workers
+
+
+def test_of_two_workers_that_believe_they_own_a_partition_the_older_writes_nothing(
+    bench: Bench, call: list[SipEvent]
+) -> None:
+    bench.edge.send(call[:3])
+    bench.work(1)
+    older, bench.worker = bench.worker, bench.new_worker()
+    Partition.objects.update(lease_until_us=0)
+    bench.edge.send(call[3:])
+    bench.work(1)
+    bench.edge.send(moved(call[-1:], SECOND))
+    with pytest.raises(Fenced):
+        older.cycle()
+    assert Call.objects.get().messages == len(call)
+    bench.work(1)
+    assert Call.objects.get().messages == len(call) + 1
+    assert Partition.objects.get().epoch == 2
+
+
+def test_a_worker_that_ends_gives_its_partitions_back_at_once(bench: Bench) -> None:
+    bench.edge.beat(bench.now_us)
+    bench.work(1)
+    stop = threading.Event()
+    stop.set()
+    bench.worker.run(stop)
+    bench.worker = bench.new_worker()
+    bench.work(1)
+    assert Partition.objects.get().owner == bench.worker._leases.owner
