@@ -58,15 +58,15 @@ class Decoder:
         """How many have been declared."""
         return len(self._links)
 
-    @property
-    def fragments_timed_out(self) -> int:
-        """Packets of which a fragment was missing for too long."""
-        return sum(reassembly.timed_out for reassembly in self._reassemblies)
-
-    @property
-    def fragments_evicted(self) -> int:
-        """Incomplete packets given up to bound the memory."""
-        return sum(reassembly.evicted for reassembly in self._reassemblies)
+    def counters(self) -> dict[str, int]:
+        """ "received" (frames), "cut" (datagrams), "skipped_<reason>" (frames), "fragments_…" (packets)."""
+        return {
+            "received": self.frames,
+            "cut": self.cut,
+            "fragments_timed_out": sum(each.timed_out for each in self._reassemblies),
+            "fragments_evicted": sum(each.evicted for each in self._reassemblies),
+            **{f"skipped_{reason}": count for reason, count in self.skipped.items()},
+        }
 
     def datagrams(self, frames: Iterable[Frame]) -> list[Datagram]:
         """The datagrams in these frames, in order."""

@@ -1,121 +1,88 @@
-"""Capture files, pcap and pcapng, from a path or standard input.
+"""Capture files: replayed by the agent, or read whole for a report or an import (`read_events`)."""
 
-`read_events` is the whole way of a file to its SIP messages, for reports and imports.
-"""
-
-import select
-import sys
 from collections.abc import Iterator
-from io import FileIO
-from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 from collectors.decode.datagram import Datagram
-from collectors.decode.frames import Decoder, Frame
-from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
 from collectors.processors.pipeline import Pipeline
-from collectors.receivers.base import ReceiverError
-from collectors.wire.events import SipEvent
+from collectors.receivers.bpf import FrameFilter
+from collectors.receivers.capture_file import CaptureFile
+from collectors.receivers.pace import Pacer
+from collectors.wire.events import Loss, SipEvent
 
-_CHUNK: Final = 1024 * 1024  # octets
-_HEAD: Final = 64  # octets by which a format is recognised
-_frame_time: Final = itemgetter(0)
+# Packets of a file are nearly in the order of their times: merged ones and several interfaces differ by less.
+DISORDER_US: Final = 1_000_000
 
 
-class CaptureFile:
-    """A capture file being read: its datagrams chunk by chunk, and how far that has come."""
+class FileReceiver:
+    """Replays a capture file: at the pace of its times, as if it happened now, or as fast as it can be read."""
 
-    def __init__(self, path: str | Path, collector: str = "file") -> None:
-        """Open `path` ("-" is standard input); observers will be "<collector>/<interface>".
+    kind = "file"
+    live = False
 
-        Raises `ReceiverError` when that can't be.
-        """
-        self.name = str(path)
-        self.decoder = Decoder()
-        self.size = 0  # octets; 0 when that can't be known (a pipe)
-        self.bytes_read = 0
-        self.first_us = 0  # wire time of the earliest and the latest packet; 0 while there is none
-        self.last_us = 0
-        self.finished = False
+    def __init__(self, path: str | Path, collector: str, *, real_time: bool = True, bpf: str = "") -> None:
+        """`real_time` moves all times so that the first message is captured at the start; else they stay."""
+        self.interfaces = [str(path)]
+        self._path = path
         self._collector = collector
-        self._head = b""
-        self._reader: CaptureReader | None = None
-        try:
-            if self.name == "-":
-                self._file = FileIO(sys.stdin.fileno(), closefd=False)
-            else:
-                self._file = FileIO(self.name)
-                self.size = Path(self.name).stat().st_size
-        except OSError as error:
-            raise ReceiverError(f"{self.name} can't be read: {error.strerror}") from error
+        self._bpf = bpf
+        self._file: CaptureFile | None = None
+        self._pacer = Pacer() if real_time else None
+        self._latest_us = 0  # given
+        self._told_drops = False
 
     @property
-    def packets(self) -> int:
-        """Packets read, of any kind."""
-        return self.decoder.frames
+    def finished(self) -> bool:
+        """All has been given."""
+        return self._file is not None and self._file.finished and (self._pacer is None or self._pacer.empty)
 
-    @property
-    def stray(self) -> int:
-        """Packets that the file holds, though not in a way that makes sense."""
-        return self._reader.stray if self._reader else 0
+    def start(self) -> None:
+        """Open the file. Raises `ReceiverError`."""
+        wanted = FrameFilter(self._bpf) if self._bpf else None
+        self._file = CaptureFile(self._path, self._collector, wanted)
 
-    @property
-    def dropped(self) -> int:
-        """Packets that the file says were lost while it was captured."""
-        return self._reader.dropped if self._reader else 0
+    def stop(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
 
-    @property
-    def fault(self) -> str:
-        """What is wrong with the file, once it has been read: "cut within a packet", …, or ""."""
-        return self._reader.fault() if self._reader else ""
+    def read(self, timeout_s: float) -> list[Datagram]:
+        """The next part of the file, or what of it is due by now. Raises `ReceiverError`."""
+        if self._file is None:
+            return []
+        given: list[Datagram] = []
+        if (self._pacer is None or self._pacer.empty) and not self._file.finished and self._file.wait(timeout_s):
+            given = self._file.read()
+        if self._pacer:
+            self._pacer.put(given)
+            given = self._pacer.take(timeout_s)
+        if given:
+            self._latest_us = max(self._latest_us, max(each.captured_us for each in given))
+        return given
 
-    def close(self) -> None:
-        """Close the file; twice is once."""
-        self._file.close()
+    def low_water_us(self, now_us: int) -> int:
+        """A second before the latest that has been given, or before now: packets are in order but for that."""
+        latest_us = now_us if self._pacer and self._pacer.shift_us else self._latest_us
+        return max(0, latest_us - DISORDER_US)
 
-    def wait(self, timeout_s: float) -> bool:
-        """Whether `read` will not block, after `timeout_s` at most. A regular file never does."""
-        return bool(self.size) or bool(select.select([self._file], [], [], timeout_s)[0])
+    def counters(self) -> dict[str, int]:
+        """ "received" (packets), "skipped_<reason>", "stray", "file_drops", …"""
+        if self._file is None:
+            return {}
+        file = self._file
+        return {**file.decoder.counters(), "stray": file.stray, "file_drops": file.dropped}
 
-    def read(self) -> list[Datagram]:
-        """The datagrams of the next chunk, in file order. Raises `ReceiverError` when it is no capture."""
-        try:
-            data = self._file.read(_CHUNK)
-        except OSError as error:
-            raise ReceiverError(f"{self.name} can't be read: {error.strerror}") from error
-        self.finished = not data
-        self.bytes_read += len(data)
-        if self._reader is None:
-            # A pipe may give its first octets one by one.
-            data = self._head = self._head + data
-            if len(data) < _HEAD and not self.finished:
-                return []
-            self._reader = self._recognise(data)
-        frames = self._reader.feed(data)
-        self._declare_interfaces(self._reader)
-        if frames:
-            self._note_times(frames)
-        return self.decoder.datagrams(frames)
-
-    def _recognise(self, head: bytes) -> CaptureReader:
-        try:
-            return reader_for(head)
-        except NotACaptureError as error:
-            raise ReceiverError(f"{self.name} is no capture: {error}") from error
-
-    def _declare_interfaces(self, reader: CaptureReader) -> None:
-        for index in range(self.decoder.interfaces, len(reader.interfaces)):
-            link_type, name = reader.interfaces[index]
-            names = [other for _, other in reader.interfaces[:index]]
-            if not name or name in names:
-                name = f"{name}#{index}" if name else str(index)
-            self.decoder.add_interface(link_type, f"{self._collector}/{name}")
-
-    def _note_times(self, frames: list[Frame]) -> None:
-        first, last = min(map(_frame_time, frames)), max(map(_frame_time, frames))
-        self.first_us = min(self.first_us, first) if self.first_us else first
-        self.last_us = max(self.last_us, last)
+    def losses(self, now_us: int) -> list[Loss]:
+        """What the capture itself lost: a file says it at its end, and not when it was."""
+        file = self._file
+        if file is None or self._told_drops or not file.dropped or not self.finished:
+            return []
+        self._told_drops = True
+        shift_us = self._pacer.shift_us if self._pacer else 0
+        return [
+            Loss(f"{self._collector}/*", file.first_us + shift_us, file.last_us + shift_us, "capture", file.dropped)
+        ]
 
 
 class Reading:

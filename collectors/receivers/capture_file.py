@@ -1,0 +1,119 @@
+"""A capture file, pcap or pcapng, from a path or standard input: octets → datagrams."""
+
+import select
+import sys
+from collections.abc import Callable
+from io import FileIO
+from operator import itemgetter
+from pathlib import Path
+from typing import Final
+
+from collectors.decode.datagram import Datagram
+from collectors.decode.frames import Decoder, Frame
+from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
+from collectors.receivers.base import ReceiverError
+
+_CHUNK: Final = 1024 * 1024  # octets
+_HEAD: Final = 64  # octets by which a format is recognised
+_frame_time: Final = itemgetter(0)
+
+
+class CaptureFile:
+    """A capture file being read: its datagrams chunk by chunk, and how far that has come."""
+
+    def __init__(
+        self, path: str | Path, collector: str = "file", wanted: Callable[[int, bytes], bool] | None = None
+    ) -> None:
+        """Open `path` ("-" is standard input); observers will be "<collector>/<interface>".
+
+        `wanted` chooses frames by link type and octets. Raises `ReceiverError` when the file can't be opened.
+        """
+        self.name = str(path)
+        self.decoder = Decoder()
+        self.size = 0  # octets; 0 when that can't be known (a pipe)
+        self.bytes_read = 0
+        self.first_us = 0  # wire time of the earliest and the latest packet; 0 while there is none
+        self.last_us = 0
+        self.finished = False
+        self._collector = collector
+        self._wanted = wanted
+        self._head = b""
+        self._reader: CaptureReader | None = None
+        try:
+            if self.name == "-":
+                self._file = FileIO(sys.stdin.fileno(), closefd=False)
+            else:
+                self._file = FileIO(self.name)
+                self.size = Path(self.name).stat().st_size
+        except OSError as error:
+            raise ReceiverError(f"{self.name} can't be read: {error.strerror}") from error
+
+    @property
+    def packets(self) -> int:
+        """Packets read, of any kind."""
+        return self.decoder.frames
+
+    @property
+    def stray(self) -> int:
+        """Packets that the file holds, though not in a way that makes sense."""
+        return self._reader.stray if self._reader else 0
+
+    @property
+    def dropped(self) -> int:
+        """Packets that the file says were lost while it was captured."""
+        return self._reader.dropped if self._reader else 0
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the file, once it has been read: "cut within a packet", …, or ""."""
+        return self._reader.fault() if self._reader else ""
+
+    def close(self) -> None:
+        """Close the file; twice is once."""
+        self._file.close()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether `read` will not block, after `timeout_s` at most. A regular file never does."""
+        return bool(self.size) or bool(select.select([self._file], [], [], timeout_s)[0])
+
+    def read(self) -> list[Datagram]:
+        """The datagrams of the next chunk, in file order. Raises `ReceiverError` when it is no capture."""
+        try:
+            data = self._file.read(_CHUNK)
+        except OSError as error:
+            raise ReceiverError(f"{self.name} can't be read: {error.strerror}") from error
+        self.finished = not data
+        self.bytes_read += len(data)
+        if self._reader is None:
+            # A pipe may give its first octets one by one.
+            data = self._head = self._head + data
+            if len(data) < _HEAD and not self.finished:
+                return []
+            self._reader = self._recognise(data)
+        frames = self._reader.feed(data)
+        self._declare_interfaces(self._reader)
+        if frames:
+            self._note_times(frames)
+        if self._wanted:
+            links = self._reader.interfaces
+            frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
+        return self.decoder.datagrams(frames)
+
+    def _recognise(self, head: bytes) -> CaptureReader:
+        try:
+            return reader_for(head)
+        except NotACaptureError as error:
+            raise ReceiverError(f"{self.name} is no capture: {error}") from error
+
+    def _declare_interfaces(self, reader: CaptureReader) -> None:
+        for index in range(self.decoder.interfaces, len(reader.interfaces)):
+            link_type, name = reader.interfaces[index]
+            names = [other for _, other in reader.interfaces[:index]]
+            if not name or name in names:
+                name = f"{name}#{index}" if name else str(index)
+            self.decoder.add_interface(link_type, f"{self._collector}/{name}")
+
+    def _note_times(self, frames: list[Frame]) -> None:
+        first, last = min(map(_frame_time, frames)), max(map(_frame_time, frames))
+        self.first_us = min(self.first_us, first) if self.first_us else first
+        self.last_us = max(self.last_us, last)

@@ -1,0 +1,44 @@
+"""The past replayed: datagrams given when they are due, as if they were captured now."""
+
+import time
+from collections import deque
+
+import msgspec
+
+from collectors.decode.datagram import Datagram
+
+
+class Pacer:
+    """Holds datagrams back until as much time has passed since the first as passed when they were captured."""
+
+    def __init__(self) -> None:
+        self.shift_us = 0  # from the times of the past to those of now; 0 before the first
+        self._due: deque[Datagram] = deque()
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is held."""
+        return not self._due
+
+    def put(self, datagrams: list[Datagram]) -> None:
+        """Take datagrams in their order."""
+        if datagrams and not self.shift_us:
+            self.shift_us = _now_us() - datagrams[0].captured_us
+        self._due.extend(datagrams)
+
+    def take(self, timeout_s: float) -> list[Datagram]:
+        """What is due by now, or the next that becomes due within `timeout_s`; times are those of now."""
+        if not self._due:
+            return []
+        early_s = (self._due[0].captured_us + self.shift_us - _now_us()) / 1e6
+        time.sleep(max(0.0, min(timeout_s, early_s)))
+        until_us = _now_us() - self.shift_us
+        given: list[Datagram] = []
+        while self._due and self._due[0].captured_us <= until_us:
+            datagram = self._due.popleft()
+            given.append(msgspec.structs.replace(datagram, captured_us=datagram.captured_us + self.shift_us))
+        return given
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,251 @@
+"""What receivers of files have in common, and each its own: the same messages, whoever reads the file."""
+
+import shutil
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collectors.decode.datagram import Datagram
+from collectors.receivers.base import Receiver, ReceiverError
+from collectors.receivers.pcap_file import FileReceiver, read_events
+from collectors.receivers.tshark import TsharkReceiver
+from tests.support.packets import (
+    SIP,
+    block,
+    cooked,
+    cooked_v2,
+    enhanced,
+    ethernet,
+    extension,
+    interface,
+    ipv4,
+    ipv6,
+    option,
+    pcap,
+    pieces_v4,
+    pieces_v6,
+    section,
+    udp,
+)
+
+NOON_US = 1_700_000_000_000_000
+V4, V6 = ipv4(udp()), ipv6(udp())
+LONG = SIP.replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 3000\r\n\r\n" + b"x" * 3000)
+QUOTED = ipv4(b"\3\3" + bytes(6) + V4, protocol=1)
+
+
+def numbered(*frames: bytes, step_us: int = 1000) -> list[tuple[int, bytes]]:
+    return [(NOON_US + step_us * number, frame) for number, frame in enumerate(frames)]
+
+
+def mixed() -> bytes:
+    """A pcapng file of interfaces with other link types and clocks."""
+    file = (
+        section()
+        + interface(1, options=option(2, b"eth0"))
+        + interface(113)
+        + interface(276, options=option(9, b"\x09"))
+    )
+    file += enhanced(ethernet(V4), NOON_US, 0) + enhanced(cooked(V4), NOON_US + 10, 1)
+    return file + enhanced(cooked_v2(V6, 0x86DD), (NOON_US + 20) * 1000 + 999, 2)
+
+
+FILES = {
+    "Ethernet": pcap(numbered(ethernet(V4), ethernet(V6), ethernet(bytes(28), kind=0x0806))),
+    "QinQ": pcap(numbered(ethernet(V4, tags=((0x88A8, 1), (0x8100, 2))), ethernet(V6, tags=((0x8100, 5),)))),
+    "any": pcap(numbered(cooked(V4), cooked(V6, 0x86DD)), 113),
+    "any, second version": pcap(numbered(cooked_v2(V4), cooked_v2(V6, 0x86DD)), 276),
+    "loopback": pcap(numbered(b"\2\0\0\0" + V4, b"\x1e\0\0\0" + V6), 0),
+    "raw IP": pcap(numbered(V4, V6), 101),
+    "nanoseconds": pcap(numbered(ethernet(V4)), nanoseconds=True),
+    "big-endian": pcap(numbered(ethernet(V4)), order=">"),
+    "Kuznetzov": pcap(numbered(ethernet(V4)), magic=0xA1B2CD34),
+    "fragments": pcap(numbered(*map(ethernet, [*pieces_v4(udp(LONG), 1480), *reversed(pieces_v6(udp(LONG), 1448))]))),
+    "extension headers": pcap(numbered(ethernet(ipv6(extension(60) + extension(17) + udp(), header=0)))),
+    "SIP quoted by ICMP": pcap(numbered(ethernet(V4), ethernet(QUOTED))),
+    "mixed pcapng": mixed(),
+    "pcapng, big-endian": section(">") + interface(1, ">") + enhanced(ethernet(V4), NOON_US, order=">"),
+    "cut within a packet": pcap(numbered(ethernet(V4), ethernet(V6)))[:-20],
+    "empty": pcap([]),
+}
+EXPECTED = {"Ethernet": 2, "QinQ": 2, "mixed pcapng": 3, "fragments": 2, "SIP quoted by ICMP": 1, "empty": 0}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[bytes], Path]:
+    def write_file(content: bytes) -> Path:
+        path = tmp_path / "capture"
+        path.write_bytes(content)
+        return path
+
+    return write_file
+
+
+def everything(receiver: Receiver, seconds: float = 10) -> list[Datagram]:
+    receiver.start()
+    found: list[Datagram] = []
+    until = time.monotonic() + seconds
+    while not receiver.finished and time.monotonic() < until:
+        found += receiver.read(0.1)
+    assert receiver.finished
+    receiver.stop()
+    receiver.stop()
+    return found
+
+
+def ends(found: list[Datagram]) -> list[tuple[Any, ...]]:
+    return [
+        (d.captured_us, d.source, d.source_port, d.destination, d.destination_port, d.transport, d.payload)
+        for d in found
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_our_own_reader_and_tshark_find_the_same_messages(name: str, write: Callable[[bytes], Path]) -> None:
+    path = write(FILES[name])
+    own = everything(FileReceiver(path, "edge", real_time=False))
+    dissected = everything(TsharkReceiver("edge", path=str(path), real_time=False))
+    assert ends(own) == ends(dissected)
+    if name in EXPECTED:
+        assert len(own) == EXPECTED[name]
+
+
+def test_an_observer_is_an_interface_of_the_file(write: Callable[[bytes], Path]) -> None:
+    file = section() + interface(options=option(2, b"eth0")) + interface() + interface(options=option(2, b"eth0"))
+    file += b"".join(enhanced(ethernet(V4), NOON_US, number) for number in range(3))
+    path = write(file)
+    assert [event.observer for event in read_events(path, "edge")] == ["edge/eth0", "edge/1", "edge/eth0#2"]
+
+
+def make_file(path: Path, **options: Any) -> Receiver:
+    return FileReceiver(path, "edge", **options)
+
+
+def make_tshark(path: Path, **options: Any) -> Receiver:
+    return TsharkReceiver("edge", path=str(path), **options)
+
+
+@pytest.mark.parametrize("make", [make_file, make_tshark])
+def test_a_replay_keeps_the_distances_and_happens_now(
+    make: Callable[..., Receiver], write: Callable[[bytes], Path]
+) -> None:
+    receiver = make(write(pcap(numbered(*[ethernet(V4)] * 4, step_us=150_000))))
+    begin_us = time.time_ns() // 1000
+    receiver.start()
+    seen: list[tuple[int, int]] = []
+    while not receiver.finished:
+        seen += [(time.time_ns() // 1000, datagram.captured_us) for datagram in receiver.read(0.05)]
+        now_us = time.time_ns() // 1000
+        assert receiver.low_water_us(now_us) <= now_us
+    receiver.stop()
+    times = [captured_us for _, captured_us in seen]
+    assert [later - earlier for earlier, later in pairwise(times)] == [150_000] * 3
+    assert times[0] >= begin_us
+    assert all(0 <= given_us - captured_us < 300_000 for given_us, captured_us in seen)
+
+
+@pytest.mark.parametrize("make", [make_file, make_tshark])
+def test_the_low_water_mark_of_a_file_stays_behind_its_messages(
+    make: Callable[..., Receiver], write: Callable[[bytes], Path]
+) -> None:
+    receiver = make(write(FILES["Ethernet"]), real_time=False)
+    assert receiver.low_water_us(NOON_US * 2) == 0
+    assert everything(receiver)
+    assert NOON_US - 2_000_000 < receiver.low_water_us(NOON_US * 2) < NOON_US
+    assert not receiver.live
+
+
+def test_a_filter_applies_to_files_of_every_link_type(write: Callable[[bytes], Path]) -> None:
+    other = ipv4(udp(SIP, 5072, 5070))
+    for frames, link_type in (
+        ([ethernet(V4), ethernet(other)], 1),
+        ([cooked(V4), cooked(other)], 113),
+        ([V4, other], 101),
+    ):
+        found = everything(
+            FileReceiver(write(pcap(numbered(*frames), link_type)), "edge", real_time=False, bpf="port 5060")
+        )
+        assert [datagram.destination_port for datagram in found] == [5060]
+
+
+def test_what_the_capture_lost_is_a_loss_over_all_of_it(write: Callable[[bytes], Path]) -> None:
+    import struct
+
+    drops = block(5, struct.pack("<III", 0, 0, 0) + option(5, struct.pack("<Q", 9)))
+    file = section() + interface() + enhanced(ethernet(V4), NOON_US) + enhanced(ethernet(V4), NOON_US + 500) + drops
+    receiver = FileReceiver(write(file), "edge", real_time=False)
+    everything(receiver)
+    (loss,) = receiver.losses(0)
+    assert (loss.observer, loss.from_us, loss.to_us, loss.reason, loss.count) == (
+        "edge/*",
+        NOON_US,
+        NOON_US + 500,
+        "capture",
+        9,
+    )
+    assert receiver.losses(0) == []
+    assert receiver.counters()["file_drops"] == 9
+
+
+def test_reading_events_says_how_far_it_has_come(write: Callable[[bytes], Path]) -> None:
+    path = write(pcap(numbered(ethernet(V4), ethernet(ipv4(udp(SIP.replace(b"CSeq", b"CSek")))), ethernet(QUOTED))))
+    reading = read_events(path)
+    events = list(reading)
+    assert [event.fault for event in events] == ["", "no-cseq"]
+    assert all(event.received_us == event.captured_us for event in events)
+    file = reading.file
+    assert (reading.messages, reading.malformed, file.packets, file.fault) == (2, 1, 3, "")
+    assert (file.first_us, file.last_us) == (NOON_US, NOON_US + 2000)
+    assert file.bytes_read == file.size == path.stat().st_size
+
+
+def test_a_reading_leaves_secrets_out_unless_told_otherwise(write: Callable[[bytes], Path]) -> None:
+    secret = SIP.replace(b"Max-", b"Authorization: Basic c2VjcmV0\r\nMax-")
+    path = write(pcap(numbered(ethernet(ipv4(udp(secret))))))
+    assert b"c2VjcmV0" not in next(iter(read_events(path))).raw
+    assert next(iter(read_events(path, redacted=False))).raw == secret
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\x1f\x8b\x08" + bytes(80), "unpack it with `gunzip`"),
+        (b"INVITE sip:bob@example.com SIP/2.0\r\n" * 3, "the file is text"),
+        (b"GMBU" + bytes(80), "editcap -F pcapng"),
+    ],
+)
+def test_a_file_that_is_no_capture_is_named(write: Callable[[bytes], Path], content: bytes, message: str) -> None:
+    with pytest.raises(ReceiverError, match=message):
+        list(read_events(write(content)))
+
+
+@pytest.mark.parametrize("make", [make_file, make_tshark])
+def test_a_file_that_is_not_there_is_an_error_that_says_so(make: Callable[..., Receiver], tmp_path: Path) -> None:
+    with pytest.raises(ReceiverError, match=r"missing\.pcap can't be read"):
+        make(tmp_path / "missing.pcap").start()
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ReceiverError, match="can't be read: Is a directory"):
+        read_events(tmp_path)
+
+
+def test_tshark_says_what_is_wrong_with_a_file_that_it_can_not_read(write: Callable[[bytes], Path]) -> None:
+    receiver = TsharkReceiver("edge", path=str(write(b"neither this nor that" * 9)))
+    with pytest.raises(ReceiverError, match="isn't a capture file"):
+        everything(receiver)
+    receiver.stop()
+
+
+def test_a_machine_without_tshark_is_told_how_to_get_it(
+    write: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(ReceiverError, match="apt-get install --no-install-recommends tshark") as missing:
+        TsharkReceiver("edge", path=str(write(FILES["empty"]))).start()
+    assert missing.value.code == 5
