@@ -86,10 +86,10 @@ pytest-postgresql:
 
 # What decides is covered to the last branch; the shells around it to a floor that only rises.
 coverage:
-	$(BIN)/coverage combine --quiet --keep
+	$(BIN)/coverage combine --quiet --keep .coverage.postgresql .coverage.sqlite
 	$(BIN)/coverage report --fail-under=100 \
 	  --include='monitor/core/*,collectors/sip/*,collectors/wire/*,collectors/decode/*,collectors/processors/*'
-	$(BIN)/coverage report --fail-under=85
+	$(BIN)/coverage report --fail-under=90
 
 # ── dependencies ──────────────────────────────────────────────────────────────────────────────
 

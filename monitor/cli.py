@@ -79,8 +79,10 @@ def _django() -> None:
     """Configure Django; raises `ConfigError` when the environment is wrong."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     import django
+    from django.apps import apps
 
-    django.setup()
+    if not apps.ready:
+        django.setup()
 
 
 def _up(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """Fixtures of real parts, and the rules that hold for the whole run."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.support.environment import ROOT, corpus_path, prepare
 STATE_DIR = prepare()
 # Here and not by pytest-django: it would read the settings before the environment was made.
 django.setup()
+# The product's handler holds the stderr of this moment, which pytest replaces and closes; pytest shows logs itself.
+logging.getLogger().handlers.clear()
 
 from tests.support.postgres import Postgres  # noqa: E402 - after the environment is made
 from tests.support.smtp import SmtpServer  # noqa: E402
