@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from collectors.decode.datagram import Datagram
 from collectors.processors.parse import events
 from collectors.receivers.base import ReceiverError
-from collectors.receivers.pcap_file import CaptureFile
+from collectors.receivers.capture_file import CaptureFile
 from collectors.sip.message import looks_like_sip
 from collectors.wire.events import SipEvent
 from monitor.analyze.run import Result

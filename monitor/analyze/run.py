@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from collectors.processors.redact import redact
 from collectors.sip.timers import MILLISECOND
 from monitor.analyze.replay import CAPTURE_SETTINGS, ProgressCallback, Replay
 from monitor.core.settings import Settings
@@ -62,6 +63,7 @@ def run(
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
+    # No message leaves this function, so that what is shown (URIs, sentences) is all there is to redact.
     replay = Replay(path, settings, redacted=False)
     ordinals: dict[RecordKey, array[int]] = {}
     left: dict[RecordKey, Record] = {}  # records that left memory before the end
@@ -103,8 +105,7 @@ def _result(
 ) -> Result:
     reading, correlator = replay.reading, replay.correlator
     records = [
-        _with_ordinals(left[key] if key in left else correlator.record(key), numbers)
-        for key, numbers in ordinals.items()
+        _shown(left[key] if key in left else correlator.record(key), numbers) for key, numbers in ordinals.items()
     ]
     return Result(
         file=file,
@@ -128,12 +129,25 @@ def _result(
     )
 
 
-def _with_ordinals(record: Record, numbers: "array[int]") -> Record:
-    """The record with the messages of its findings numbered as in the file."""
-    if not record.findings:
+def _shown(record: Record, numbers: "array[int]") -> Record:
+    """The record without passwords, the messages of its findings numbered as in the file."""
+
+    def shown(finding: Finding) -> Finding:
+        ordinals = tuple(numbers[number - 1] for number in finding.messages)
+        return replace(finding, messages=ordinals, cause=_without_password(finding.cause))
+
+    if isinstance(record, RegistrationRecord):
+        uris = {"aor": record.aor, "contact": record.contact}
+    else:
+        uris = {"from_uri": record.from_uri, "to_uri": record.to_uri}
+    secret = {name: masked for name, uri in uris.items() if (masked := _without_password(uri)) != uri}
+    if not record.findings and not secret:
         return record
+    return replace(record, findings=tuple(shown(finding) for finding in record.findings), **secret)
 
-    def renumbered(finding: Finding) -> Finding:
-        return replace(finding, messages=tuple(numbers[number - 1] for number in finding.messages))
 
-    return replace(record, findings=tuple(renumbered(finding) for finding in record.findings))
+def _without_password(text: str) -> str:
+    """The text with the passwords of its URIs ("sip:user:password@host") in x's."""
+    if "@" not in text:
+        return text
+    return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

@@ -26,6 +26,7 @@ class Anchor(Enum):
     LAST = auto()
     ACCEPTED = auto()  # the first 2xx
     RANG = auto()  # the last 1xx
+    HUNG_UP = auto()  # the BYE, else the first 2xx
 
 
 class Way(Enum):
@@ -57,6 +58,7 @@ _PLAIN: Final = Shape()
 _UNANSWERED: Final = Shape(anchor=Anchor.FIRST, absent="response", timer="64·T1", timer_us=_timeout)
 _SHAPES: Final[Mapping[str, Shape]] = {
     "missing-ack": Shape(anchor=Anchor.ACCEPTED, absent="ACK", way=Way.ALONG, timer="64·T1", timer_us=_timeout),
+    "dropped-at-32s": Shape(anchor=Anchor.HUNG_UP),
     "invite-unanswered": _UNANSWERED,
     "registration-unanswered": _UNANSWERED,
     "no-final-response": Shape(anchor=Anchor.RANG, absent="final response", timer="Timer C", timer_us=_timer_c),
@@ -133,7 +135,9 @@ def _hop_lanes(hop: str, lanes: Lanes) -> tuple[int, int] | None:
 def _anchor(anchor: Anchor, evidence: Sequence[int], arrows: Sequence[Arrow], hop: tuple[int, int] | None) -> int:
     if anchor is Anchor.FIRST:
         return evidence[0]
-    if anchor is Anchor.ACCEPTED:
+    if anchor is Anchor.HUNG_UP and (byes := [row for row in evidence if arrows[row].label == "BYE"]):
+        return byes[0]
+    if anchor in (Anchor.ACCEPTED, Anchor.HUNG_UP):
         accepted = [row for row in evidence if arrows[row].tone is Tone.SUCCESS]
         there = [row for row in accepted if hop and (arrows[row].destination, arrows[row].source) == hop]
         return (there or accepted or evidence)[0]

@@ -149,6 +149,21 @@ def test_a_damaged_file_says_so_and_gives_what_came_before(tmp_path: Path) -> No
     assert read["fault"]
 
 
+def test_passwords_of_uris_are_masked(tmp_path: Path) -> None:
+    secret = b"sip:b:hunter2@x"
+    invite = (
+        b"INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\nTo: <" + secret
+        + b">\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    )  # fmt: skip
+    register = invite.replace(b"INVITE", b"REGISTER").replace(b": c\r", b": r\r")
+    path = written(
+        tmp_path, [(0, invite), (1, register), (2, register.replace(b"REGISTER sip:b@x SIP/2.0", b"SIP/2.0 403 No"))]
+    )
+    text = encode(build(run(path))).decode()
+    assert "hunter2" not in text
+    assert text.count("sip:b:xxxxxxx@x") == 2
+
+
 def test_text_that_is_none_becomes_text(tmp_path: Path) -> None:
     path = situation(tmp_path, "good").rename(tmp_path / "caf\udce9.pcap")
     assert document(path)["file"].endswith("caf?.pcap")

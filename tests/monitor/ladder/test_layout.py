@@ -185,6 +185,12 @@ def test_a_missing_ack_is_pinned_to_the_200_at_its_hop_with_the_ack_that_never_c
     assert (bar.lane, ladder.rows[bar.first_row], ladder.rows[bar.last_row]) == (2, pinned[0], pinned[1])
 
 
+def test_a_call_that_dropped_without_a_bye_is_pinned_to_its_answer() -> None:
+    events, [_, dropped] = lost_ack()
+    ladder = lay_out(events[:-2], [finding("dropped-at-32s", (6, 8), hop=dropped.hop)])
+    assert [row.label for row in arrows(ladder) if row.pins] == ["200 (SDP)"]
+
+
 def test_a_suspicion_says_so_and_its_timer_is_still_running() -> None:
     events, _ = lost_ack()
     early = events[:12]
