@@ -128,6 +128,7 @@ class Announcer:
         self._runner = asyncio.Runner()
         self._layer: Any = get_channel_layer()
         self._try_again_at = 0.0
+        self._lost = False
 
     def announce(self, sequence: int, metrics: Metrics, touched: Touched) -> None:
         """Tell every page what this commit changed."""
@@ -137,8 +138,11 @@ class Announcer:
         records = [*touched.calls, *touched.registrations, *touched.transactions][:ROWS]
         try:
             self._runner.run(self._send(frame, records))
+            self._lost = False
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("the bus does not take frames, pages are not live: %s", error)
+            if not self._lost:
+                log.warning("the bus does not take frames, pages are not live: %s", error)
+            self._lost = True
             self._try_again_at = time.monotonic() + _RETRY_S
 
     def close(self) -> None:

@@ -163,7 +163,7 @@ def run() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    bell, ringer, announcer = Bell(load().stream_url), Ringer(ring_celery), Announcer()
+    bell, ringer, announcer = Bell(load().bus_url), Ringer(ring_celery), Announcer()
     try:
         Watcher(bell, ringer, announcer).run(stop)
     finally:

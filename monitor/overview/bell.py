@@ -27,6 +27,7 @@ class Bell:
         )
         self._subscription: Any = None
         self._try_again_at = 0.0
+        self._lost = False
 
     def wait(self, seconds: float = POLL_S) -> None:
         """Until it was rung since the last call, `seconds` at most."""
@@ -52,6 +53,7 @@ class Bell:
             subscription: Any = self._client.pubsub(ignore_subscribe_messages=True)
             subscription.subscribe(DOORBELL)
             self._subscription = subscription
+            self._lost = False
         rung = False
         while not rung:
             left = until - time.monotonic()
@@ -63,6 +65,8 @@ class Bell:
             pass
 
     def _lose(self, error: Exception) -> None:
-        log.warning("no doorbell, polling the commit log instead: %s", error)
+        if not self._lost:
+            log.warning("no doorbell, polling the commit log instead: %s", error)
+        self._lost = True
         self._try_again_at = time.monotonic() + _RETRY_S
         self.close()

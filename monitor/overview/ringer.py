@@ -47,7 +47,7 @@ class Ringer:
 
 
 def ring_celery(delivery_id: int) -> None:
-    """One delivery to the workers, without retries."""
-    from monitor.tasks.deliveries import deliver
+    """One delivery to the workers, without retries. Raises what the broker's client raises."""
+    from monitor.celery import app
 
-    deliver.apply_async((delivery_id,), retry=False)
+    app.send_task("monitor.tasks.deliver", (delivery_id,), retry=False)

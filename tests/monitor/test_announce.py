@@ -1,0 +1,171 @@
+"""Frames over the real channel layer: whole rows, in order, and nobody waits for a bus that is away."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+
+from collectors.sip.timers import SECOND
+from monitor import announce
+from monitor.announce import ROWS, Announcer, Touched, delta
+from monitor.core.metrics import Meter
+from monitor.core.updates import AlertAcknowledged, Committed
+from monitor.models import Alert, Call, Collector, Registration
+from monitor.overview.bell import Bell
+from monitor.overview.lease import Lease
+from monitor.overview.ringer import Ringer
+from monitor.services import alerts
+from monitor.watch import Watcher
+from tests.monitor.core.told import call, commit, lost, raised, refused, report, started, us
+from tests.monitor.overview.stage import Ingest, clock_us
+from tests.support.valkey import Valkey
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+METRICS = Meter().metrics()
+
+
+class Browser:
+    """Listens to groups on a loop of its own, as a web process does."""
+
+    def __init__(self, *groups: str) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self._groups = groups
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()))
+
+    def __enter__(self) -> "Browser":
+        self._thread.start()
+        assert self._ready.wait(5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(5)
+
+    def wait(self, condition: Callable[[list[dict[str, Any]]], bool]) -> None:
+        deadline = time.monotonic() + 5
+        while not condition(self.frames):
+            assert time.monotonic() < deadline, self.frames
+            time.sleep(0.01)
+
+    async def _listen(self) -> None:
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        for group in self._groups:
+            await layer.group_add(group, channel)
+        self._ready.set()
+        while not self.frames or self.frames[-1]["type"] != "end":
+            self.frames.append(await asyncio.wait_for(layer.receive(channel), 10))
+
+
+@pytest.fixture
+def announcer(valkey: Valkey) -> Iterator[Announcer]:
+    assert valkey.url
+    made = Announcer()
+    yield made
+    made.close()
+
+
+def end(announcer: Announcer) -> None:
+    layer: Any = get_channel_layer()
+    announcer._runner.run(layer.group_send("live", {"type": "end"}))
+
+
+def touched(**names: list[Any]) -> Touched:
+    empty: dict[str, list[Any]] = {"calls": [], "registrations": [], "transactions": [], "alerts": [], "collectors": []}
+    return Touched(**(empty | names))
+
+
+def test_a_commit_s_frame_has_its_rows_and_each_record_its_own(announcer: Announcer) -> None:
+    ingest = Ingest()
+    ingest.play("missing-ack", clock_us() - 10 * SECOND, until_s=9)
+    ingest.play("registered", clock_us() - 10 * SECOND, until_s=9)
+    Collector.objects.create(name="edge-1", last_seen_us=7)
+    slug, registration = Call.objects.get().slug, Registration.objects.get().slug
+    with Browser("live", f"record.{slug}") as browser:
+        announcer.announce(5, METRICS, touched(calls=[slug], registrations=[registration], collectors=["edge-1"]))
+        end(announcer)
+    frame, record, _ = browser.frames
+    assert (frame["type"], frame["sequence"], frame["watermark_us"]) == ("delta", 5, METRICS.at_us)
+    assert [row["slug"] for row in frame["calls"]] == [slug]
+    assert frame["calls"][0]["finding"]["code"] == "missing-ack"
+    assert [row["slug"] for row in frame["registrations"]] == [registration]
+    assert [row["name"] for row in frame["collectors"]] == ["edge-1"]
+    assert frame["alerts"] == []
+    assert frame["metrics"]["active_calls"]["now"] == 0
+    assert "reset" not in frame
+    assert record == {"type": "record", "slug": slug, "version": 5}
+
+
+def test_the_overview_announces_what_it_committed_and_what_people_did(announcer: Announcer) -> None:
+    ringer = Ringer(lambda _: None)
+    watcher = Watcher(Bell("redis://127.0.0.1:1/0"), ringer, announcer, Lease("here"))
+    with Browser("live") as browser:
+        Ingest().play("missing-ack", clock_us() - 10 * SECOND, until_s=9)
+        watcher.turn()
+        browser.wait(lambda frames: len(frames) == 1)
+        alert = Alert.objects.get()
+        alerts.acknowledge(alert.pk, "ann", clock_us())
+        watcher.turn()
+        end(announcer)
+    opened, acknowledged, _ = browser.frames
+    assert [row["id"] for row in opened["alerts"]] == [alert.pk]
+    assert opened["alerts"][0]["acknowledged_by"] == ""
+    assert acknowledged["sequence"] == opened["sequence"] + 1
+    assert acknowledged["alerts"][0]["acknowledged_by"] == "ann"
+    assert acknowledged["alerts"][0]["version"] > opened["alerts"][0]["version"]
+    ringer.close()
+
+
+def test_too_many_changes_ask_for_a_snapshot() -> None:
+    frame = delta(1, METRICS, touched(calls=[f"c{n}" for n in range(ROWS + 1)]))
+    assert frame["reset"] is True
+    assert frame["calls"] == []
+
+
+def test_a_bus_that_is_away_costs_nothing_but_frames(
+    announcer: Announcer, valkey: Valkey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(announce, "_RETRY_S", 0.2)
+    announcer.announce(1, METRICS, touched())
+    valkey.stop()
+    try:
+        began = time.monotonic()
+        for sequence in range(2, 20):
+            announcer.announce(sequence, METRICS, touched())
+        assert time.monotonic() - began < 5
+        time.sleep(0.3)
+        announcer.announce(20, METRICS, touched())
+    finally:
+        valkey.start()
+    assert caplog.text.count("pages are not live") == 1
+    time.sleep(0.3)
+    with Browser("live") as browser:
+        announcer.announce(21, METRICS, touched())
+        end(announcer)
+    assert browser.frames[0]["sequence"] == 21
+
+
+def test_many_record_frames_are_quick(announcer: Announcer) -> None:
+    began = time.monotonic()
+    announcer.announce(1, METRICS, touched(transactions=[f"t{n}" for n in range(ROWS)]))
+    assert time.monotonic() - began < 1.0
+
+
+def test_what_a_commit_touches_is_named_once() -> None:
+    what = Touched.by(
+        [
+            commit(0, started(0), raised(1), refused(1)),
+            commit(1, report(1), lost(1)),
+            Committed(-1, 0, [AlertAcknowledged(9, us(1), "ann")]),
+        ],
+        [7, 7],
+    )
+    assert what.calls == [call().slug]
+    assert len(what.registrations) == 1
+    assert what.collectors == ["edge-1"]
+    assert what.alerts == [7, 9]
