@@ -74,6 +74,7 @@ class Touched(msgspec.Struct, frozen=True):
         collectors: dict[str, None] = {}
         numbers = dict.fromkeys(alerts)
         for committed in commits:
+            keys.update(dict.fromkeys(committed.touched))
             for update in committed.updates:
                 match update:
                     case CollectorReported() | LossRecorded():

@@ -335,9 +335,11 @@ LoggedUpdate: TypeAlias = (
 class Committed(msgspec.Struct, frozen=True, array_like=True):
     """What one commit of one partition told: the overview's input, one row of the commit log.
 
-    Messages are left out; they are in the chunks.
+    Messages are left out; they are in the chunks. `touched` names the records that were written, also
+    those that only got a message: pages show their counts.
     """
 
     partition: int
     watermark_us: int
     updates: list[LoggedUpdate]
+    touched: list[RecordKey] = []

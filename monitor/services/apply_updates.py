@@ -80,7 +80,7 @@ def apply(commits: list[PartitionCommit], peers: dict[str, int]) -> None:
             ],
         )
         many(_PEERS, sorted((text(address), since_us) for address, since_us in peers.items()))
-        many(_LOG, (_logged(commit) for commit in commits if commit.content.logged))
+        many(_LOG, (_logged(commit) for commit in commits if commit.content))
 
 
 def write_content(contents: Iterable[tuple[Content, int, int]], import_id: int = 0) -> None:
@@ -152,5 +152,7 @@ def _loss(noted: NotedLoss) -> rows.Row:
 
 
 def _logged(commit: PartitionCommit) -> rows.Row:
-    committed = Committed(commit.number, commit.watermark_us, commit.content.logged)
+    content = commit.content
+    touched = [record.key for record in content.records]
+    committed = Committed(commit.number, commit.watermark_us, content.logged, touched)
     return commit.number, commit.watermark_us, commit.version, pack(committed)

@@ -162,10 +162,11 @@ def test_what_a_commit_touches_is_named_once() -> None:
             commit(0, started(0), raised(1), refused(1)),
             commit(1, report(1), lost(1)),
             Committed(-1, 0, [AlertAcknowledged(9, us(1), "ann")]),
+            Committed(0, 0, [], [call(), call("quiet")]),
         ],
         [7, 7],
     )
-    assert what.calls == [call().slug]
+    assert what.calls == [call().slug, call("quiet").slug]
     assert len(what.registrations) == 1
     assert what.collectors == ["edge-1"]
     assert what.alerts == [7, 9]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,9 +28,8 @@ from tests.support.processes import alive, free_port, wait_for
 if TYPE_CHECKING:
     from monitor.core.updates import LoggedUpdate
 
-KILLS = 20
-CALLS = 200  # that each of three partitions tells
-PACE_S = 8  # of wire time between two: the story is longer than what a restart folds again
+KILLS = 15
+PACE_S = 16  # of wire time between two calls: the story is longer than what a restart folds again
 
 
 class Nursery:
@@ -74,7 +74,7 @@ def tell(partition: int, stop: threading.Event) -> None:
     dice = random.Random(partition)
     missing: list[tuple[str, str]] = []
     try:
-        for n in range(CALLS):
+        for n in count():
             at_s = n * PACE_S
             name, hop = f"call-{partition}-{n}", HOP.replace("10.0.0.2", f"10.0.1.{dice.randrange(4)}")
             updates: list[LoggedUpdate] = [started(at_s, name)]
@@ -88,7 +88,7 @@ def tell(partition: int, stop: threading.Event) -> None:
             with transaction.atomic():
                 log(*updates, watermark_us=us(at_s), partition=partition, committed_us=us(at_s))
                 if dice.random() < 0.2:
-                    stop.wait(0.02)  # its id is taken: others overtake it, where the database lets them
+                    time.sleep(0.02)  # its id is taken: others overtake it, where the database lets them
             stop.wait(0.03)
             if stop.is_set():
                 return
@@ -106,14 +106,13 @@ def test_no_alert_is_lost_or_doubled_whenever_it_is_killed(database_url: str) ->
     nursery = Nursery(database_url)
     try:
         nursery.start()
-        kills = 0
-        while kills < KILLS and all(teller.is_alive() for teller in tellers):
-            kills += 1
+        for _ in range(KILLS):
             before = _sequence()
             wait_for(lambda: _sequence() > before, 20, what="a commit of the overview")  # noqa: B023 - called at once
             time.sleep(moments.uniform(0, 0.15))
             nursery.kill()
             nursery.start()
+        stop.set()
         for teller in tellers:
             teller.join()
         wait_for(lambda: not CommitLog.objects.filter(folded=None).exists(), 20)
@@ -125,10 +124,8 @@ def test_no_alert_is_lost_or_doubled_whenever_it_is_killed(database_url: str) ->
         for teller in tellers:
             teller.join()
 
-    assert kills > KILLS // 3
     rows, unbroken = Rows(), Overview()
     log_rows = CommitLog.objects.order_by("folded", "id")
-    assert log_rows.count() == 3 * CALLS
     for data in log_rows.values_list("updates", flat=True):
         rows.apply(unbroken.feed(committed(data)))
 
