@@ -25,11 +25,12 @@ PLACES: Final = (
     _Place("live", "Live", "live", "l", ("live",)),
     _Place("calls", "Calls", "calls", "c", ("calls", "call")),
     _Place("registrations", "Registrations", "registrations", "r", ("registrations", "registration")),
-    _Place("transactions", "Other requests", "transactions", "t", ("transactions", "transaction")),
+    _Place("transactions", "Other", "transactions", "t", ("transactions", "transaction")),
     _Place("alerts", "Alerts", "alerts", "a", ("alerts", "alert")),
     _Place("collectors", "Collectors", "collectors", "o", ("collectors",)),
     _Place("imports", "Import", "imports", "i", ("imports",)),
     _Place("outbox", "Outbox", "outbox", "m", ("outbox", "delivery")),
+    _Place("settings", "Settings", "settings", "s", ("settings",)),
 )
 _THEMES: Final = ("light", "dark")
 

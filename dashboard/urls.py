@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from dashboard.views import imports, live, operations, outbox, records
+from dashboard.views import imports, live, operations, outbox, records, settings
 
 
 def _record_paths(section: records.Section) -> list[URLPattern]:
@@ -30,9 +30,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_record_paths(records.TRANSACTIONS),
     path("alerts", operations.alert_list, name="alerts"),
     path("alerts/<int:alert_id>", operations.alert_page, name="alert"),
+    path("alerts/<int:alert_id>/acknowledge", operations.acknowledge_alert, name="alert-acknowledge"),
     path("collectors", operations.collector_page, name="collectors"),
     path("imports", imports.import_list, name="imports"),
     path("outbox", outbox.outbox, name="outbox"),
     path("outbox/<int:delivery_id>", outbox.delivery_page, name="delivery"),
     path("outbox/<int:delivery_id>/html", outbox.delivery_html, name="delivery-html"),
+    path("outbox/<int:delivery_id>/resend", outbox.resend_delivery, name="delivery-resend"),
+    path("settings", settings.mail_settings, name="settings"),
+    path("settings/test-mail", settings.send_test_mail, name="settings-test-mail"),
 ]

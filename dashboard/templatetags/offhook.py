@@ -4,12 +4,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from monitor.core.updates import Kind
+
 register = template.Library()
 
+_KINDS: Final = frozenset(kind.value for kind in Kind)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,6 +100,14 @@ def when(us: int | None, style: str = "time") -> SafeString:
         us,
         formats[style],
     )
+
+
+@register.simple_tag
+def page_of(kind: str, slug: str, import_id: int = 0) -> str:
+    """The address of what a finding is about: a record's page, else (a collector) that of all collectors."""
+    if kind not in _KINDS:
+        return reverse("collectors")
+    return reverse(kind, args=[slug]) + (f"?import={import_id}" if import_id else "")
 
 
 @register.simple_tag

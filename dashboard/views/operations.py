@@ -1,18 +1,24 @@
 """Alerts and collectors."""
 
+import time
 from typing import Final
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_POST
 
+from dashboard.charts import bars
 from dashboard.views import lists
 from monitor import queries
 from monitor.core.updates import Kind
 from monitor.ladder.elide import excerpt
 from monitor.ladder.layout import lay_out
 from monitor.ladder.svg import draw_mini
+from monitor.services import alerts
 
+COLLECTOR: Final = "collector"  # what an occurrence is about, where it is no record
 EXAMPLES: Final = 3
 # An example is a picture of a few messages: a call that talks for hours needs not be read whole for it.
 MESSAGES_FOR_EXAMPLE: Final = 300
@@ -43,9 +49,23 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     alert = queries.alert(alert_id)
     if alert is None:
         raise Http404("no such alert")
-    context = {"alert": alert, "examples": _examples(alert["occurrences"])}
+    context = {
+        "alert": alert,
+        "examples": _examples(alert["occurrences"]),
+        "chart": bars(alert["times"], alert["opened_us"], alert["resolved_us"] or time.time_ns() // 1000),
+    }
     part = request.headers.get("HX-Target") == "alert"
     return render(request, "dashboard/alerts/alert.html" if part else "dashboard/alerts/page.html", context)
+
+
+@require_POST
+def acknowledge_alert(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """Somebody takes an alert on: everybody sees it, and who."""
+    if alerts.acknowledge(alert_id, request.user.get_username(), time.time_ns() // 1000):
+        messages.success(request, "Acknowledged. The alert stays open until its cause is gone.", extra_tags="check")
+    else:
+        messages.info(request, "Nothing to acknowledge: somebody already did, or the alert is over.")
+    return redirect("alert", alert_id)
 
 
 def collector_page(request: HttpRequest) -> HttpResponse:
@@ -72,6 +92,8 @@ def _examples(occurrences: list[queries.Row]) -> list[dict[str, object]]:
         if occurrence["slug"] in seen:
             continue
         seen.add(occurrence["slug"])
+        if occurrence["kind"] == COLLECTOR:
+            continue
         if record := queries.record(Kind(occurrence["kind"]), occurrence["slug"], import_id=0):
             examples.append({"occurrence": occurrence, "ladder": _mini_ladder(record, occurrence["code"])})
     return examples

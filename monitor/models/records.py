@@ -65,7 +65,11 @@ class Call(RecordBase):
     duration_ms = models.FloatField(null=True)
 
     class Meta:
-        indexes = [*_indexes("call"), models.Index(fields=["state"], name="call_state")]
+        indexes = [
+            *_indexes("call"),
+            models.Index(fields=["import_id", "state", "-first_us"], name="call_state"),
+            models.Index(fields=["import_id", "severity", "-first_us"], name="call_severity"),
+        ]
         constraints = [_unique("call")]
 
 
@@ -81,7 +85,11 @@ class Registration(RecordBase):
     expires_us = models.BigIntegerField(null=True)
 
     class Meta:
-        indexes = [*_indexes("registration"), models.Index(fields=["aor"], name="registration_aor")]
+        indexes = [
+            *_indexes("registration"),
+            models.Index(fields=["aor"], name="registration_aor"),
+            models.Index(fields=["import_id", "outcome", "-first_us"], name="registration_outcome"),
+        ]
         constraints = [_unique("registration")]
 
 

@@ -18,7 +18,7 @@ CAPS: Final = {"active": 200, "failing": 50, "recent": 50, "registrations": 50, 
 
 ALERT_COLUMNS: Final = (
     *("id", "version", "rule", "severity", "title", "summary", "place", "state", "count"),
-    *("opened_us", "last_us", "resolved_us", "acknowledged_by", "acknowledged_us"),
+    *("opened_us", "last_us", "resolved_us", "resolution", "acknowledged_by", "acknowledged_us"),
 )
 _COLLECTOR: Final = (
     *("name", "boot", "host", "version", "receiver", "interfaces", "started_us", "last_seen_us"),
@@ -71,9 +71,9 @@ def collector_value(row: Row) -> Row:
 def _calls() -> list[Row]:
     """The newest active, the newest seriously failing, the newest of all; one that is in two appears once."""
     found = [
-        *newest(Kind.CALL, Q(open=True, state__in=ACTIVE_STATES), CAPS["active"]),
-        *newest(Kind.CALL, Q(severity__in=SERIOUS), CAPS["failing"]),
-        *newest(Kind.CALL, Q(), CAPS["recent"]),
+        *newest(Kind.CALL, CAPS["active"], *(Q(open=True, state=state) for state in ACTIVE_STATES)),
+        *newest(Kind.CALL, CAPS["failing"], *(Q(severity=severity) for severity in SERIOUS)),
+        *newest(Kind.CALL, CAPS["recent"]),
     ]
     latest: dict[str, Row] = {}
     for row in found:
@@ -83,8 +83,7 @@ def _calls() -> list[Row]:
 
 
 def _registrations() -> list[Row]:
-    condition = Q(severity__in=SERIOUS) | Q(outcome__in=FAILED_OUTCOMES)
-    return newest(Kind.REGISTRATION, condition, CAPS["registrations"])
+    return newest(Kind.REGISTRATION, CAPS["registrations"], *(Q(outcome=outcome) for outcome in FAILED_OUTCOMES))
 
 
 def _alerts() -> list[Row]:

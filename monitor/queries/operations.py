@@ -11,6 +11,7 @@ from monitor.queries.records import Row, plain
 ALERTS_A_PAGE: Final = 50
 DELIVERIES_A_PAGE: Final = 50
 OCCURRENCES_SHOWN: Final = 50
+TIMES_READ: Final = 2000
 LOSSES_SHOWN: Final = 50
 DEAD_LETTERS_SHOWN: Final = 20
 IMPORTS_SHOWN: Final = 100
@@ -26,13 +27,17 @@ def alerts(state: str, before_id: int | None) -> tuple[list[Row], int]:
 
 
 def alert(alert_id: int) -> Row | None:
-    """One alert with `remedy`, its newest `occurrences` and its `deliveries`; None when there is none."""
+    """One alert with `remedy`, its newest `occurrences`, the `times` of more of them, and its `deliveries`.
+
+    None when there is none of this id.
+    """
     found = plain(Alert.objects.filter(id=alert_id).values(*ALERT_COLUMNS, "remedy"))
     if not found:
         return None
     occurrences = AlertOccurrence.objects.filter(alert_id=alert_id).order_by("-at_us", "-id")
     deliveries = Delivery.objects.filter(alert_id=alert_id).order_by("-id")
     return found[0] | {
+        "times": list(occurrences.values_list("at_us", flat=True)[:TIMES_READ]),
         "occurrences": plain(occurrences.values()[:OCCURRENCES_SHOWN]),
         "deliveries": plain(deliveries.values(*_DELIVERY)[:DELIVERIES_A_PAGE]),
     }

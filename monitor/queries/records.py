@@ -25,6 +25,7 @@ FAILED_OUTCOMES: Final = tuple(
 SERIOUS: Final = (Severity.CRITICAL.value, Severity.MAJOR.value)
 # Counting stops here: "more than 10,000" tells a person as much as the exact figure, and is never slow.
 COUNT_BOUND: Final = 10_000
+_RARE: Final = 1000
 _RANK: Final = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
@@ -108,9 +109,11 @@ def page(kind: Kind, wanted: RecordFilter, cursor: Cursor | None, size: int) -> 
     """The rows of one kind that match, `size` of them from `cursor` on."""
     table = _TABLES[kind]
     matching = _matching(table, wanted)
-    total = matching[: COUNT_BOUND + 1].count()
     found = list(_beyond(matching, cursor).values(*table.columns)[: size + 1])
-    more, found = len(found) > size, found[:size]
+    more = len(found) > size
+    # Who has seen the end of a first page has counted already.
+    total = matching[: COUNT_BOUND + 1].count() if more or cursor else len(found)
+    found = found[:size]
     has_older, has_newer = more, cursor is not None
     if cursor is not None and cursor.way == "newer":
         found.reverse()
@@ -131,11 +134,16 @@ def rows(kind: Kind, slugs: Sequence[str]) -> list[Row]:
     return _finished(kind, list(found.values(*table.columns)))
 
 
-def newest(kind: Kind, condition: Q, limit: int) -> list[Row]:
-    """The newest live rows that meet a condition."""
+def newest(kind: Kind, limit: int, *conditions: Q) -> list[Row]:
+    """The newest live rows that meet one of the conditions, none of which may overlap; without any, of all.
+
+    Each condition is a query of its own: it reads its index in order, where one query for all would sort.
+    """
     table = _TABLES[kind]
-    found = table.model._default_manager.filter(condition, import_id=0).order_by("-first_us", "id")
-    return _finished(kind, list(found.values(*table.columns)[:limit]))
+    live = table.model._default_manager.filter(import_id=0).order_by("-first_us", "id").values(*table.columns)
+    found = [row for condition in conditions or (Q(),) for row in live.filter(condition)[:limit]]
+    found.sort(key=lambda row: (-row["first_us"], row["id"]))
+    return _finished(kind, found[:limit])
 
 
 def record(kind: Kind, slug: str, import_id: int | None) -> Row | None:
@@ -168,16 +176,18 @@ def plain(found: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 
 def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
-    found = table.model._default_manager.filter(import_id=wanted.import_id).order_by("-first_us", "id")
+    records = table.model._default_manager.order_by("-first_us", "id")
+    found = records.filter(import_id=wanted.import_id)
     if wanted.state == "active":
-        # Records in a correlator's memory are few and have an index of their own.
-        found = found.filter(open=True, state__in=ACTIVE_STATES)
+        # Records in a correlator's memory are few and have an index of their own; no import has any. Were the
+        # import asked for, SQLite would rather read all of it in order.
+        found = records.none() if wanted.import_id else records.filter(open=True, state__in=ACTIVE_STATES)
     elif wanted.state == "failing":
         found = found.filter(outcome__in=FAILED_OUTCOMES)
     elif wanted.state:
         found = found.filter(**{table.state: wanted.state})
     if wanted.code:
-        found = found.filter(codes__contains=f" {wanted.code} ")
+        found = found.filter(_code(table, wanted.code, wanted.import_id))
     if wanted.since_us:
         found = found.filter(first_us__gte=wanted.since_us)
     if wanted.text:
@@ -185,10 +195,21 @@ def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
     return found
 
 
+def _code(table: _Table, code: str, import_id: int) -> Q:
+    """Records with a rare finding are found by it; those with a common one are met soon in any order."""
+    findings = FindingRow.objects.filter(code=code, import_id=import_id).exclude(state=FindingState.CLEARED)
+    keys = list(findings.order_by().values_list("key", flat=True)[: _RARE + 1])
+    carries = Q(codes__contains=f" {code} ")
+    if len(keys) > _RARE:
+        return carries
+    # By id, which no planner takes for worse than reading all in order.
+    return carries & Q(id__in=list(table.model._default_manager.filter(key__in=keys).values_list("id", flat=True)))
+
+
 def _text(table: _Table, text: str) -> Q:
     """A whole Call-ID is found by its index; anything else is looked for in the parties and the Call-ID."""
-    if table.model._default_manager.filter(call_id=text).exists():
-        return Q(call_id=text)
+    if whole := list(table.model._default_manager.filter(call_id=text).values_list("id", flat=True)[:_RARE]):
+        return Q(id__in=whole)
     first, second = table.texts
     return Q((f"{first}__icontains", text)) | Q((f"{second}__icontains", text)) | Q(call_id__icontains=text)
 

@@ -45,7 +45,7 @@ class Heat extends HTMLElement {
         name,
         Array.from({ length: steps }, (_, step) => {
           const cell = document.createElementNS(SVG, "rect");
-          const place = { x: step * CELL, y: row * (ROW + GAP), width: CELL - 1, height: ROW };
+          const place = { x: step * CELL, y: row * (ROW + GAP), width: CELL, height: ROW };
           for (const [key, value] of Object.entries(place)) cell.setAttribute(key, String(value));
           group.append(cell);
           return cell;

@@ -12,17 +12,19 @@
  * @param {(element: HTMLElement, row: Row) => void} update
  */
 export function reconcile(parent, rows, keyOf, create, update) {
+  const wanted = new Set(rows.map(keyOf));
   /** @type {Map<string, HTMLElement>} */
   const known = new Map();
-  for (const child of parent.children) {
-    if (child instanceof HTMLElement && child.dataset.key) known.set(child.dataset.key, child);
+  for (const child of [...parent.children]) {
+    // Rows that are gone, and the skeleton of a page that was loading.
+    if (!(child instanceof HTMLElement) || !wanted.has(child.dataset.key ?? "")) child.remove();
+    else known.set(child.dataset.key ?? "", child);
   }
   /** @type {Element|null} */
   let place = parent.firstElementChild;
   for (const row of rows) {
     const key = keyOf(row);
     const element = known.get(key) ?? create();
-    known.delete(key);
     if (shown.get(element) !== row) {
       element.dataset.key = key;
       update(element, row);
@@ -31,7 +33,6 @@ export function reconcile(parent, rows, keyOf, create, update) {
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
-  for (const element of known.values()) element.remove();
 }
 
 /** @type {WeakMap<Element, unknown>} */

@@ -10,32 +10,34 @@
  * @param {Element|DocumentFragment} fresh
  */
 export function patch(old, fresh) {
+  const wanted = [...fresh.children];
+  const keys = new Set(wanted.map(keyOf));
   /** @type {Map<string, Element>} */
   const keyed = new Map();
-  for (const child of old.children) {
+  for (const child of [...old.children]) {
     const key = keyOf(child);
-    if (key) keyed.set(key, child);
+    if (key && !keys.has(key)) child.remove();
+    else if (key) keyed.set(key, child);
   }
   /** @type {Element|null} */
   let place = old.firstElementChild;
-  for (const wanted of [...fresh.children]) {
-    const key = keyOf(wanted);
-    const known = key ? keyed.get(key) : place && !keyOf(place) && place.tagName === wanted.tagName ? place : undefined;
+  for (const element of wanted) {
+    const key = keyOf(element);
+    // What has no key is told by its place.
+    const known = key ? keyed.get(key) : place && !keyOf(place) && place.tagName === element.tagName ? place : null;
     if (!known) {
-      old.insertBefore(wanted, place);
+      old.insertBefore(element, place);
       continue;
     }
-    if (key) keyed.delete(key);
     if (known === place) place = place.nextElementSibling;
     else old.insertBefore(known, place);
-    if (!same(known, wanted)) update(known, wanted);
+    if (!same(known, element)) update(known, element);
   }
   while (place) {
     const next = place.nextElementSibling;
     place.remove();
     place = next;
   }
-  for (const gone of keyed.values()) gone.remove();
 }
 
 /** @param {Element} element */

@@ -95,7 +95,6 @@ function drawCall(element, row) {
   fill(element, {
     length: over ? duration(row.duration_ms ?? ((row.ended_us ?? row.last_us) - row.first_us) / 1000) : "",
     status: row.status ? String(row.status) : "",
-    messages: number(row.messages),
     code: row.finding?.code ?? "",
   });
   element.querySelector('[data-is="code"]')?.setAttribute("class", `code ${row.finding?.severity ?? ""}`);

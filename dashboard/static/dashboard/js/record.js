@@ -111,13 +111,24 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/** Text stays legible: a ladder shrinks to so much of its width, and scrolls beyond. */
+const SMALLEST = 0.85;
+
+function fit() {
+  for (const drawing of document.querySelectorAll("#ladder .ladder")) {
+    if (drawing instanceof SVGSVGElement) drawing.style.minWidth = `${drawing.viewBox.baseVal.width * SMALLEST}px`;
+  }
+}
+
 // What a refresh has drawn anew is put back as the user left it.
 document.addEventListener("htmx:afterSwap", () => {
+  fit();
   if (shown) mark(shown);
   if (times !== "relative") showTimes(times);
 });
 
 define();
+fit();
 const part = document.querySelector("[data-watch]");
 const refresh = () => part?.dispatchEvent(new CustomEvent("offhook:changed"));
 if (part) {

@@ -32,7 +32,7 @@ const recent = { list: "calls", holds: () => true, order: newestFirst };
 /** @type {View<RegistrationRow>} */
 const registrations = {
   list: "registrations",
-  holds: (row) => SERIOUS.has(row.severity) || FAILED.has(row.outcome),
+  holds: (row) => FAILED.has(row.outcome),
   order: newestFirst,
 };
 /** @type {View<AlertRow>} */

@@ -1,0 +1,148 @@
+"""What people do on pages: acknowledge, send again, change how mail goes out."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from monitor.models import Delivery
+from monitor.services.settings import mail, set_mail
+from tests.dashboard import factories
+from tests.support.smtp import SmtpServer
+
+MAIL = {
+    "host": "mail.example.com",
+    "port": "587",
+    "tls": "starttls",
+    "username": "noc",
+    "password": "pa ss",
+    "sender": "Offhook <noc@example.com>",
+    "recipients": "one@example.com\ntwo@example.com",
+}
+
+
+def text_of(client: Client, name: str, *args: object) -> str:
+    return client.get(reverse(name, args=args)).content.decode()
+
+
+def test_an_alert_is_acknowledged_once_and_by_name(client: Client) -> None:
+    alert = factories.an_alert()
+    client.post(reverse("alert-acknowledge", args=[alert.pk]))
+    alert.refresh_from_db()
+    assert alert.acknowledged_by == "ada"
+    assert "Acknowledged by <b>ada</b>" in text_of(client, "alert", alert.pk)
+    again = client.post(reverse("alert-acknowledge", args=[alert.pk]), follow=True)
+    assert "Nothing to acknowledge" in again.content.decode()
+
+
+@pytest.mark.parametrize("name", ["alert-acknowledge", "delivery-resend"])
+def test_a_link_changes_nothing(client: Client, name: str) -> None:
+    assert client.get(reverse(name, args=[1])).status_code == 405
+
+
+def test_what_changes_something_needs_the_forms_token(client: Client) -> None:
+    alert = factories.an_alert()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = client.cookies
+    response = strict.post(reverse("alert-acknowledge", args=[alert.pk]))
+    assert response.status_code == 403
+    assert "This form is too old" in response.content.decode()
+
+
+def test_mail_settings_are_kept_and_the_password_is_never_shown(client: Client) -> None:
+    assert client.post(reverse("settings"), MAIL).status_code == 302
+    stored = mail()
+    assert stored.smtp is not None
+    assert (stored.smtp.host, stored.smtp.port, stored.smtp.password) == ("mail.example.com", 587, "pa ss")
+    assert stored.recipients == ("one@example.com", "two@example.com")
+    page = text_of(client, "settings")
+    assert "pa ss" not in page
+    assert "mail.example.com" in page
+
+
+def test_an_empty_password_keeps_the_one_that_is_there(client: Client) -> None:
+    client.post(reverse("settings"), MAIL)
+    client.post(reverse("settings"), MAIL | {"password": "", "recipients": "three@example.com"})
+    smtp = mail().smtp
+    assert smtp is not None
+    assert smtp.password == "pa ss"
+    client.post(reverse("settings"), MAIL | {"password": "", "no_password": "on"})
+    smtp = mail().smtp
+    assert smtp is not None
+    assert smtp.password == ""
+
+
+def test_a_kept_password_is_not_given_to_another_server(client: Client) -> None:
+    client.post(reverse("settings"), MAIL)
+    response = client.post(reverse("settings"), MAIL | {"password": "", "host": "evil.example"})
+    assert response.status_code == 422
+    assert "The server is another" in response.content.decode()
+    smtp = mail().smtp
+    assert smtp is not None
+    assert smtp.host == "mail.example.com"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("recipients", "not an address", "is no mail address"),
+        ("sender", "", "This field is required"),
+        ("port", "99999", "less than or equal to 65535"),
+        ("host", "a/b", "is no host"),
+        ("tls", "ssl3", "not one of the available choices"),
+    ],
+)
+def test_what_can_not_be_used_is_said_at_its_field_and_nothing_is_stored(
+    client: Client, field: str, value: str, words: str
+) -> None:
+    response = client.post(reverse("settings"), MAIL | {field: value})
+    assert response.status_code == 422
+    assert words in response.content.decode().replace("&#x27;", "'")
+    assert mail().smtp is None
+
+
+def test_the_environment_holds_again_when_the_pages_values_are_forgotten(client: Client) -> None:
+    client.post(reverse("settings"), MAIL)
+    client.post(reverse("settings"), {"forget": "yes"})
+    assert mail().smtp is None
+
+
+def test_a_test_mail_arrives_and_the_page_tells_it(client: Client, smtp_server: SmtpServer) -> None:
+    host, _, port = smtp_server.url.removeprefix("smtp://").partition(":")
+    set_mail(
+        host=host,
+        port=int(port),
+        username="",
+        password="",
+        tls="",
+        sender="noc@example.com",
+        recipients="duty@example.com",
+    )
+    page = client.post(reverse("settings-test-mail"), follow=True).content.decode()
+    assert "took the mail to duty@example.com" in page
+    assert len(smtp_server.messages) == 1
+    assert Delivery.objects.get().state == "sent"
+
+
+def test_a_test_mail_without_a_server_says_why_it_did_not_go(client: Client) -> None:
+    set_mail(host="", port=None, username="", password="", tls="", sender="noc@example.com", recipients="a@example.com")
+    page = client.post(reverse("settings-test-mail"), follow=True).content.decode()
+    assert "no mail server is set" in page
+
+
+def test_a_message_is_sent_again_though_no_broker_is_there(client: Client) -> None:
+    delivery = factories.a_delivery()
+    client.post(reverse("delivery-resend", args=[delivery.pk]))
+    delivery.refresh_from_db()
+    assert delivery.state == "pending"
+    again = client.post(reverse("delivery-resend", args=[delivery.pk]), follow=True)
+    assert "It is being sent already" in again.content.decode()
+
+
+def test_the_preview_of_a_mail_runs_nothing_and_loads_nothing(client: Client) -> None:
+    delivery = factories.a_delivery(html="<script>alert(1)</script><img src='https://spy.example/x.png'>")
+    response = client.get(reverse("delivery-html", args=[delivery.pk]))
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert response.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert "sandbox" in text_of(client, "delivery", delivery.pk)
