@@ -1,8 +1,10 @@
 """What the agent asks of an exporter, wherever events go: the stream store, standard output."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from collectors.wire.events import Heartbeat, Loss, SipEvent
+
+REFUSED: Final = 6  # exit code: only the operator can mend it
 
 
 class ExporterError(Exception):

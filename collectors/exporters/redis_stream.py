@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from collectors.exporters.base import ExporterError
+from collectors.exporters.base import REFUSED, ExporterError
 from collectors.exporters.batches import Batcher
 from collectors.exporters.delivery import Addressed, Delivery
 from collectors.exporters.spool import Dropped, Spool, SpoolError
@@ -61,7 +61,7 @@ class RedisStreamExporter:
             store = StreamStore(url, f"offhook-collector:{collector}")
             self._delivery = Delivery(store, Spool(spool, spool_size), partitions)
         except (StoreError, SpoolError) as error:
-            raise ExporterError(str(error)) from error
+            raise ExporterError(str(error), REFUSED) from error
 
         # Everything below belongs to whoever holds the lock; `_delivery` belongs to the thread once that runs.
         self._lock = threading.Condition()
@@ -86,7 +86,7 @@ class RedisStreamExporter:
             self._delivery.connect()
         except StoreError as error:
             self._delivery.close()
-            raise ExporterError(f"the stream store {error}") from error
+            raise ExporterError(f"the stream store {error}", REFUSED) from error
         self._take_back()
         self._thread.start()
 

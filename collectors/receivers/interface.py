@@ -1,6 +1,5 @@
 """One network interface, captured by libpcap: opening it, its packets, its drops, its errors in words."""
 
-import os
 import socket
 import struct
 import sys
@@ -146,11 +145,16 @@ def how_to_be_allowed() -> str:
     )
 
 
+def unknown(name: str) -> ReceiverError:
+    """There is no such interface, but these."""
+    return ReceiverError(f"there is no interface {name}; there are {', '.join(names())}", 3)
+
+
 def _refusal(name: str, code: int) -> ReceiverError:
     if code == _NO_SUCH_DEVICE:
-        return ReceiverError(f"there is no interface {name}; there are {', '.join(names())}", 3)
+        return unknown(name)
     if code in _DENIED:
-        return ReceiverError(f"{os.environ.get('USER', 'this user')} may not capture: {how_to_be_allowed()}", 4)
+        return ReceiverError(f"this user may not capture: {how_to_be_allowed()}", 4)
     if code == _NOT_UP:
         return ReceiverError(f"the interface {name} is down: sudo ip link set dev {name} up", 3)
     return ReceiverError(f"{name} can't be captured: libpcap says {code}", 3)

@@ -19,7 +19,7 @@ from pyshark.packet.packet import Packet
 from collectors.decode.datagram import Datagram
 from collectors.receivers.base import ReceiverError
 from collectors.receivers.dissector import Dissector, datagrams
-from collectors.receivers.interface import names
+from collectors.receivers.interface import names, unknown
 from collectors.receivers.pace import Pacer
 from collectors.wire.events import Loss
 
@@ -31,7 +31,7 @@ _USUAL_LAG_US: Final = 1_000_000  # from the wire through dumpcap and tshark
 _DISORDER_US: Final = 1_000_000  # of packets in a file
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
-_INSTALL: Final = (
+INSTALL: Final = (
     "tshark is not installed: sudo apt-get install --no-install-recommends tshark "
     "(or use the receiver libpcap, which needs nothing)"
 )
@@ -99,9 +99,9 @@ class TsharkReceiver:
     def start(self) -> None:
         """Start tshark, and wait until the capture has begun. Raises `ReceiverError`."""
         if not shutil.which("tshark") or (self.live and not shutil.which("dumpcap")):
-            raise ReceiverError(_INSTALL, 5)
+            raise ReceiverError(INSTALL, 5)
         if self.live and (missing := [name for name in self.interfaces if name not in names()]):
-            raise ReceiverError(f"there is no interface {missing[0]}; there are {', '.join(names())}", 3)
+            raise unknown(missing[0])
         if self._path and not Path(self._path).is_file():
             raise ReceiverError(f"{self._path} can't be read: there is no such file")
         self._loop = asyncio.new_event_loop()

@@ -1,0 +1,65 @@
+"""From settings to stages: the receiver, the pipeline and the exporter that they describe."""
+
+import sys
+
+from collectors.agent import Agent
+from collectors.config import Config
+from collectors.exporters.base import Exporter
+from collectors.exporters.console import ConsoleExporter
+from collectors.exporters.redis_stream import RedisStreamExporter
+from collectors.processors.pipeline import Pipeline
+from collectors.receivers.base import Receiver
+from collectors.receivers.bpf import sip_filter
+
+
+def agent(config: Config, boot: str) -> Agent:
+    """Everything, ready to run. Raises `ExporterError`."""
+    pipeline = Pipeline(
+        redacted=not config.no_redact, drop_networks=config.drop_address, drop_methods=config.drop_method
+    )
+    return Agent(receiver(config, boot), pipeline, exporter(config, boot))
+
+
+def receiver(config: Config, boot: str) -> Receiver:
+    """The receiver; `boot` is the seed of made-up traffic."""
+    # Each is imported only where it is wanted: pyshark alone takes longer to load than all the rest.
+    bpf = config.filter or sip_filter(config.ports)
+    if config.receiver == "libpcap":
+        from collectors.receivers.libpcap import LibpcapReceiver
+
+        return LibpcapReceiver(config.id, list(config.interface), bpf, promiscuous=config.promiscuous)
+    if config.receiver == "tshark":
+        from collectors.receivers.tshark import TsharkReceiver
+
+        return TsharkReceiver(
+            config.id,
+            interfaces=[] if config.file else list(config.interface),
+            bpf=bpf,
+            path=config.file,
+            real_time=config.pace == 1,
+            key_log=config.key_log,
+            decode_as=config.decode_as,
+            promiscuous=config.promiscuous,
+        )
+    if config.receiver == "scenario":
+        from collectors.receivers.scenario import ScenarioReceiver
+
+        return ScenarioReceiver(config.id, boot, calls_per_second=config.calls_per_second)
+    from collectors.receivers.pcap_file import FileReceiver
+
+    return FileReceiver(config.file, config.id, real_time=config.pace == 1, bpf=config.filter)
+
+
+def exporter(config: Config, boot: str) -> Exporter:
+    """The exporter. Raises `ExporterError`."""
+    if config.output == "console":
+        return ConsoleExporter(sys.stdout.buffer)
+    return RedisStreamExporter(
+        config.stream_url,
+        collector=config.id,
+        boot=boot,
+        partitions=config.partitions,
+        spool=config.spool,
+        spool_size=config.spool_size,
+        batch_s=config.batch_ms / 1000,
+    )
