@@ -45,6 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     debug: bool = False
     partitions: int = 8
+    retention_days: int = 14
     smtp: Smtp | None = None
     mail_from: str = "Offhook <offhook@localhost>"
     mail_to: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
         secret_key=read("SECRET_KEY", ""),
         debug=read("DEBUG", default=False, convert=_boolean),
         partitions=read("PARTITIONS", 8, _partitions),
+        retention_days=read("RETENTION_DAYS", 14, _days),
         smtp=read("SMTP_URL", None, _smtp),
         mail_from=read("MAIL_FROM", "Offhook <offhook@localhost>"),
         mail_to=read("MAIL_TO", (), _words),
@@ -127,6 +129,10 @@ def _port(text: str) -> int:
 
 def _partitions(text: str) -> int:
     return _number(text, 1, 64)
+
+
+def _days(text: str) -> int:
+    return _number(text, 1, 3650)
 
 
 def _log_level(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from collectors.receivers.base import ReceiverError as ReceiverError  # for those who may not import receivers
 from collectors.receivers.pcap_file import read_events
 from collectors.wire.events import SipEvent
 from monitor.core.correlator import Correlator

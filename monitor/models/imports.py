@@ -21,3 +21,6 @@ class Import(models.Model):
     created_us = models.BigIntegerField()
     finished_us = models.BigIntegerField(null=True)
     created_by = models.TextField(default="")
+    # Who reads it holds a claim; one that ran out belonged to a worker that died.
+    attempts = models.SmallIntegerField(default=0)
+    claimed_until_us = models.BigIntegerField(default=0)

@@ -16,6 +16,29 @@ class Chunk(msgspec.Struct):
     events: list[SipEvent]
 
 
+class Chunks:
+    """Collects messages into chunks."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[RecordKey, int], Chunk] = {}
+
+    def add(self, update: MessageAdded, watermark_us: int) -> None:
+        """A message that was fed at this watermark."""
+        chunk = self._found.get((update.key, watermark_us))
+        if chunk is None:
+            self._found[update.key, watermark_us] = Chunk(update.key, watermark_us, update.number, [update.event])
+        else:
+            chunk.events.append(update.event)
+
+    def of(self, key: RecordKey) -> list[Chunk]:
+        """Those of one record, in order."""
+        return [chunk for chunk in self._found.values() if chunk.key == key]
+
+    def all(self) -> list[Chunk]:
+        """All of them, in order."""
+        return list(self._found.values())
+
+
 class Content(msgspec.Struct, frozen=True):
     """What one commit writes of records: present values, new messages, and what the overview reads."""
 
@@ -32,7 +55,7 @@ class Harvest:
 
     def __init__(self, correlator: Correlator) -> None:
         self._correlator = correlator
-        self._chunks: dict[tuple[RecordKey, int], Chunk] = {}
+        self._chunks = Chunks()
         self._touched: dict[RecordKey, Record | None] = {}  # the value of those that left memory
         self._left: dict[Name, RecordKey] = {}
         self._logged: list[LoggedUpdate] = []
@@ -43,7 +66,7 @@ class Harvest:
             key = update.key
             self._touched[key] = None
             if isinstance(update, MessageAdded):
-                self._message(update, watermark_us)
+                self._chunks.add(update, watermark_us)
                 continue
             self._logged.append(update)
             if isinstance(update, RecordClosed):
@@ -56,7 +79,7 @@ class Harvest:
 
     def pending(self, key: RecordKey) -> list[Chunk]:
         """What was collected of a record and not yet taken, in order."""
-        return [chunk for chunk in self._chunks.values() if chunk.key == key]
+        return self._chunks.of(key)
 
     def left(self, name: Name) -> Record | None:
         """The latest record of this name, if it left memory since the last commit."""
@@ -67,15 +90,8 @@ class Harvest:
         """Everything collected since the last time."""
         content = Content(
             [value or self._correlator.record(key) for key, value in self._touched.items()],
-            list(self._chunks.values()),
+            self._chunks.all(),
             self._logged,
         )
-        self._chunks, self._touched, self._left, self._logged = {}, {}, {}, []
+        self._chunks, self._touched, self._left, self._logged = Chunks(), {}, {}, []
         return content
-
-    def _message(self, update: MessageAdded, watermark_us: int) -> None:
-        chunk = self._chunks.get((update.key, watermark_us))
-        if chunk is None:
-            self._chunks[update.key, watermark_us] = Chunk(update.key, watermark_us, update.number, [update.event])
-        else:
-            chunk.events.append(update.event)

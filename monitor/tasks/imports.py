@@ -1,0 +1,25 @@
+"""Imports: one task a file, and the sweep that finds what was left lying."""
+
+import time
+
+from celery import shared_task
+
+from monitor.services import imports
+
+
+def clock_us() -> int:
+    """This machine's clock, µs since the epoch."""
+    return time.time_ns() // 1_000
+
+
+@shared_task(name="monitor.tasks.run_import")
+def run_import(import_id: int) -> None:
+    """Read one file, if nobody else does."""
+    imports.run(import_id, clock_us)
+
+
+@shared_task(name="monitor.tasks.sweep_imports")
+def sweep_imports() -> None:
+    """Hand out what waits, and what was begun by a worker that died."""
+    for import_id in imports.waiting(clock_us()):
+        run_import.delay(import_id)

@@ -1,0 +1,20 @@
+"""Retention: what is older than the days that are kept goes."""
+
+import logging
+import time
+
+from celery import shared_task
+from django.conf import settings
+
+from collectors.sip.timers import SECOND
+from monitor.services import retention
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="monitor.tasks.prune")
+def prune() -> None:
+    """Delete what is too old."""
+    days = settings.CONFIG.retention_days
+    if deleted := retention.prune(time.time_ns() // 1_000 - days * 86_400 * SECOND):
+        log.info("deleted %d rows older than %d days", deleted, days)

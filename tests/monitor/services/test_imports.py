@@ -1,0 +1,239 @@
+"""Capture files that people drop: read once, whatever happens to who reads; gone with all that came of them."""
+
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from django.conf import settings
+
+from collectors.receivers.pcap_file import read_events
+from collectors.scenario.capture import capture
+from collectors.sip.timers import SECOND
+from collectors.wire.events import SipEvent
+from monitor import packing
+from monitor.analyze.run import run as analyze
+from monitor.ingest.stream import Streams
+from monitor.ingest.worker import Worker
+from monitor.models import Call, CommitLog, FindingRow, Import, MessageChunk, Registration, Transaction
+from monitor.services import imports
+from monitor.tasks import run_import, sweep_imports
+from tests.monitor.ingest.edge import Edge
+from tests.support.valkey import Valkey
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = int(time.time()) * SECOND
+TABLES = (Call, Registration, Transaction, FindingRow)
+# What differs by nature between what was seen live and what came from a file.
+APART = ("id", "version", "import_id", "partition", "open")
+
+
+def clock() -> int:
+    return NOW
+
+
+@pytest.fixture(scope="module")
+def file() -> bytes:
+    return b"".join(capture("traffic", messages=1_200))
+
+
+def rows(import_id: int = 0) -> dict[str, list[str]]:
+    return {
+        table.__name__: sorted(
+            repr({name: value for name, value in row.items() if name not in APART})
+            for row in table.objects.filter(import_id=import_id).values()
+        )
+        for table in TABLES
+    }
+
+
+def messages(import_id: int) -> list[bytes]:
+    chunks = MessageChunk.objects.filter(import_id=import_id)
+    return sorted(event.raw for chunk in chunks for event in packing.messages(chunk.messages))
+
+
+def test_an_import_holds_what_the_file_tells(file: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "traffic.pcap"
+    path.write_bytes(file)
+    row = imports.add("traffic.pcap", [file[:1_000], file[1_000:]], NOW, by="anna")
+    assert (row.state, row.size, row.name, row.created_by) == ("waiting", len(file), "traffic.pcap", "anna")
+    run_import(row.id)
+    row.refresh_from_db()
+    told = analyze(path)
+    assert (row.state, row.error, row.bytes_read) == ("done", "", len(file))
+    assert (row.packets, row.messages, row.malformed) == (told.packets, told.messages, told.malformed)
+    assert (row.calls, row.registrations) == (len(told.calls), len(told.registrations))
+    assert row.findings > 0
+    assert sorted(call.state.value for call in told.calls) == sorted(Call.objects.values_list("state", flat=True))
+    assert messages(row.id) == sorted(event.raw for event in read_events(path))
+    assert not Call.objects.filter(open=True).exists()
+    assert not CommitLog.objects.exists()
+
+
+def test_a_file_gives_the_same_rows_imported_as_it_gave_live(file: bytes, tmp_path: Path, valkey: Valkey) -> None:
+    path = tmp_path / "traffic.pcap"
+    path.write_bytes(file)
+    shift_us = (NOW - next(iter(read_events(path))).captured_us) // SECOND * SECOND - 600 * SECOND
+    events = [moved(event, shift_us) for event in read_events(path)]
+    live(events, valkey)
+
+    row = imports.add("shifted.pcap", [shifted(file, shift_us)], NOW)
+    imports.run(row.id, clock)
+    assert rows(row.id) == rows()
+
+
+def moved(event: SipEvent, by_us: int) -> SipEvent:
+    return msgspec.structs.replace(event, captured_us=event.captured_us + by_us)
+
+
+def shifted(file: bytes, by_us: int) -> bytes:
+    """The same capture at another time: the seconds of each packet's header are changed."""
+    data, at = bytearray(file), 24
+    while at < len(data):
+        seconds, _, length, _ = struct.unpack_from("<IIII", data, at)
+        struct.pack_into("<I", data, at, seconds + by_us // SECOND)
+        at += 16 + length
+    return bytes(data)
+
+
+def live(events: list[SipEvent], valkey: Valkey) -> None:
+    with valkey.client() as client:
+        edge = Edge(client)
+        edge.beat(events[0].captured_us)
+        for begin in range(0, len(events), 50):
+            edge.send(events[begin : begin + 50])
+            edge.beat(events[min(begin + 50, len(events)) - 1].captured_us)
+        edge.beat(events[-1].captured_us + SECOND // 2)
+    streams = Streams(valkey.url)
+    worker = Worker(streams, streams, 1)
+    while worker.cycle():
+        pass
+    streams.close()
+
+
+def test_an_import_whose_reader_died_starts_over(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = imports.add("a", [file], NOW)
+    imports.run(undisturbed.id, clock)
+    row = imports.add("b", [file], NOW)
+    steps = 0
+
+    class Died(BaseException):
+        pass
+
+    def clock_of_a_mortal() -> int:
+        nonlocal steps
+        steps += 1
+        if steps == 5:
+            raise Died
+        return NOW
+
+    monkeypatch.setattr(imports, "STEP", 300)
+    with pytest.raises(Died):
+        imports.run(row.id, clock_of_a_mortal)
+    assert Import.objects.get(id=row.id).state == "running"
+    assert Call.objects.filter(import_id=row.id).exists()
+    assert imports.waiting(NOW) == []
+    imports.run(row.id, clock)
+    assert Import.objects.get(id=row.id).state == "running"
+
+    later = NOW + imports.CLAIM_US + SECOND
+    assert imports.waiting(later) == [row.id]
+    imports.run(row.id, lambda: later)
+    assert Import.objects.get(id=row.id).state == "done"
+    assert rows(row.id) == rows(undisturbed.id)
+    assert messages(row.id) == messages(undisturbed.id)
+
+
+def test_an_import_that_is_deleted_while_it_is_read_leaves_nothing(
+    file: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = imports.add("a", [file], NOW)
+    steps = 0
+
+    def clock_of_a_user() -> int:
+        nonlocal steps
+        steps += 1
+        if steps == 4:
+            imports.delete(row.id)
+        return NOW
+
+    monkeypatch.setattr(imports, "STEP", 300)
+    imports.run(row.id, clock_of_a_user)
+    assert steps == 4
+    assert not Import.objects.exists()
+    assert not any(table.objects.exists() for table in (*TABLES, MessageChunk))
+    assert not (settings.CONFIG.state_dir / row.path).exists()
+
+
+def test_what_is_no_capture_fails_with_the_reason() -> None:
+    row = imports.add("holiday.jpg", [b"\xff\xd8\xff\xe0 not a capture at all"], NOW)
+    imports.run(row.id, clock)
+    row.refresh_from_db()
+    assert row.state == "failed"
+    assert "no capture" in row.error
+    assert row.finished_us == NOW
+
+
+def test_a_file_that_is_gone_fails_with_the_reason() -> None:
+    row = imports.add("a", [b""], NOW)
+    (settings.CONFIG.state_dir / row.path).unlink()
+    imports.run(row.id, clock)
+    assert Import.objects.get().state == "failed"
+
+
+def test_an_import_that_never_comes_to_an_end_is_given_up(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = imports.add("a", [file], NOW)
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(imports, "write_content", fails)
+    for attempt in range(imports.MOST_ATTEMPTS):
+        assert imports.waiting(NOW + 1) == [row.id], attempt
+        with pytest.raises(ZeroDivisionError):
+            imports.run(row.id, lambda: NOW + 1)
+    imports.run(row.id, lambda: NOW + 1)
+    row.refresh_from_db()
+    assert row.state == "failed"
+    assert "a bug" in row.error
+    assert imports.waiting(NOW + imports.CLAIM_US * 2) == []
+
+
+def test_deleting_one_import_leaves_the_others(file: bytes) -> None:
+    kept, gone = imports.add("a", [file], NOW), imports.add("b", [file], NOW)
+    for row in (kept, gone):
+        imports.run(row.id, clock)
+    before = rows(kept.id)
+    imports.delete(gone.id)
+    imports.delete(gone.id)
+    assert rows(kept.id) == before
+    assert rows(gone.id) == {table.__name__: [] for table in TABLES}
+
+
+def test_too_large_a_file_is_refused_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "MOST_BYTES", 10)
+    folder = settings.CONFIG.state_dir / "imports"
+    before = set(folder.iterdir()) if folder.exists() else set()
+    with pytest.raises(imports.ImportRefusedError):
+        imports.add("large", iter([b"12345678", b"12345678"]), NOW)
+    assert set(folder.iterdir()) == before
+    assert not Import.objects.exists()
+
+
+def test_the_sweep_rings_for_what_waits(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = imports.add("a", [file], NOW)
+    rung: list[int] = []
+    monkeypatch.setattr(run_import, "delay", rung.append)
+    sweep_imports()
+    assert rung == [row.id]
+
+
+@pytest.fixture(autouse=True)
+def _files() -> Iterator[None]:
+    yield
+    for row in Import.objects.all():
+        imports.delete(row.id)
