@@ -12,6 +12,7 @@ import msgspec
 
 from collectors.receivers.base import ReceiverError as ReceiverError  # for those who may not import receivers
 from collectors.receivers.pcap_file import read_events
+from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SipEvent
 from monitor.core.correlator import Correlator
 from monitor.core.settings import Settings
@@ -20,6 +21,8 @@ from monitor.core.updates import Record, RecordClosed, RecordKey, Update
 # A Call-ID is one entry to the last packet: nothing leaves memory before, but by the limit on records.
 CAPTURE_SETTINGS: Final = Settings(linger_us=None)
 
+# How often the watermark moves: as often as a live worker commits.
+_CYCLE_US: Final = 100 * MILLISECOND
 _TELL_EVERY: Final = 16 * 1024 * 1024  # octets
 
 
@@ -112,18 +115,16 @@ class Replay:
         )
 
     def _play(self, batch: list[SipEvent]) -> Iterator[list[Update]]:
-        feed, next_deadline = self.correlator.feed, self.correlator.next_deadline
-        window_us = self.settings.window_us
+        feed, window_us = self.correlator.feed, self.settings.window_us
         for event in batch:
             updates = feed(event)
-            if len(updates) > 1:
+            if type(updates[-1]) is RecordClosed:
                 self._name_the_next(updates)
             yield updates
             at_us = event.captured_us - window_us
-            if at_us > self.watermark_us:
+            if at_us >= self.watermark_us + _CYCLE_US:
                 self.watermark_us = at_us
-                due_us = next_deadline()
-                if due_us is not None and due_us <= at_us and (fired := self.correlator.advance(at_us)):
+                if fired := self.correlator.advance(at_us):
                     self._name_the_next(fired)
                     yield fired
 
