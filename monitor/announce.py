@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal, NotRequired, Required, TypedDict
 
 import msgspec
+import redis
 from channels.layers import get_channel_layer
-from redis.exceptions import RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from monitor import queries
+from monitor.conf import load
 from monitor.core.metrics import Metrics
 from monitor.core.updates import (
     AlertAcknowledged,
@@ -28,6 +31,7 @@ from monitor.core.updates import (
 log = logging.getLogger(__name__)
 
 LIVE: Final = "live"
+RECORD: Final = "record."  # and the slug
 # More changed rows than this in one list: the browser does better with a fresh snapshot.
 ROWS: Final = 300
 _TIMEOUT_S: Final = 2.0
@@ -128,6 +132,13 @@ class Announcer:
         # One loop for life: the layer keeps a connection for each.
         self._runner = asyncio.Runner()
         self._layer: Any = get_channel_layer()
+        self._bus: Any = redis.Redis.from_url(
+            load().bus_url,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            decode_responses=True,
+        )
         self._try_again_at = 0.0
         self._lost = False
 
@@ -136,23 +147,35 @@ class Announcer:
         if time.monotonic() < self._try_again_at:
             return
         frame = delta(sequence, metrics, touched)
-        records = [*touched.calls, *touched.registrations, *touched.transactions][:ROWS]
+        slugs = {*touched.calls, *touched.registrations, *touched.transactions}
         try:
-            self._runner.run(self._send(frame, records))
+            self._send([(LIVE, frame)])
+            self._send(
+                [
+                    (f"{RECORD}{slug}", RecordChanged(type="record", slug=slug, version=sequence))
+                    for slug in sorted(slugs & self._watched())
+                ]
+            )
             self._lost = False
-        except (RedisError, OSError, TimeoutError) as error:
+        except (redis.RedisError, OSError, TimeoutError) as error:
             if not self._lost:
                 log.warning("the bus does not take frames, pages are not live: %s", error)
             self._lost = True
             self._try_again_at = time.monotonic() + _RETRY_S
 
     def close(self) -> None:
-        """End the loop, and with it the layer's connection."""
+        """End the loop and the connections."""
         self._runner.close()
+        self._bus.close()
 
-    async def _send(self, frame: Delta, slugs: Sequence[str]) -> None:
-        async with asyncio.timeout(_TIMEOUT_S):
-            await self._layer.group_send(LIVE, frame)
-            for slug in slugs:
-                changed = RecordChanged(type="record", slug=slug, version=frame["sequence"])
-                await self._layer.group_send(f"record.{slug}", changed)
+    def _watched(self) -> set[str]:
+        """The records that somebody looks at: hundreds change at a time, and few are open in a browser."""
+        return {name.rpartition(RECORD)[2] for name in self._bus.pubsub_channels(f"*{RECORD}*")}
+
+    def _send(self, frames: Sequence[tuple[str, Delta | RecordChanged]]) -> None:
+        async def send() -> None:
+            async with asyncio.timeout(_TIMEOUT_S):
+                for group, frame in frames:
+                    await self._layer.group_send(group, frame)
+
+        self._runner.run(send())

@@ -18,7 +18,7 @@ from collectors.sip.timers import SECOND
 from monitor.announce import Announcer, Touched
 from monitor.conf import load
 from monitor.core.metrics import Metrics
-from monitor.core.overview import NO_PARTITION, Overview
+from monitor.core.overview import NO_PARTITION, Overview, horizon_us
 from monitor.core.updates import Committed
 from monitor.models import Partition
 from monitor.overview.bell import POLL_S, Bell
@@ -39,7 +39,7 @@ PACE_S: Final = 0.1
 TICK_S: Final = 2.0
 SPARE_S: Final = 1.0
 RETRY_S: Final = 1.0
-KEPT_US: Final = 2 * 3600 * SECOND
+KEPT_US: Final = 2 * horizon_us()  # of the log: twice what a restart folds again
 _TIDY_S: Final = 60.0
 
 

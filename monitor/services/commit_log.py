@@ -77,9 +77,15 @@ def append(committed: Committed, now_us: int, folded: int | None = None) -> None
 
 
 def forget(before_us: int) -> int:
-    """Delete what was folded and committed before; returns how many rows."""
-    deleted, _ = CommitLog.objects.filter(folded__isnull=False, committed_us__lt=before_us).delete()
-    return deleted
+    """Delete what was folded and committed before; returns how many rows. Oldest first, in small bites."""
+    deleted = 0
+    while True:
+        oldest = CommitLog.objects.order_by("id").values_list("id", "committed_us", "folded")[:CHUNK]
+        gone = [number for number, committed_us, folded in oldest if committed_us < before_us and folded is not None]
+        if not gone:
+            return deleted
+        CommitLog.objects.filter(id__in=gone).delete()
+        deleted += len(gone)
 
 
 def _committed(number: int, partition: int, data: bytes | memoryview) -> Committed:
