@@ -96,4 +96,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": CONFIG.log_level},
+    # Celery tells of each task four times, and the sweep runs each few seconds.
+    "loggers": {
+        name: {"level": "DEBUG" if CONFIG.log_level == "DEBUG" else "WARNING"}
+        for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+    },
 }

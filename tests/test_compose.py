@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from collectors.cli import parser as collector_parser
+from collectors.config import load as collector_config
 from monitor.cli import parser as offhook_parser
 from monitor.conf import load
 from tests.support.environment import ROOT
@@ -33,6 +35,7 @@ def test_the_commands_of_our_services_exist(name: str) -> None:
             assert arguments[2] in {"worker", "beat"}
         case _:
             assert program == "offhook-collector"
+            collector_parser().parse_args(arguments)
 
 
 def test_the_processes_are_those_of_offhook_up() -> None:
@@ -46,6 +49,13 @@ def test_the_environment_is_a_configuration_of_the_server(name: str) -> None:
     assert config.database_url == "postgresql://offhook:postgres-secret@postgres/offhook"
     assert config.stream_url == config.bus_url == "redis://:valkey-secret@valkey:6379/0"
     assert set(environment) <= {"OFFHOOK_SMTP_URL"} | {f"OFFHOOK_{name.upper()}" for name in config.__struct_fields__}
+
+
+def test_the_environment_is_a_configuration_of_the_collector() -> None:
+    environment = {key: interpolated(value) for key, value in SERVICES["collector"]["environment"].items()}
+    config = collector_config({}, {"OFFHOOK_STATE_DIR": "/var/lib/offhook", **environment})
+    assert config.stream_url == "redis://:valkey-secret@127.0.0.1:6379/0"
+    assert set(environment) == {"OFFHOOK_STREAM_URL"}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -5,12 +5,13 @@ import contextlib
 import os
 import sys
 
+from collectors.receivers.interface import may_capture
 from monitor.conf import Config, load
 from monitor.up.console import Console
 from monitor.up.plan import plan
 from monitor.up.state import StateError, StateLock, require_free, require_room_for_sockets
 from monitor.up.supervisor import Supervisor
-from monitor.up.traffic import how_to_capture, may_capture, traffic
+from monitor.up.traffic import how_to_capture, traffic
 
 FAILED = 1
 WEB_STARTS_WITHIN_S = 20

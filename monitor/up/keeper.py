@@ -73,7 +73,7 @@ class Keeper:
         if code == 0 and self.program.ends:
             self._write("done")
             return True
-        if code == WRONG_USAGE:
+        if code in self.program.hopeless:
             self._write("not started again: it can't run as it is set up (see above)")
             return True
         return False

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from monitor.conf import Config
 from monitor.up import store
-from monitor.up.programs import Program, python
+from monitor.up.programs import WRONG_USAGE, Program, python
 from monitor.up.state import StateError
 from monitor.up.traffic import Kind, Traffic
 
+# Exit codes of the collector that a restart does not change.
+NO_PERMISSION, NO_TSHARK = 4, 5
 STORE, SERVER, EDGE = range(3)  # stages: each needs the one before
 # Longer than SQLite waits for a lock (20 s): a program that waits for another is not frozen.
 WATCHDOG_S = 30.0
@@ -53,6 +55,7 @@ def _collector(config: Config, traffic: Traffic) -> Program:
         environment={"OFFHOOK_STATE_DIR": str(config.state_dir), "OFFHOOK_STREAM_URL": config.stream_url},
         stage=EDGE,
         ends=traffic.kind is Kind.FILE,
+        hopeless=frozenset({WRONG_USAGE, NO_PERMISSION, NO_TSHARK}),
     )
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-# Exit code of every Offhook program whose arguments or configuration are wrong: a restart changes nothing.
+# The exit code of programs whose arguments or configuration are wrong.
 WRONG_USAGE = 2
 
 
@@ -13,7 +13,8 @@ class Program:
     """One supervised program.
 
     Programs of a lower stage start earlier, and stop later. The next stage waits until `ready`
-    says so. `ends`: exit code 0 means that its work is done, where otherwise it is started again.
+    says so. A program that ends is started again, save with a code of `hopeless`, where a restart
+    changes nothing; or with 0 if it `ends`, which says that its work is done.
     `watchdog_s`: killed when it has once said that it is alive, and then says nothing for so long.
     """
 
@@ -22,6 +23,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stage: int = 1
     ends: bool = False
+    hopeless: frozenset[int] = frozenset({WRONG_USAGE})
     watchdog_s: float | None = None
     grace_s: float = 10  # between SIGTERM and SIGKILL
     ready: Callable[[], Awaitable[bool]] | None = None

@@ -1,12 +1,12 @@
 """What `offhook up TRAFFIC` watches: sample traffic, an interface, a capture file, or all interfaces."""
 
 import os
-import socket
 import sys
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from collectors.receivers import interface
 from monitor.up.state import StateError
 
 
@@ -31,17 +31,14 @@ class Traffic:
         return self.kind is Kind.INTERFACE
 
 
-ALL_INTERFACES = "any"
-
-
 def traffic(argument: str | None) -> Traffic:
     """What the argument means. Raises `StateError` with what there is instead."""
     if argument is None:
-        return Traffic(Kind.INTERFACE, ALL_INTERFACES)
+        return Traffic(Kind.INTERFACE, interface.ANY)
     if argument == "sample":
         return Traffic(Kind.SAMPLE)
-    interfaces = [name for _, name in socket.if_nameindex()]
-    if argument in (*interfaces, ALL_INTERFACES):
+    interfaces = interface.names()
+    if argument in interfaces:
         return Traffic(Kind.INTERFACE, argument)
     path = Path(argument).expanduser()
     if path.is_file():
@@ -52,15 +49,6 @@ def traffic(argument: str | None) -> Traffic:
         f"{argument} is neither a capture file nor an interface of this machine ({', '.join(interfaces)}); "
         "say sample for built-in sample traffic"
     )
-
-
-def may_capture() -> bool:
-    """Whether this process may read packets off an interface (CAP_NET_RAW)."""
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
-    except PermissionError:
-        return False
-    return True
 
 
 def how_to_capture(argument: str | None) -> list[str]:

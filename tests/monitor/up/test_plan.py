@@ -53,6 +53,12 @@ def test_no_password_is_on_a_command_line(tmp_path: Path) -> None:
     assert "s3cret" in programs["collector"].environment["OFFHOOK_STREAM_URL"]
 
 
+def test_a_collector_without_permission_or_tshark_is_not_tried_again_and_one_whose_interface_is_down_is(
+    tmp_path: Path,
+) -> None:
+    assert planned(tmp_path, Traffic(Kind.INTERFACE, "lo"))["collector"].hopeless == {2, 4, 5}
+
+
 def test_only_a_file_comes_to_its_end(tmp_path: Path) -> None:
     assert planned(tmp_path, Traffic(Kind.FILE, "/tmp/calls.pcap"))["collector"].ends
     assert not planned(tmp_path, Traffic(Kind.INTERFACE, "lo"))["collector"].ends

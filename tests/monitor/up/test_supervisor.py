@@ -186,6 +186,7 @@ def test_a_second_request_to_stop_kills_at_once(tmp_path: Path) -> None:
     ("code", "ends", "words"),
     [
         (2, False, "not started again"),
+        (2, True, "not started again"),
         (0, True, "done"),
         (0, False, "ended with exit code 0; starting it again"),
         (3, True, "ended with exit code 3; starting it again"),
