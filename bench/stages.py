@@ -14,7 +14,7 @@ from typing import Any
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.parse import events
-from collectors.receivers.pcap_file import CaptureFile
+from collectors.receivers.capture_file import CaptureFile
 from collectors.wire import codec
 from collectors.wire.events import SCHEMA, Batch, SipEvent
 from monitor.core.correlator import Correlator
