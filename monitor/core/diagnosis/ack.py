@@ -20,7 +20,7 @@ def missing_ack(
     deadline_us = answer.first_us + settings.timers.timeout_us
     stuck = _stuck(answer, settings)
     acked_us = 0 if stuck else answer.ack_us
-    hung_up_us = _callee_hung_up(answer, dialog)
+    hung_up_us = _callee_hung_up(answer, dialog, acked_us)
     if acked_us and acked_us <= (hung_up_us or deadline_us):
         return None
     sending = stuck or max(answer.sendings.values(), key=lambda sending: sending.sends)
@@ -54,8 +54,9 @@ def dropped_at_32s(
     timers = settings.timers
     deadline_us = answer.first_us + timers.timeout_us
     stuck = _stuck(answer, settings)
-    hung_up_us = _callee_hung_up(answer, dialog)
-    if answer.ack_us and not stuck and answer.ack_us <= (hung_up_us or deadline_us):
+    acked_us = 0 if stuck else answer.ack_us
+    hung_up_us = _callee_hung_up(answer, dialog, acked_us)
+    if acked_us and acked_us <= (hung_up_us or deadline_us):
         return None
     sending = stuck or max(answer.sendings.values(), key=lambda sending: sending.sends)
     if sending.sends <= settings.suspect_resends or sending.last_us < deadline_us - 2 * timers.t2_us:
@@ -82,11 +83,11 @@ def dropped_at_32s(
     )
 
 
-def _callee_hung_up(answer: Answer, dialog: Dialog | None) -> int:
+def _callee_hung_up(answer: Answer, dialog: Dialog | None, acked_us: int) -> int:
     """When the side that sent the 2xx said BYE, if it had no ACK by then; else 0."""
     if dialog is None or not dialog.bye_us or dialog.bye_tag != answer.to_tag:
         return 0
-    return dialog.bye_us if not answer.ack_us or answer.ack_us > dialog.bye_us else 0
+    return dialog.bye_us if not acked_us or acked_us > dialog.bye_us else 0
 
 
 def _stuck(answer: Answer, settings: Settings) -> Sending | None:
