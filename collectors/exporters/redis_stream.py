@@ -120,6 +120,9 @@ class RedisStreamExporter:
             self._lock.notify()
         if self._thread.is_alive():
             self._thread.join()
+        elif not self._delivery.closed:  # it was never started
+            self._goes_on()
+            self._delivery.close()
 
     @property
     def backlog(self) -> int:
@@ -136,7 +139,8 @@ class RedisStreamExporter:
     def counters(self) -> dict[str, int]:
         """ "sent", "spooled", "dropped_spool", "dropped_queue" (events); "spool_damaged", "store_failures"; …"""
         with self._lock:
-            return {"sent": 0, "spooled": 0, **self._state, "dropped_queue": self._dropped_here}
+            always = dict.fromkeys(("sent", "spooled", "spool_octets", "dropped_spool"), 0)
+            return {**always, **self._state, "dropped_queue": self._dropped_here}
 
     def losses(self) -> list[Loss]:
         """What was dropped since this was last asked."""
