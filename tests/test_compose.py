@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.urls import reverse
 
 from collectors.cli import parser as collector_parser
 from collectors.config import load as collector_config
@@ -67,6 +68,11 @@ def test_volumes_and_dependencies_are_declared(name: str) -> None:
             assert "healthcheck" in SERVICES[other]
         else:
             assert SERVICES[other]["restart"] == "on-failure"
+
+
+def test_the_web_server_is_well_when_its_login_page_is_there() -> None:
+    words = " ".join(SERVICES["web"]["healthcheck"]["test"])
+    assert f"http://127.0.0.1:8600{reverse('login')}'" in words
 
 
 def test_nothing_of_ours_has_more_rights_than_it_needs() -> None:

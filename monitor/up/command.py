@@ -14,7 +14,7 @@ from monitor.up.supervisor import Supervisor
 from monitor.up.traffic import how_to_capture, traffic
 
 FAILED = 1
-WEB_STARTS_WITHIN_S = 20
+WEB_STARTS_WITHIN_S = 60
 
 
 def run(argument: str | None) -> int:

@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,9 +25,10 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
+        self._state = folder / "var"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")},
-            "OFFHOOK_STATE_DIR": str(folder / "var"),
+            "OFFHOOK_STATE_DIR": str(self._state),
             "OFFHOOK_PORT": str(self.port),
         }
         self._log = folder / "output"
@@ -51,7 +53,7 @@ class Installation:
             psutil.Popen([*COMMAND, "sample"], env=self.environment, cwd=ROOT, stdout=log, stderr=log) as process,
         ):
             try:
-                wait_for(lambda: until in self.output, 30, what=f"{until} in the output")
+                wait_for(lambda: until in self.output, 60, what=f"{until} in the output")
                 yield process
             finally:
                 process.send_signal(signal.SIGTERM)
@@ -61,12 +63,18 @@ class Installation:
     def output(self) -> str:
         return self._log.read_text()
 
-    def status(self) -> int:
-        """HTTP status of the start page, redirects not followed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with closing(connection):
-            connection.request("GET", "/")
-            return connection.getresponse().status
+    def get(self, path: str) -> tuple[int, str | None]:
+        """Status of a page, and where it sends."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.getheader("Location")
+
+    def calls(self) -> int:
+        """How many calls the database holds."""
+        with closing(sqlite3.connect(self._state / "offhook.sqlite3", timeout=10)) as database:
+            count: int = database.execute("SELECT count(*) FROM monitor_call").fetchone()[0]
+            return count
 
 
 @pytest.fixture
@@ -87,7 +95,9 @@ def named(process: psutil.Popen, *words: str) -> psutil.Process | None:
 def test_everything_starts_is_kept_running_stops_and_starts_again(installation: Installation) -> None:
     with installation.up() as process:
         assert "with password" in installation.output
-        assert installation.status() < 500
+        assert installation.get("/") == (302, "/login?next=/")
+        assert installation.get("/login")[0] == 200
+        wait_for(installation.calls, 20, what="a call in the database")
 
         again = installation.run("sample")
         assert again.returncode == 1
@@ -99,7 +109,7 @@ def test_everything_starts_is_kept_running_stops_and_starts_again(installation: 
         assert "web       │ ended with signal SIGKILL; starting it again in 0.5 s" in installation.output
 
         family = process.children(recursive=True)
-        assert len(family) >= 4
+        assert len(family) == len(("valkey", "ingest", "overview", "web", "worker", "beat", "collector"))
     assert process.returncode == 0
     assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
 
