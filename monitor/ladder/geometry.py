@@ -15,7 +15,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """The measures of a variant."""
 
     font: float = 12
-    time_width: int = 84
+    time_width: int = 100  # fits a time of day in ms
     min_pitch: int = 148  # between two lanes
     max_pitch: int = 236
     lift: int = 6  # of words over their arrow
@@ -65,19 +65,20 @@ class Geometry:
         self.body_height = sum(heights) + 2 * scale.pad
         last = self._lanes - 1
         loops = (scale.width_of(_words(row)) + 48 for row in ladder.rows if _is_loop_at(row, last))
-        self.lanes_end = self.lane(last) + int(max(loops, default=0) or self._margin)
+        # Pins stand right of the last lane and what loops there, under the half of its head.
+        self.pins = self.lane(last) + int(max(loops, default=28))
         notes = (note for row in ladder.rows if isinstance(row, Arrow) for pin in row.pins for note in pin_words(pin))
         widest = max((scale.width_of(note) for note in notes), default=0)
         room_for_pins = min(int(widest) + 32, scale.pins_width) if scale.time_width else scale.pins_width
-        self.width = self.lanes_end + (room_for_pins if widest else 0)
+        self.width = max(self.lane(last) + self._margin, self.pins + (room_for_pins if widest else 0))
 
     def lane(self, index: int) -> int:
         """The x of a lane."""
         return self.scale.time_width + self._margin + index * self.pitch
 
     def line(self, row: int) -> int:
-        """The y of an arrow's line."""
-        return self.tops[row] + self.baseline
+        """The y of an arrow's line; of a lower row its bottom."""
+        return self.tops[row] + min(self.baseline, self.heights[row])
 
     @property
     def baseline(self) -> int:

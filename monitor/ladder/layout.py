@@ -9,11 +9,11 @@ import msgspec
 from collectors.sip.timers import TIMERS, Timers
 from collectors.wire.events import SipEvent
 from monitor.core.updates import Finding, FindingState
-from monitor.ladder.elide import Item, assemble, head_tail_and_evidence
+from monitor.ladder.elide import GAP_US, Item, assemble, head_tail_and_evidence
 from monitor.ladder.folding import Fold, fold
 from monitor.ladder.lanes import Lanes, arrange
 from monitor.ladder.pinning import Placed, Timer, number_rows, place
-from monitor.ladder.values import Arrow, Bar, Ladder
+from monitor.ladder.values import Arrow, Bar, Gap, Ladder, Row
 from monitor.ladder.words import clean, detail, label, tone
 
 _NO_ALIASES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -56,7 +56,7 @@ def lay_out(
     return Ladder(
         lanes=lanes.lanes,
         rows=tuple(rows),
-        bars=_bars(items, places, [each.timer for each in placed if each.timer]),
+        bars=_bars(items, rows, places, [each.timer for each in placed if each.timer]),
         first_us=min((event.captured_us for event in events), default=0),
         last_us=max((event.captured_us for event in events), default=0),
         messages=len(events),
@@ -114,12 +114,20 @@ def _items(arrows: Sequence[Arrow], placed: Sequence[Placed], evidence: Mapping[
     return items
 
 
-def _bars(items: Sequence[Item], places: Sequence[int], timers: Sequence[Timer]) -> tuple[Bar, ...]:
-    """Each timer from the row where it started to the last row within it; one of those that are alike."""
+def _bars(
+    items: Sequence[Item], rows: Sequence[Row], places: Sequence[int], timers: Sequence[Timer]
+) -> tuple[Bar, ...]:
+    """Each timer from the row where it started to the last row within it; one of those that are alike.
+
+    A timer that ran out in a silence ends in its row.
+    """
     bars: dict[tuple[int, int, int], Bar] = {}
+    times = _times(items)
     for timer in timers:
-        inside = [index for index, at_us in enumerate(_times(items)) if timer.start_us <= at_us <= timer.end_us]
+        inside = [index for index, at_us in enumerate(times) if timer.start_us <= at_us <= timer.end_us]
         first, last = places[inside[0]], places[inside[-1]]
+        if last + 1 < len(rows) and isinstance(rows[last + 1], Gap) and timer.end_us - times[inside[-1]] >= GAP_US:
+            last += 1
         if first < last:
             bar = Bar(
                 lane=timer.lane,

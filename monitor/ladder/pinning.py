@@ -40,7 +40,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How findings of a code are drawn."""
 
     anchor: Anchor = Anchor.LAST
-    absent: str = ""  # what never came; "": nothing failed to come
+    absent: str = ""  # how it is said that something never came; "": nothing failed to come
+    awaited: str = ""  # the same while it may still come
     way: Way = Way.BACK
     timer: str = ""  # name of the timer that runs from the anchor
     timer_us: Callable[[Timers], int] | None = None  # None: until the last evidence
@@ -55,13 +56,28 @@ def _timer_c(_timers: Timers) -> int:
 
 
 _PLAIN: Final = Shape()
-_UNANSWERED: Final = Shape(anchor=Anchor.FIRST, absent="response", timer="64·T1", timer_us=_timeout)
+_UNANSWERED: Final = Shape(
+    anchor=Anchor.FIRST, absent="no response", awaited="no response yet", timer="64·T1", timer_us=_timeout
+)
 _SHAPES: Final[Mapping[str, Shape]] = {
-    "missing-ack": Shape(anchor=Anchor.ACCEPTED, absent="ACK", way=Way.ALONG, timer="64·T1", timer_us=_timeout),
+    "missing-ack": Shape(
+        anchor=Anchor.ACCEPTED,
+        absent="ACK never came",
+        awaited="no ACK yet",
+        way=Way.ALONG,
+        timer="64·T1",
+        timer_us=_timeout,
+    ),
     "dropped-at-32s": Shape(anchor=Anchor.HUNG_UP),
     "invite-unanswered": _UNANSWERED,
     "registration-unanswered": _UNANSWERED,
-    "no-final-response": Shape(anchor=Anchor.RANG, absent="final response", timer="Timer C", timer_us=_timer_c),
+    "no-final-response": Shape(
+        anchor=Anchor.RANG,
+        absent="no final response",
+        awaited="no final response yet",
+        timer="Timer C",
+        timer_us=_timer_c,
+    ),
     "slow-setup": Shape(timer="post-dial delay"),
 }
 
@@ -161,7 +177,7 @@ def _absence(index: int, finding: Finding, shape: Shape, about: Arrow, hop: tupl
     if shape.way is Way.BACK:
         source, destination = destination, source
     return Absence(
-        label=f"no {shape.absent} yet" if finding.state is FindingState.SUSPECTED else f"{shape.absent} never came",
+        label=shape.awaited if finding.state is FindingState.SUSPECTED else shape.absent,
         source=source,
         destination=destination,
         state=finding.state,

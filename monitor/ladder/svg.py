@@ -5,9 +5,10 @@ by custom properties. Rows are focusable buttons:
 
     <g class="row success evidence" role="button" tabindex="0" data-number="4" data-numbers="4 5 6"
        data-at-us="…" data-delta-us="…" data-findings="0 2">
-      <title>…</title> <text class="time" data-relative="0.512" data-delta="+0.500" data-absolute="08:41:58.123456">
+      <title>…</title> <text class="time" data-relative="0.512" data-delta="+0.500" data-absolute="08:41:58.123">
 
-so that a page selects the message (`aria-current`), switches the time column and links pins (`data-finding`) to cards.
+so that a page selects the message (`aria-current`), switches the time column (µs are in the title and in
+`data-at-us`) and links pins (`data-finding`) to cards.
 """
 
 from collections.abc import Iterable, Iterator
@@ -177,7 +178,7 @@ def _arrow_row(index: int, row: Arrow, ladder: Ladder, geometry: Geometry) -> It
         yield (
             f'<text class="time" x="{geometry.scale.time_width - 8}" y="{geometry.baseline + 4}" text-anchor="end" '
             f'data-relative="{relative}" data-delta="+{seconds(row.delta_us)}" '
-            f'data-absolute="{escape(clock(row.at_us))}">{relative}</text>'
+            f'data-absolute="{escape(clock(row.at_us)[:12])}">{relative}</text>'
         )
     yield from _arrow(row, geometry)
     if small:
@@ -275,7 +276,7 @@ def _bar(bar: Bar, geometry: Geometry) -> str:
 
 
 def _pins(pins: Iterable[Pin], geometry: Geometry) -> Iterator[str]:
-    x = geometry.lanes_end
+    x = geometry.pins
     y = geometry.baseline
     for pin in pins:
         yield (
