@@ -52,6 +52,7 @@ class Shard:
         self.taken: list[str] = []  # entries, since the last commit
         self._partitions = partitions
         self._settings = settings
+        self._peers = peers
         self._marks = _decoder.decode(place.marks) if place.marks else Marks()
         self._harvest = Harvest(self.correlator)
         self._stored: dict[Name, Stored] = {}
@@ -119,6 +120,13 @@ class Shard:
     def refold(self, key: RecordKey, parts: list[Part]) -> None:
         """Take an open record of the partition into memory."""
         self.correlator.refold(key, parts, self.watermark_us)
+
+    def try_out(self, key: RecordKey, parts: list[Part], watermark_us: int) -> None:
+        """Raises what this record alone would raise on its way to a watermark."""
+        alone = Correlator(self._settings, self._peers)
+        for loss in self._marks.blind:
+            alone.lost(loss)
+        alone.refold(key, parts, watermark_us)
 
     # --- output
 

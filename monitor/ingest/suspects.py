@@ -1,7 +1,9 @@
 """Entries on which our own code fails: which one it is, and when to give up on it. Pure.
 
-A failure takes the partition's memory with it, so it is restored and the entry is tried once more, by
+A failure takes the partition's memory with it, so that is restored and the entry is tried once more, by
 itself. The second time it is set aside, with what was raised as the reason, and the partition goes on.
+What fails may also be a record whose deadline passed with the entry: restore tries each out, up to the
+watermark that was reached for, and leaves out the one that fails.
 """
 
 import traceback
@@ -19,9 +21,11 @@ class Suspects:
         self._tries: dict[tuple[int, str], int] = {}
         self._reasons: dict[tuple[int, str], str] = {}
         self._careful: dict[int, int] = {}  # partition → entries to take one by one
+        self._reached: dict[int, int] = {}  # partition → watermark
 
-    def failed(self, partition: int, entries: list[str], error: BaseException) -> None:
-        """Taking these entries, or committing what came of them, raised `error`."""
+    def failed(self, partition: int, entries: list[str], error: BaseException, watermark_us: int) -> None:
+        """Taking these entries, or committing what came of them, raised `error`; the watermark was to be here."""
+        self._reached[partition] = max(watermark_us, self._reached.get(partition, 0))
         if len(entries) != 1:
             self._careful[partition] = len(entries)
             return
@@ -34,11 +38,16 @@ class Suspects:
 
     def took(self, partition: int, entries: int) -> None:
         """Entries were taken and committed."""
+        self._reached.pop(partition, None)
         left = self._careful.get(partition, 0) - entries
         if left > 0:
             self._careful[partition] = left
         else:
             self._careful.pop(partition, None)
+
+    def reached(self, partition: int) -> int | None:
+        """Up to which watermark each record must be tried out before it is taken back; None: no need to."""
+        return self._reached.get(partition)
 
     def careful(self, partition: int) -> bool:
         """Whether one entry at a time must be taken and committed there."""

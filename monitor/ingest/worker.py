@@ -156,7 +156,7 @@ class Worker:
                 raise
             except Exception as error:  # a bug of ours, whatever it is, must not stop the partition
                 log.exception("partition %d: entry %s can't be taken", shard.number, entry.id)
-                self._suspects.failed(shard.number, [entry.id], error)
+                self._suspects.failed(shard.number, [entry.id], error, shard.watermark_us)
                 self._drop([shard.number])
                 break
         return len(read), events
@@ -192,7 +192,7 @@ class Worker:
         except Exception as error:  # a value that the database refuses
             log.exception("what came of partitions %s can't be written", [commit.number for commit in commits])
             for commit in commits:
-                self._suspects.failed(commit.number, self._shards[commit.number].taken, error)
+                self._suspects.failed(commit.number, self._shards[commit.number].taken, error, commit.watermark_us)
             self._drop()
             raise CommitRefused(str(error)) from error
         self._peers.settled(fresh)
@@ -236,11 +236,14 @@ class Worker:
 
     def _restore(self, place: Place) -> None:
         shard = Shard(place, self._partitions, self._settings, self._peers)
+        reached_us = self._suspects.reached(place.number)
         for key, parts in self._keeping_leases(archive.open_records(place.number)):
             try:
+                if reached_us is not None:
+                    shard.try_out(key, parts, reached_us)
                 shard.refold(key, parts)
             except Exception:  # a bug of ours, in one record: the others go on
-                log.exception("record %s can't be taken back into memory", key.slug)
+                log.exception("record %s is left out: it can't be taken back into memory", key.slug)
         self._shards[place.number] = shard
 
     def _keeping_leases(

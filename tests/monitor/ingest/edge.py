@@ -1,7 +1,7 @@
 """A collector as ingest sees one: batches with sequence numbers in the partitions' streams."""
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 
 import redis
 
@@ -22,6 +22,7 @@ class Edge:
         self.boot = boot
         self.sent = 0
         self.entries: list[tuple[str, bytes, bytes]] = []  # what was put where: stream, id, data
+        self._waiting: deque[tuple[str, bytes, str]] = deque()
         self._client = client
         self._partitions = partitions
         self._sequences = [0] * partitions
@@ -74,16 +75,22 @@ class Edge:
 
     def add(self, batch: Batch, *, data: bytes | None = None, at: str = "*") -> None:
         """Put a batch (or these bytes) into its stream."""
-        name, data = stream(batch.partition), data or encode(batch)
-        entry_id = self._client.xadd(name, {FIELD: data}, id=at)
-        assert isinstance(entry_id, bytes)
-        self.entries.append((name, entry_id, data))
+        self._waiting.append((stream(batch.partition), data or encode(batch), at))
+        try:
+            while self._waiting:
+                name, data, at = self._waiting[0]
+                entry_id = self._client.xadd(name, {FIELD: data}, id=at)
+                assert isinstance(entry_id, bytes)
+                self.entries.append((name, entry_id, data))
+                self._waiting.popleft()
+        except redis.ConnectionError:
+            pass  # as a spool does: it waits, and what comes after it waits behind it
 
 
 class Feed:
     """Sample traffic in real time, as one collector sends it."""
 
-    def __init__(self, client: redis.Redis, seed: str, partitions: int, *, calls_per_second: float = 40) -> None:
+    def __init__(self, client: redis.Redis, seed: str, partitions: int, *, calls_per_second: float = 25) -> None:
         self.edge = Edge(client, partitions=partitions)
         self.sent: list[SipEvent] = []
         self._begin_us = int(time.time() * SECOND)

@@ -15,8 +15,11 @@ from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, PARTITIONS_KEY, encode, stream
 from collectors.wire.events import Loss, SipEvent
 from monitor import packing
+from monitor.core import correlator as correlator_module
+from monitor.core.call import Call as CallFold
 from monitor.core.correlator import Correlator
-from monitor.core.updates import CallStarted, LossRecorded, RecordClosed, Update
+from monitor.core.fold import Timer
+from monitor.core.updates import CallStarted, Kind, LossRecorded, RecordClosed, Update
 from monitor.ingest import presence
 from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
 from monitor.ingest.worker import CommitRefused, Worker
@@ -143,6 +146,35 @@ def test_a_batch_on_which_the_core_fails_is_tried_again_and_kept_aside(
     assert LossRange.objects.get(reason="poison").count == 1
     assert bench.client.xlen(stream(0)) == 0
     assert not any("gap" in reason for reason in bench.reasons())
+
+
+class Doomed(CallFold):
+    """A call with a bug in what it does when time passes."""
+
+    def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
+        if self.from_uri == "sip:doomed@example.com":
+            raise ZeroDivisionError("a bug")
+        super().fire(timer, about, due_us, out)
+
+
+def test_a_record_on_which_the_core_fails_when_time_passes_is_left_out_and_the_others_go_on(
+    bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(correlator_module._FOLDS, Kind.CALL, Doomed)
+    doomed = moved(call[:1], 0, call_id="doomed", from_uri="sip:doomed@example.com")
+    bench.pass_time(call[0].captured_us)
+    bench.edge.send(doomed + call)
+    bench.pass_time(call[-1].captured_us)
+    with caplog.at_level(logging.CRITICAL):
+        bench.edge.beat(call[-1].captured_us + 60 * SECOND)
+        bench.work(6)
+        bench.edge.beat(call[-1].captured_us + 61 * SECOND)
+        bench.work(6)
+    assert not Call.objects.get(call_id=call[0].call_id).open
+    assert Call.objects.get(call_id="doomed").open
+    assert Partition.objects.get().watermark_us == call[-1].captured_us + 61 * SECOND - SECOND // 2
+    assert not DeadLetter.objects.exists()
+    assert bench.client.xlen(stream(0)) == 0
 
 
 def test_what_the_database_refuses_is_found_and_kept_aside_by_itself(

@@ -18,7 +18,7 @@ from collectors.wire.codec import FIELD, stream
 from monitor import packing
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
-from monitor.models import Call, MessageChunk, Partition, Registration, Transaction
+from monitor.models import Call, LossRange, MessageChunk, Partition, Registration, Transaction
 from tests.monitor.ingest.edge import Feed
 from tests.monitor.ingest.story import begin_again, outcome
 from tests.support.environment import ROOT
@@ -28,6 +28,7 @@ from tests.support.valkey import Valkey
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PARTITIONS = 4
+KILLS = 7
 log = logging.getLogger(__name__)
 
 Start = Callable[[], subprocess.Popen[bytes]]
@@ -92,17 +93,17 @@ def test_killed_in_mid_traffic_again_and_again_it_loses_and_doubles_nothing(valk
     dice = random.Random(seed)
     client = valkey.client()
     feed = Feed(client, str(seed), PARTITIONS)
-    workers, kills = [start(), start()], 0
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
+    workers = [start() for _ in range(KILLS + 1)]  # all at once: starting takes longest
+    kills, end = 0, time.monotonic() + 60
+    while kills < KILLS and time.monotonic() < end:
         feed.run(0.1)
         holder = next((worker for worker in workers if worker.pid in holders()), None)
         if holder is None:
             continue
-        feed.run(dice.uniform(0, 1))
+        feed.run(dice.uniform(0, 0.7))
         holder.kill()
         holder.wait()
-        workers[workers.index(holder)] = start()
+        workers.remove(holder)
         kills += 1
     feed.end()
     wait_for(lambda: drained(client), 20, what="all is committed")
@@ -128,5 +129,48 @@ def test_killed_in_mid_traffic_again_and_again_it_loses_and_doubles_nothing(valk
     undisturbed = outcome()
     for what, rows in undisturbed.items():
         assert survived[what] == rows, what
-    assert kills >= 5
-    assert epochs > 3 * PARTITIONS
+    assert kills == KILLS
+    assert epochs > KILLS
+
+
+@pytest.mark.timeout(90)
+def test_a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws(valkey: Valkey, start: Start) -> None:
+    client = valkey.client()
+    feed = Feed(client, "frozen", PARTITIONS)
+    frozen = start()
+    wait_for(lambda: frozen.pid in holders(), 20, what="the first worker holds the partitions")
+    feed.run(1)
+    frozen.send_signal(signal.SIGSTOP)
+    other = start()
+    end = time.monotonic() + 30
+    while holders() != {other.pid}:
+        feed.run(0.1)
+        assert time.monotonic() < end, "the lease runs out"
+    feed.run(0.5)
+    frozen.send_signal(signal.SIGCONT)
+    feed.run(1.5)
+    feed.end()
+    wait_for(lambda: drained(client), 20, what="all is committed")
+    assert stored() == sent(feed)
+    assert frozen.poll() is None
+    client.close()
+
+
+@pytest.mark.timeout(90)
+def test_a_store_that_is_stopped_and_started_again_loses_nothing(valkey: Valkey, start: Start) -> None:
+    client = valkey.client()
+    feed = Feed(client, "restart", PARTITIONS)
+    worker = start()
+    wait_for(lambda: worker.pid in holders(), 20, what="a worker holds the partitions")
+    for stop in (valkey.stop, valkey.kill):
+        feed.run(1)
+        stop()
+        feed.run(1)
+        valkey.start()
+    feed.run(1)
+    feed.end()
+    wait_for(lambda: drained(client), 20, what="all is committed")
+    assert stored() == sent(feed)
+    assert worker.poll() is None
+    assert not LossRange.objects.exclude(reason="silent").exists()
+    client.close()
