@@ -10,6 +10,7 @@ from monitor.analyze import arguments as analyze_arguments
 
 Action = Callable[[argparse.Namespace], int]
 
+SERVER_LIBRARIES = frozenset({"celery", "channels", "django", "uvicorn"})
 WRONG_USAGE = 2  # also of a wrong configuration: trying again does not help
 
 
@@ -24,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for problem in error.problems:
             print(f"offhook: {problem}", file=sys.stderr)
+        return WRONG_USAGE
+    except ModuleNotFoundError as error:
+        if error.name not in SERVER_LIBRARIES:
+            raise
+        print("offhook: this is an installation without the server: pip install 'offhook[server]'", file=sys.stderr)
         return WRONG_USAGE
     except KeyboardInterrupt:
         return 130

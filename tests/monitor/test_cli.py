@@ -97,5 +97,16 @@ def test_the_command_line_itself_loads_no_framework() -> None:
     assert ended.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("command", ["web", "migrate", "watch"])
+def test_an_installation_without_the_server_says_so(command: str) -> None:
+    code = (
+        "import sys; sys.modules.update(django=None, uvicorn=None); "
+        f"from monitor.cli import main; sys.exit(main([{command!r}]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == "offhook: this is an installation without the server: pip install 'offhook[server]'\n"
+
+
 def test_usage_fits_a_terminal() -> None:
     assert all(len(line) <= 120 for line in parser().format_help().splitlines())
