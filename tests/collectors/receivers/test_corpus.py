@@ -1,0 +1,65 @@
+"""Real captures: as many packets and SIP messages as tshark counted independently."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from collectors.receivers.base import ReceiverError
+from collectors.receivers.pcap_file import read_events
+from collectors.receivers.tshark import TsharkReceiver
+
+FUZZED = "115-fuzz-2006-06-26-2594.pcap"  # of what begins like SIP, tshark refuses more than we do
+OTHER_FORMAT = "036-c07-sip-r2.cap"
+
+
+def rows(corpus: Path) -> list[dict[str, str]]:
+    with (corpus / "TRUTH.tsv").open() as file:
+        return [row for row in csv.DictReader(file, delimiter="\t") if row["file"].startswith("captures/")]
+
+
+def test_our_own_reader_finds_every_packet_and_every_message_over_udp(corpus: Path) -> None:
+    disagreements = []
+    chosen = [row for row in rows(corpus) if row["transports"] in ("", "udp") and not row["tunnels"]]
+    assert len(chosen) > 100
+    for row in chosen:
+        name = row["file"].removeprefix("captures/")
+        if name == OTHER_FORMAT:
+            continue
+        reading = read_events(corpus / row["file"])
+        messages, expected = sum(map(len, reading.batches())), int(row["sip_msgs"])
+        agrees = messages >= expected if name == FUZZED else messages == expected
+        if not agrees or reading.file.packets != int(row["frames"]):
+            disagreements.append(f"{name}: {messages} messages in {reading.file.packets} packets; truth {row}")
+    assert not disagreements, "\n".join(disagreements)
+
+
+def test_another_format_is_named(corpus: Path) -> None:
+    with pytest.raises(ReceiverError, match="Network Monitor"):
+        list(read_events(corpus / "captures" / OTHER_FORMAT))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "046-sip-tcp-method-sip-tcp.pcap",
+        "081-SIP-Call-Flow-Over-TCP.pcap",
+        "096-ipip.pcap",
+        "116-gre.pcapng",
+        "053-gtp-iphone.pcap",
+        "132-sip_tcp_websocket.pcap",
+        "130-sip_ipv4_tcp_fragmented.pcap",
+    ],
+)
+def test_tshark_finds_messages_in_streams_and_tunnels(corpus: Path, name: str) -> None:
+    (row,) = (row for row in rows(corpus) if row["file"] == f"captures/{name}")
+    decode_as = {"tcp.port==6060": "sip"} if row["tshark_opts"] else {}
+    receiver = TsharkReceiver("edge", path=str(corpus / row["file"]), real_time=False, decode_as=decode_as)
+    receiver.start()
+    found = []
+    while not receiver.finished:
+        found += receiver.read(0.2)
+    receiver.stop()
+    assert len(found) == int(row["sip_msgs"])
+    assert {datagram.transport for datagram in found} == set(row["transports"].split(","))
+    assert receiver.counters()["unreadable"] == 0
