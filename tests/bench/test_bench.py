@@ -97,6 +97,15 @@ def test_frames_go_onto_an_interface_at_a_rate(file: Path) -> None:
     assert replayed["seconds"] >= MESSAGES / 1000
 
 
+def test_the_live_path_loses_nothing_at_a_walk(file: Path) -> None:
+    try:
+        step = live.measure(file, "SQLite", rate=400, seconds=2)
+    except live.NoNamespaceError as error:
+        pytest.skip(str(error))
+    assert (step.sent, step.stored, step.lost) == (MESSAGES, MESSAGES, 0)
+    assert set(step.cpu_us_a_message) == {"ingest", "overview", "collector"}
+
+
 def test_ratios_are_taken_within_each_round() -> None:
     runs = {"ours": [Run(1, 1, 10), Run(4, 4, 12)], "sngrep": [Run(2, 2, 5), Run(8, 8, 5)]}
     ours, sngrep = report.program_rows(runs, 1000, "sngrep")
