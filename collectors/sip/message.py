@@ -173,7 +173,8 @@ def body(raw: bytes) -> bytes:
 
 def start_line(raw: bytes) -> str:
     """The first line: "INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 180 Ringing"."""
-    return _irregular_lines(raw[:8192])[0][0]
+    lines = raw[:8192].lstrip(b"\r\n").splitlines()
+    return lines[0].decode("utf-8", "replace") if lines else ""
 
 
 @lru_cache(256)

@@ -6,7 +6,8 @@ Without a hop upstream of a fork, several are nearest, and the response is chose
 would (§16.7 step 6).
 """
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, TypeVar
 
 from collectors.wire.events import SipEvent
 from monitor.core.transaction import Transaction
@@ -22,20 +23,43 @@ def repairable(status: int) -> bool:
     return 300 <= status < 400 or status in REPAIRABLE
 
 
+_MOST_HOPS: Final = 64  # of one attempt
+
+
 class Attempt:
     """One request on all its hops. Times in µs, 0: never."""
 
-    __slots__ = ("cancelled_us", "cseq", "first_us", "from_tag", "initial", "timed_out_us", "transactions", "watched")
+    __slots__ = (
+        "cancelled_us",
+        "cseq",
+        "first_us",
+        "from_tag",
+        "initial",
+        "ringing_us",
+        "timed_out_us",
+        "transactions",
+        "watched",
+    )
 
     def __init__(self, event: SipEvent) -> None:
         self.cseq = event.cseq
         self.from_tag = event.from_tag
-        self.initial = event.to_tag == "" if event.method else True
+        self.initial = True  # no re-INVITE; only the request itself can tell
         self.first_us = event.captured_us
         self.transactions: list[Transaction] = []
         self.cancelled_us = 0
+        self.ringing_us = 0  # last 101–199 before Timer C ran out
         self.watched = False  # Timer C runs
         self.timed_out_us = 0  # when Timer B, Timer C, or 64·T1 after CANCEL passed
+
+    def sent_on(self, transaction: Transaction, event: SipEvent) -> None:
+        """One of its hops was seen for the first time, by its request or a response."""
+        if event.captured_us < self.first_us:
+            self.first_us = event.captured_us
+        if event.method:
+            self.initial = not event.to_tag
+        if transaction not in self.transactions and len(self.transactions) < _MOST_HOPS:
+            self.transactions.append(transaction)
 
     @property
     def subject(self) -> str:
@@ -44,10 +68,13 @@ class Attempt:
 
     def nearest(self) -> list[Transaction]:
         """The hops nearest to the client."""
-        if len(self.transactions) < 2:
-            return self.transactions
-        fewest = min(transaction.vias for transaction in self.transactions)
-        return [transaction for transaction in self.transactions if transaction.vias == fewest]
+        nearest: list[Transaction] = []
+        for transaction in self.transactions:
+            if not nearest or transaction.vias < nearest[0].vias:
+                nearest = [transaction]
+            elif transaction.vias == nearest[0].vias:
+                nearest.append(transaction)
+        return nearest
 
     def deepest(self) -> Transaction:
         """The hop farthest from the client, the latest of them."""
@@ -57,31 +84,94 @@ class Attempt:
         """The final response that the client got; 0 while there is none."""
         if len(self.transactions) == 1:
             return self.transactions[0].final_status
-        successes = [t.final_status for t in self.transactions if 200 <= t.final_status < 300]
-        if successes:
-            return successes[0]
-        finals = [transaction.final_status for transaction in self.nearest()]
-        return min(finals, key=_preference) if all(finals) else 0
+        first: Transaction | None = None
+        for transaction in self.transactions:
+            if transaction.succeeded_us and (first is None or transaction.final_us < first.final_us):
+                first = transaction
+        if first is not None:
+            return first.final_status
+        status = 0
+        for transaction in self.nearest():
+            final = transaction.final_status
+            if not final:
+                return 0
+            if not status or _preference(final) < _preference(status):
+                status = final
+        return status
 
     def final(self) -> Transaction | None:
         """The nearest hop that carried `status` to the client; None while there is none."""
         status = self.status()
-        return next((t for t in self.nearest() if status and t.final_status == status), None)
+        carriers = [t for t in self.nearest() if status and t.final_status == status]
+        return min(carriers, key=lambda transaction: transaction.final_us, default=None)
 
     def origin(self, status: int) -> Transaction:
         """The deepest hop that carried `status`: where it came from, as far as was seen."""
         carriers = [t for t in self.transactions if t.final_status == status]
         return max(carriers, key=lambda t: (t.vias, -t.final_us))
 
-    def provisional_us(self) -> int:
-        """When the last 101–199 came, on any hop."""
-        if len(self.transactions) == 1:
-            return self.transactions[0].provisional_us
-        return max(transaction.provisional_us for transaction in self.transactions)
+    def rang(self, at_us: int, within_us: int) -> None:
+        """A 101–199 came. It prolongs the waiting, unless the last one was `within_us` ago."""
+        if not self.ringing_us or at_us - self.ringing_us < within_us:
+            self.ringing_us = max(self.ringing_us, at_us)
 
     def response_us(self) -> int:
         """When the first response came, on any hop; 0 when none did."""
         return min((t.response_us for t in self.transactions if t.response_us), default=0)
+
+
+A = TypeVar("A", bound=Attempt)
+
+
+class Attempts(Generic[A]):
+    """The attempts of one record. `current` is the last initial one; the last of all where there is none."""
+
+    __slots__ = ("_all", "_make", "_most", "current")
+
+    def __init__(self, make: Callable[[SipEvent], A], most: int) -> None:
+        self._make = make
+        self._most = most
+        self._all: list[A] = []
+        self.current: A | None = None
+
+    def __iter__(self) -> Iterator[A]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of(self, event: SipEvent) -> A | None:
+        """The attempt that a message belongs to."""
+        for attempt in reversed(self._all):
+            if attempt.cseq == event.cseq and attempt.from_tag == event.from_tag:
+                return attempt
+        return None
+
+    def on(self, transaction: Transaction, event: SipEvent) -> A:
+        """The attempt of a transaction that was seen for the first time; a new one, where it has none."""
+        attempt = self.of(event)
+        if attempt is None:
+            attempt = self._make(event)
+            if len(self._all) >= self._most:
+                self._all.remove(next((old for old in self._all if not old.initial), self._all[0]))
+            self._all.append(attempt)
+        attempt.sent_on(transaction, event)
+        if len(self._all) == 1:
+            self.current = attempt
+        else:
+            initial = [each for each in self._all if each.initial]
+            self.current = max(initial or self._all, key=lambda each: (each.first_us, each.cseq))
+        return attempt
+
+    def keep(self, most: int) -> None:
+        """Forget all but the last ones."""
+        if len(self._all) > most:
+            self._all = sorted(self._all, key=lambda each: (each.first_us, each.cseq))[-most:]
+
+    def next_us(self, attempt: Attempt) -> int:
+        """When the initial attempt after this one began; 0 when there is none."""
+        later = (each.first_us for each in self._all if each.initial and each.first_us > attempt.first_us)
+        return min(later, default=0)
 
 
 def _preference(status: int) -> tuple[int, int, int]:

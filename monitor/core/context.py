@@ -19,10 +19,11 @@ class Alarms:
         self._heap: list[tuple[int, int, int]] = []
         self._serial = 0
 
-    def set(self, due_us: int, record: int) -> None:
-        """Wake `record` when the watermark passes `due_us`."""
+    def set(self, due_us: int, record: int) -> int:
+        """Wake `record` when the watermark passes `due_us`; a number that no other alarm has."""
         self._serial += 1
         heappush(self._heap, (due_us, self._serial, record))
+        return self._serial
 
     def due(self, watermark_us: int) -> tuple[int, int] | None:
         """The next (time, record id) at or before the watermark, taken out."""

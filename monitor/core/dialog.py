@@ -1,29 +1,37 @@
 """Dialogs (RFC 3261 §12) and the 2xx that forms them with its ACK (§13.2.2.4, §13.3.1.4), as seen.
 
 A dialog is named by Call-ID and both tags. To a bystander it is *early* with a 101–199 that has a To
-tag, *confirmed* with a 2xx, *terminated* with a BYE from either side (whatever the response: a side
-that says BYE has hung up, §15) or, while early, with a failure of its INVITE. An INVITE that forks forms
-several. A BYE that comes out of order, before its 2xx, terminates all the same.
+tag, *confirmed* with a 2xx, *failed* with a final response ≥ 300 of that tag, and *terminated* with a BYE
+from either side (whatever the response: a side that says BYE has hung up, §15). An INVITE that forks
+forms several. A 2xx outranks a failure, and a BYE all: so the same messages lead to the same state, in
+whatever order they come.
 
 A 2xx to INVITE is resent end to end by the callee, over any transport, until *its* ACK comes, which is
 a request of its own: same CSeq number, both tags, any branch and any path. `Answer` is that pair.
 """
 
+from bisect import insort
 from enum import IntEnum
 from typing import Final
 
 from collectors.sip.timers import COPY_US
 from collectors.wire.events import SipEvent
+from monitor.core.attempt import Attempt
 from monitor.core.hop import request_hop
 from monitor.core.transaction import EVIDENCE
+
+_MOST_DIALOGS: Final = 256  # of one call
+_MOST_ANSWERS: Final = 256  # 2xx of one call that are watched for their ACK
+_NEVER: Final = 2**63
 
 
 class DialogState(IntEnum):
     """How far a dialog has come."""
 
     EARLY = 0
-    CONFIRMED = 1
-    TERMINATED = 2
+    FAILED = 1
+    CONFIRMED = 2
+    TERMINATED = 3
 
 
 class DialogInput(IntEnum):
@@ -36,45 +44,53 @@ class DialogInput(IntEnum):
 
 
 _S, _I = DialogState, DialogInput
-DIALOG_TABLE: Final[dict[tuple[DialogState, DialogInput], tuple[DialogState, str]]] = {
-    (_S.EARLY, _I.PROVISIONAL): (_S.EARLY, ""),
-    (_S.EARLY, _I.SUCCESS): (_S.CONFIRMED, ""),
-    (_S.EARLY, _I.FAILURE): (_S.TERMINATED, ""),
-    (_S.EARLY, _I.BYE): (_S.TERMINATED, ""),
-    (_S.CONFIRMED, _I.PROVISIONAL): (_S.CONFIRMED, ""),
-    (_S.CONFIRMED, _I.SUCCESS): (_S.CONFIRMED, ""),
-    (_S.CONFIRMED, _I.FAILURE): (_S.CONFIRMED, ""),
-    (_S.CONFIRMED, _I.BYE): (_S.TERMINATED, ""),
-    (_S.TERMINATED, _I.PROVISIONAL): (_S.TERMINATED, ""),
-    (_S.TERMINATED, _I.SUCCESS): (_S.TERMINATED, ""),
-    (_S.TERMINATED, _I.FAILURE): (_S.TERMINATED, ""),
-    (_S.TERMINATED, _I.BYE): (_S.TERMINATED, ""),
+DIALOG_TABLE: Final[dict[tuple[DialogState, DialogInput], DialogState]] = {
+    (_S.EARLY, _I.PROVISIONAL): _S.EARLY,
+    (_S.EARLY, _I.SUCCESS): _S.CONFIRMED,
+    (_S.EARLY, _I.FAILURE): _S.FAILED,
+    (_S.EARLY, _I.BYE): _S.TERMINATED,
+    (_S.FAILED, _I.PROVISIONAL): _S.FAILED,
+    (_S.FAILED, _I.SUCCESS): _S.CONFIRMED,
+    (_S.FAILED, _I.FAILURE): _S.FAILED,
+    (_S.FAILED, _I.BYE): _S.TERMINATED,
+    (_S.CONFIRMED, _I.PROVISIONAL): _S.CONFIRMED,
+    (_S.CONFIRMED, _I.SUCCESS): _S.CONFIRMED,
+    (_S.CONFIRMED, _I.FAILURE): _S.CONFIRMED,
+    (_S.CONFIRMED, _I.BYE): _S.TERMINATED,
+    (_S.TERMINATED, _I.PROVISIONAL): _S.TERMINATED,
+    (_S.TERMINATED, _I.SUCCESS): _S.TERMINATED,
+    (_S.TERMINATED, _I.FAILURE): _S.TERMINATED,
+    (_S.TERMINATED, _I.BYE): _S.TERMINATED,
 }
 
 
 class Dialog:
     """One dialog of a call. `from_tag` is the caller's. Times in µs, 0: never."""
 
-    __slots__ = ("answered_us", "bye_number", "bye_tag", "bye_us", "from_tag", "state", "to_tag")
+    __slots__ = ("answered_us", "bye_number", "bye_tag", "bye_us", "from_tag", "known", "state", "to_tag")
 
     def __init__(self, from_tag: str, to_tag: str) -> None:
         self.from_tag = from_tag
         self.to_tag = to_tag
         self.state = DialogState.EARLY
+        self.known = False  # by more than a BYE
         self.answered_us = 0
         self.bye_us = 0
         self.bye_tag = ""  # of the side that hung up first
         self.bye_number = 0
 
-    def move(self, message: DialogInput) -> None:
-        """Step the machine."""
-        self.state, _ = DIALOG_TABLE[self.state, message]
+    def answered(self, at_us: int, message: DialogInput) -> None:
+        """A response to its INVITE was seen."""
+        self.known = True
+        self.state = DIALOG_TABLE[self.state, message]
+        if message == DialogInput.SUCCESS and (not self.answered_us or at_us < self.answered_us):
+            self.answered_us = at_us
 
     def hung_up(self, event: SipEvent, number: int) -> None:
         """A BYE was seen."""
+        self.state = DIALOG_TABLE[self.state, DialogInput.BYE]
         if not self.bye_us or event.captured_us < self.bye_us:
             self.bye_us, self.bye_tag, self.bye_number = event.captured_us, event.from_tag, number
-        self.move(DialogInput.BYE)
 
 
 class Sending:
@@ -89,18 +105,26 @@ class Sending:
         self.last_us = event.captured_us
         self.sends = 0
         self.numbers: list[int] = []
-        self.times: list[int] = []
+        self.times: list[int] = []  # of the first ones, in order
 
     def add(self, at_us: int, number: int) -> None:
-        """One more copy on this hop."""
-        if self.sends and abs(at_us - self.last_us) < COPY_US:
+        """One more copy on this hop. A call that passes here twice (a spiral) shows two at once."""
+        if any(abs(at_us - known_us) < COPY_US for known_us in self.times):
             return
         self.first_us = min(self.first_us, at_us)
         self.last_us = max(self.last_us, at_us)
         self.sends += 1
         if self.sends <= EVIDENCE:
             self.numbers.append(number)
-            self.times.append(at_us)
+            insort(self.times, at_us)
+
+    def nth_us(self, nth: int) -> int:
+        """When it was sent for the `nth` time; 0 when it was not so often."""
+        return self.times[nth - 1] if len(self.times) >= nth else 0
+
+    def resends_after(self, at_us: int) -> int:
+        """How often it was sent again later than that."""
+        return sum(known_us > at_us for known_us in self.times[1:])
 
 
 class Answer:
@@ -113,13 +137,12 @@ class Answer:
         "ack_hops",
         "ack_numbers",
         "ack_us",
+        "attempt",
         "cseq",
         "first_us",
         "from_tag",
-        "initial",
-        "last_ack_us",
-        "resent",
         "sendings",
+        "sends",
         "to_tag",
     )
 
@@ -127,12 +150,11 @@ class Answer:
         self.cseq = cseq
         self.from_tag = from_tag
         self.to_tag = to_tag
-        self.initial = False  # it forms a dialog (not the 2xx of a re-INVITE)
+        self.attempt: Attempt | None = None  # what it answers
         self.first_us = 0  # of the 2xx, anywhere
-        self.sendings: dict[str, Sending] = {}  # by hop of the INVITE, in order of appearance
-        self.resent = False  # some hop carried it more than once
+        self.sendings: dict[str, Sending] = {}  # by hop of the INVITE
+        self.sends = 0  # how often a hop carried it, at most
         self.ack_us = 0  # of the first ACK, anywhere
-        self.last_ack_us = 0
         self.ack_hops: dict[str, int] = {}  # hop of the ACK → its first time
         self.ack_numbers: list[int] = []
 
@@ -140,8 +162,14 @@ class Answer:
     def subject(self) -> str:
         return f"{self.cseq} {self.from_tag} {self.to_tag}"
 
-    def sent(self, event: SipEvent, number: int) -> None:
-        """The 2xx was seen, for the first time or again."""
+    @property
+    def forms_dialog(self) -> bool:
+        """Whether it is no 2xx of a re-INVITE."""
+        return self.attempt is not None and self.attempt.initial
+
+    def sent(self, event: SipEvent, number: int, attempt: Attempt) -> int:
+        """The 2xx was seen, for the first time or again; how often its hop has carried it."""
+        self.attempt = attempt
         hop = request_hop(event)
         sending = self.sendings.get(hop)
         if sending is None:
@@ -149,14 +177,87 @@ class Answer:
         sending.add(event.captured_us, number)
         if not self.first_us or event.captured_us < self.first_us:
             self.first_us = event.captured_us
-        self.resent |= sending.sends > 1
+        if sending.sends > self.sends:
+            self.sends = sending.sends
+        return sending.sends
 
     def acknowledged(self, event: SipEvent, number: int) -> None:
         """An ACK for it was seen."""
-        at_us = event.captured_us
-        if not self.ack_us or at_us < self.ack_us:
-            self.ack_us = at_us
-        self.last_ack_us = max(self.last_ack_us, at_us)
-        self.ack_hops.setdefault(request_hop(event), at_us)
+        at_us, hop = event.captured_us, request_hop(event)
+        self.ack_us = min(self.ack_us or at_us, at_us)
+        self.ack_hops[hop] = min(self.ack_hops.get(hop, at_us), at_us)
         if len(self.ack_numbers) < EVIDENCE:
             self.ack_numbers.append(number)
+
+
+class Dialogs:
+    """The dialogs of a call, and the 2xx that wait for their ACK, by their tags."""
+
+    __slots__ = ("_answers", "_dialogs", "resent")
+
+    def __init__(self) -> None:
+        self.resent: list[Answer] = []  # those that some hop carried more than once
+        self._dialogs: dict[tuple[str, str], Dialog] = {}
+        self._answers: dict[tuple[int, str, str], Answer] = {}
+
+    def find(self, one_tag: str, other_tag: str) -> Dialog | None:
+        """The dialog of these tags, whoever says which."""
+        return self._dialogs.get((one_tag, other_tag)) or self._dialogs.get((other_tag, one_tag))
+
+    def of(self, one_tag: str, other_tag: str) -> Dialog:
+        """The same, or a new one; beyond the bound, one that is not kept."""
+        dialog = self.find(one_tag, other_tag)
+        if dialog is None:
+            dialog = Dialog(one_tag, other_tag)
+            if len(self._dialogs) < _MOST_DIALOGS:
+                self._dialogs[one_tag, other_tag] = dialog
+        return dialog
+
+    def over(self, before_us: int = _NEVER) -> bool:
+        """Whether each dialog that was answered has ended, before a time."""
+        answered = alive = 0
+        for dialog in self._dialogs.values():
+            if dialog.answered_us:
+                answered += 1
+                alive += dialog.state is not DialogState.TERMINATED or dialog.bye_us >= before_us
+        if answered == alive == 1:
+            # A BYE whose tags fit nothing is the end of the only dialog there is.
+            return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs.values())
+        return not alive
+
+    def acknowledged(self) -> bool | None:
+        """Whether each 2xx that forms a dialog got its ACK; None where there is none."""
+        answers = self.answers()
+        forming = [answer for answer in answers if answer.forms_dialog] or answers
+        return all(answer.ack_us for answer in forming) if forming else None
+
+    def answer_of(self, event: SipEvent) -> Answer:
+        """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""
+        key = (event.cseq, event.from_tag, event.to_tag)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = Answer(*key)
+            if len(self._answers) > _MOST_ANSWERS:
+                self._forget_answer()
+        return answer
+
+    def answers(self) -> list[Answer]:
+        """The 2xx that were seen."""
+        return [answer for answer in self._answers.values() if answer.sendings]
+
+    def strays(self, answer: Answer) -> list[Answer]:
+        """What ACKs were seen of this dialog that belong to no 2xx: with another CSeq, or another tag."""
+        return [
+            other
+            for other in self._answers.values()
+            if not other.sendings
+            and other.from_tag == answer.from_tag
+            and (other.cseq == answer.cseq or other.to_tag == answer.to_tag)
+        ]
+
+    def _forget_answer(self) -> None:
+        """Let the oldest go that nobody waits for; else the oldest."""
+        over = (key for key, answer in self._answers.items() if answer.ack_us and not answer.forms_dialog)
+        answer = self._answers.pop(next(over, next(iter(self._answers))))
+        if answer in self.resent:
+            self.resent.remove(answer)

@@ -4,17 +4,24 @@ A fold takes the messages of one record in the order of their arrival, and deadl
 keeps facts (who sent what, when, how often) in such a way that their order within the window does not
 matter. Findings are verdicts: pure functions of those facts and the time, judged again whenever a fact
 or the time could change them; `judge` turns the difference into updates.
+
+What was seen acts at once; what was not seen is claimed only of a time up to which deadlines have passed
+(`now_us`), and never for certain where an observer lost messages. A finding that disorder raised is
+cleared as soon as the message arrives that shows it wrong, and stays in the record as cleared.
 """
 
-from collections.abc import Iterator
 from enum import IntEnum, auto
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from collectors.sip.timers import COPY_US
 from collectors.wire.events import SipEvent
 from monitor.core.context import Context
+from monitor.core.copies import Copies, Sight
+from monitor.core.diagnosis.rule import Rule
+from monitor.core.hop import request_hop
+from monitor.core.transaction import Transaction
 from monitor.core.updates import (
     Finding,
     FindingCleared,
@@ -28,9 +35,9 @@ from monitor.core.updates import (
     Update,
 )
 
-_MOST_DIGESTS: Final = 1_024  # messages of a record that are remembered to know their copies
-_MOST_ANOMALIES: Final = 16
+_MOST_IRREGULAR: Final = 16  # transactions of a record whose anomalies are told
 _MOST_HOPS: Final = 64
+_MOST_FINDINGS: Final = 64
 
 
 class Timer(IntEnum):
@@ -51,26 +58,33 @@ class Fold:
     """Base of the three kinds. Subclasses implement `add`, `fire`, `over` and `record`."""
 
     __slots__ = (
+        "_copies",
         "_deadlines",
-        "_digests",
-        "anomalies",
+        "_lingers",
+        "_rank",
+        "client",
         "context",
         "findings",
         "first_us",
         "from_uri",
         "hops",
         "ident",
+        "irregular",
         "key",
         "last_us",
         "messages",
         "name",
+        "now_us",
         "observers",
         "open",
         "retransmissions",
+        "server",
         "to_uri",
     )
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
+    def __init__(
+        self, key: RecordKey, ident: int, context: Context, event: SipEvent, most_messages: int = 1_024
+    ) -> None:
         self.key = key
         self.name = (key.kind, key.call_id, key.discriminator)
         self.ident = ident  # of the alarm clock's
@@ -78,16 +92,20 @@ class Fold:
         self.open = True
         self.first_us = event.captured_us
         self.last_us = event.captured_us
+        self.now_us = 0  # up to here deadlines have passed
         self.from_uri = event.from_uri
         self.to_uri = event.to_uri
+        self.client, _, self.server = request_hop(event).partition(">")
+        self._rank: tuple[int, int] | None = None
         self.messages = 0
         self.retransmissions = 0
         self.observers: list[str] = []
-        self.hops: dict[str, None] = {}
-        self.anomalies: dict[str, None] = {}
+        self.hops: dict[str, Transaction] = {}  # the first on each
+        self.irregular: dict[Transaction, None] = {}
         self.findings: dict[tuple[str, str], Finding] = {}
-        self._digests: dict[int, int] = {}
-        self._deadlines: list[tuple[int, Timer, Any]] = []
+        self._copies = Copies(most_messages)
+        self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
+        self._lingers = False
 
     # --- to be implemented
 
@@ -121,62 +139,61 @@ class Fold:
             self.first_us = at_us
         if event.observer not in self.observers:
             self.observers.append(event.observer)
-        if self._is_copy(event) or number > self.context.settings.max_messages:
+        sight = self._copies.add(event, self.observers)
+        if sight == Sight.COPY:
             return
+        if sight == Sight.RETRANSMISSION:
+            self.retransmissions += 1
         self.add(event, number, out)
 
-    def _is_copy(self, event: SipEvent) -> bool:
-        """Whether this very packet was seen already; counts retransmissions, which are no copies."""
-        digest = hash((event.raw, event.source_port, event.destination_port, event.source, event.destination))
-        digests = self._digests
-        last_us = digests.get(digest)
-        if last_us is None:
-            if len(digests) < _MOST_DIGESTS:
-                digests[digest] = event.captured_us
-            return False
-        digests[digest] = max(event.captured_us, last_us)
-        if abs(event.captured_us - last_us) < COPY_US:
-            return True
-        self.retransmissions += 1
-        return False
+    def introduce(self, event: SipEvent) -> None:
+        """Learn who asks whom, from the message that is nearest to the client; of these, the first."""
+        rank = (event.vias, event.captured_us)
+        if self._rank is None or rank < self._rank:
+            self._rank = rank
+            self.from_uri, self.to_uri = event.from_uri, event.to_uri
+            self.client, _, self.server = request_hop(event).partition(">")
 
-    def add_hop(self, hop: str) -> None:
+    def add_hop(self, transaction: Transaction) -> None:
         """Remember the hop of a transaction."""
-        if len(self.hops) < _MOST_HOPS:
-            self.hops[hop] = None
+        known = self.hops.get(transaction.hop)
+        if known is None and len(self.hops) >= _MOST_HOPS:
+            return
+        if known is None or transaction.first_us < known.first_us:
+            self.hops[transaction.hop] = transaction
 
-    def note(self, anomaly: str) -> None:
-        """Remember what the RFC forbids and was seen; "" is none."""
-        if anomaly and len(self.anomalies) < _MOST_ANOMALIES:
-            self.anomalies[anomaly] = None
+    def hops_in_order(self) -> tuple[str, ...]:
+        """The hops in order of appearance."""
+        return tuple(sorted(self.hops, key=lambda hop: (self.hops[hop].first_us, self.hops[hop].vias)))
+
+    def note(self, transaction: Transaction) -> None:
+        """Remember a transaction that had a response, if it went as the RFC forbids."""
+        if transaction.irregular and len(self.irregular) < _MOST_IRREGULAR:
+            self.irregular[transaction] = None
+
+    def anomalies(self) -> tuple[str, ...]:
+        """What the RFC forbids and was seen, each kind once."""
+        return tuple(sorted({anomaly for transaction in self.irregular for anomaly in transaction.anomalies()}))
 
     # --- time
 
     def wake_at(self, due_us: int, timer: Timer, about: Any = None) -> None:
         """Call `fire(timer, about, …)` when the watermark passes `due_us`."""
-        self._deadlines.append((due_us, timer, about))
-        self.context.alarms.set(due_us, self.ident)
+        heappush(self._deadlines, (due_us, timer, self.context.alarms.set(due_us, self.ident), about))
 
     def wake(self, due_us: int, out: list[Update]) -> None:
         """Fire all deadlines up to `due_us`, each at its own time."""
-        for deadline in self._due(due_us):
-            at_us, timer, about = deadline
+        while self._deadlines and self._deadlines[0][0] <= due_us:
+            at_us, timer, _, about = heappop(self._deadlines)
+            self.now_us = max(self.now_us, at_us)
             if timer == Timer.LINGER:
                 self._leave(at_us, out)
             else:
                 self.fire(timer, about, at_us, out)
 
-    def _due(self, due_us: int) -> Iterator[tuple[int, Timer, Any]]:
-        due = [deadline for deadline in self._deadlines if deadline[0] <= due_us]
-        if due:
-            self._deadlines = [deadline for deadline in self._deadlines if deadline[0] > due_us]
-            due.sort(key=lambda deadline: deadline[:2])
-        yield from due
-
     def catch_up(self, watermark_us: int) -> None:
         """Let the deadlines up to the watermark pass, untold; what would leave memory stays a while longer."""
-        while self._deadlines and (due_us := min(deadline[0] for deadline in self._deadlines)) <= watermark_us:
-            self.wake(due_us, [])
+        self.wake(watermark_us, [])
         if not self.open:
             self.open = True
             self.linger()
@@ -184,11 +201,13 @@ class Fold:
     def linger(self) -> None:
         """The record is over: let it go when stragglers can no longer come."""
         linger_us = self.context.settings.linger_us
-        if linger_us is not None and not any(timer == Timer.LINGER for _, timer, _ in self._deadlines):
+        if linger_us is not None and not self._lingers:
+            self._lingers = True
             self.wake_at(self.last_us + linger_us + self.context.settings.window_us, Timer.LINGER)
 
     def _leave(self, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
+        self._lingers = False
         if not self.over or settings.linger_us is None:
             return
         if self.last_us + settings.linger_us + settings.window_us > at_us:
@@ -203,21 +222,43 @@ class Fold:
 
     # --- findings
 
-    def blind(self, from_us: int, to_us: int) -> bool:
-        """Whether an observer of this record lost messages between the two times."""
-        return self.context.blind.covers(self.observers, from_us, to_us)
+    def judge(
+        self, rule: Rule, subject: str, verdict: Finding | None, since_us: int, at_us: int, out: list[Update]
+    ) -> None:
+        """What a rule now says of `subject`: None, or the finding with its present evidence.
 
-    def judge(self, code: str, subject: str, verdict: Finding | None, at_us: int, out: list[Update]) -> None:
-        """What the rule `code` now says of `subject`: None, or the finding with its present evidence."""
-        known = self.findings.get((code, subject))
+        `since_us`: the verdict rests on what was seen, or not, since then; with messages lost, it is no
+        more than a suspicion. What is confirmed stays so, unless it is cleared.
+        """
+        known = self.findings.get((rule.code, subject))
         if verdict is None:
-            if known is not None and known.state != FindingState.CLEARED:
-                cleared = replace(known, state=FindingState.CLEARED)
-                self.findings[code, subject] = cleared
-                out.append(FindingCleared(self.key, at_us, cleared, self.from_uri, self.to_uri))
+            if known is None or known.state == FindingState.CLEARED:
+                return
+            verdict = replace(known, state=FindingState.CLEARED)
+        elif known is None and len(self.findings) >= _MOST_FINDINGS:
             return
-        self.findings[code, subject] = verdict
-        if known is None or known.state == FindingState.CLEARED:
-            out.append(FindingRaised(self.key, at_us, verdict, self.from_uri, self.to_uri))
-        elif known.state == FindingState.SUSPECTED and verdict.state == FindingState.CONFIRMED:
-            out.append(FindingConfirmed(self.key, at_us, verdict, self.from_uri, self.to_uri))
+        elif verdict.state == FindingState.CONFIRMED and self.context.blind.covers(self.observers, since_us, at_us):
+            verdict = replace(verdict, state=FindingState.SUSPECTED)
+        if known is not None and known.state == FindingState.CONFIRMED and verdict.state == FindingState.SUSPECTED:
+            verdict = replace(verdict, state=FindingState.CONFIRMED)
+        self.findings[rule.code, subject] = verdict
+        self._tell(rule, known, verdict, at_us, out)
+
+    def _tell(self, rule: Rule, known: Finding | None, verdict: Finding, at_us: int, out: list[Update]) -> None:
+        about = (self.from_uri, self.to_uri)
+        stands = verdict.state != FindingState.CLEARED
+        stood = known is not None and known.state != FindingState.CLEARED
+        if known is None and not stands:
+            # It was over before it could be told: a message came late that belongs in between.
+            out.append(FindingRaised(self.key, at_us, replace(verdict, state=FindingState.SUSPECTED), *about))
+            stood = True
+        if stands and (known is None or not stood):
+            out.append(FindingRaised(self.key, at_us, verdict, *about))
+        elif stood and not stands:
+            out.append(FindingCleared(self.key, at_us, verdict, *about))
+        elif known is not None and stands and (verdict.state != known.state or _again(rule, known, verdict)):
+            out.append(FindingConfirmed(self.key, at_us, verdict, *about))
+
+
+def _again(rule: Rule, known: Finding, verdict: Finding) -> bool:
+    return rule.repeats and verdict.at_us > known.at_us

@@ -1,25 +1,27 @@
 """A registration session: all REGISTERs of one Call-ID (RFC 3261 §10), with their hops.
 
-Each REGISTER is an attempt; its final response at the client moves the outcome by `OUTCOME_TABLE`. A
-challenge is no outcome until the retry stays away; a challenge to credentials is a failure. A binding
-lives as long as the 2xx gave to *that* Contact (then its Expires, then the request's); a refresh
-prolongs it, Expires 0 removes it, and otherwise it expires.
+Each REGISTER is an attempt; its final response at the client moves the outcome by `OUTCOME_TABLE`, that
+of the latest REGISTER last. A challenge is no outcome until the retry stays away; a challenge to
+credentials is a failure. A binding lives as long as the 2xx gave to *that* Contact (then its Expires,
+then the request's); a refresh prolongs it, Expires 0 removes it, and otherwise it expires.
+
+Phones keep one Call-ID for months: of a session only its last REGISTERs are remembered.
 """
 
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from collectors.sip.auth import parameters
 from collectors.sip.message import header, header_values
 from collectors.sip.timers import SECOND
 from collectors.sip.uri import addr_spec
 from collectors.wire.events import SipEvent
-from monitor.core.attempt import CHALLENGES, Attempt, repairable
+from monitor.core.attempt import CHALLENGES, Attempt, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import registration as rules
-from monitor.core.diagnosis import setup
+from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
+from monitor.core.diagnosis.text import ends
 from monitor.core.fold import Fold, Timer
-from monitor.core.hop import request_hop
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import (
     RecordKey,
@@ -59,22 +61,46 @@ OUTCOME_TABLE: Final[dict[tuple[RegistrationOutcome, RegistrationInput], Registr
 
 _DEFAULT_EXPIRES_S: Final = 3600  # §10.2.1.1: where nobody says, the registrar's default is meant
 _MOST_EXPIRES_S: Final = 2**31
-_MOST_NONCES: Final = 8  # of one realm, latest last
-_MOST_ATTEMPTS: Final = 64  # remembered; a session goes on for months
+# What is remembered of a session: enough for a login that fails again and again, little of one that succeeds.
+_MOST_LOGINS: Final = 16
+_MOST_AFTER_SUCCESS: Final = 4
+_MOST_TRANSACTIONS: Final = 32
+_MOST_MESSAGES: Final = 64
+_MOST_NONCES: Final = 16
+_MOST_CHALLENGES: Final = 8  # in one response
+
+
+class Nonce(NamedTuple):
+    """A nonce that a server gave out."""
+
+    at_us: int
+    realm: str
+    nonce: str
 
 
 class Login(Attempt):
     """A REGISTER on all its hops, with what it asks for and the credentials that it carries."""
 
-    __slots__ = ("contact", "expires_s", "nonces", "rejected_again")
+    __slots__ = ("challenged", "contact", "early_final", "expires_s", "nonces", "success_us")
 
     def __init__(self, event: SipEvent) -> None:
         super().__init__(event)
-        self.contact = event.contact
-        self.expires_s = _requested_expiry(event) if event.method else -1
+        self.contact = ""
+        self.expires_s = -1
         # realm → nonce of each credential that is one (an empty response is none: IMS AKA, RFC 3310).
-        self.nonces = credentials(event.raw) if event.method else {}
-        self.rejected_again = False  # it carried credentials with the latest nonce, and was challenged
+        self.nonces: dict[str, str] = {}
+        self.challenged: set[str] = set()  # realms that asked for credentials, and don't call those sent stale
+        self.success_us = 0  # first 2xx
+        self.early_final: SipEvent | None = None  # a response that came before its request
+
+    def sent_on(self, transaction: Transaction, event: SipEvent) -> None:
+        """One of its hops was seen for the first time, by its request or a response."""
+        super().sent_on(transaction, event)
+        self.initial = True  # there is no dialog that it could be within
+        if event.method:
+            self.contact = event.contact
+            self.expires_s = _requested_expiry(event)
+            self.nonces = credentials(event.raw)
 
 
 def credentials(raw: bytes) -> dict[str, str]:
@@ -83,7 +109,7 @@ def credentials(raw: bytes) -> dict[str, str]:
     if b"uthorization" not in raw and b"UTHORIZATION" not in raw:
         return found  # the usual case: spare the search
     for name in ("authorization", "proxy-authorization"):
-        for value in header_values(raw, name):
+        for value in header_values(raw, name)[:_MOST_CHALLENGES]:
             digest = parameters(value)
             if digest.get("response") and "auts" not in digest:
                 found[digest.get("realm", "")] = digest.get("nonce", "")
@@ -94,30 +120,27 @@ class Registration(Fold):
     """A registration session in the making."""
 
     __slots__ = (
+        "_decided",
         "_nonces",
         "_told_end",
-        "client",
-        "contact",
         "expires_us",
         "logins",
         "outcome",
         "registered_us",
-        "registrar",
         "status",
         "transactions",
     )
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
-        super().__init__(key, ident, context, event)
-        self.client, _, self.registrar = request_hop(event).partition(">")
-        self.contact = event.contact if event.method else ""
+        super().__init__(key, ident, context, event, _MOST_MESSAGES)
         self.outcome = RegistrationOutcome.PENDING
         self.status = 0
         self.registered_us = 0
         self.expires_us = 0
-        self.logins: list[Login] = []
-        self.transactions = Transactions()
-        self._nonces: dict[str, list[tuple[int, str]]] = {}
+        self.logins: Attempts[Login] = Attempts(Login, _MOST_LOGINS)
+        self.transactions = Transactions(_MOST_TRANSACTIONS)
+        self._decided: Login | None = None  # whose final response made the outcome
+        self._nonces: list[Nonce] = []
         self._told_end = False
 
     # --- messages
@@ -125,100 +148,105 @@ class Registration(Fold):
     def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
         """Take a message that is no mere copy."""
         if event.method:
-            transaction, new = self.transactions.of_request(event)
-            transaction.sent(event, number)
+            self._request(event, number, out)
         else:
-            transaction, new = self.transactions.of_response(event)
-            self.note(transaction.answered(event, number))
-        login = self._login_of(event) if not new else self._begin(transaction, event, out)
-        if login is None:
-            return  # long forgotten
-        if event.method:
-            if transaction.sends >= self.context.settings.suspect_sends and not transaction.response_us:
-                self._judge_unanswered(transaction, event.captured_us, out)
-            return
-        if self.findings:
-            self._judge_unanswered(transaction, event.captured_us, out)
-        nearest = transaction in login.nearest()
-        if event.status in CHALLENGES and nearest:
-            self._challenged(event, login)
-        if event.status >= 200 and nearest and transaction.final_sends == 1:
-            self._final(event, login, out)
+            self._response(event, number, out)
 
-    def _begin(self, transaction: Transaction, event: SipEvent, out: list[Update]) -> Login:
-        """A transaction appeared: a hop of a known REGISTER, or a new one."""
-        self.add_hop(transaction.hop)
-        settings, at_us = self.context.settings, event.captured_us
-        login = self._login_of(event)
-        if login is None:
-            login = Login(event)
-            self.logins.append(login)
-            if len(self.logins) > _MOST_ATTEMPTS:
-                del self.logins[0]
-            if event.contact and event.method:
-                self.contact = event.contact
-            self._told_end = False
-            for earlier in self.logins[:-1] if self.findings else ():
-                self.judge("registration-rejected", earlier.subject, None, at_us, out)
-        login.transactions.append(transaction)
-        if event.method:
+    def _request(self, event: SipEvent, number: int, out: list[Update]) -> None:
+        transaction, _ = self.transactions.of_request(event)
+        first = not transaction.seen_request
+        transaction.sent(event, number)
+        if first:
+            login = self._begin(transaction, event)
+            settings, at_us = self.context.settings, event.captured_us
             self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, (login, transaction))
             if transaction.reliable:
                 self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (login, transaction))
+            if login.early_final is not None:
+                self._final(login.early_final, login, out)
+                login.early_final = None
+        elif transaction.sends >= self.context.settings.suspect_sends:
+            self._judge_unanswered(transaction, event.captured_us, out)
+
+    def _response(self, event: SipEvent, number: int, out: list[Update]) -> None:
+        transaction, new = self.transactions.of_response(event)
+        first = not transaction.response_us
+        transaction.answered(event, number)
+        self.note(transaction)
+        login = self._begin(transaction, event) if new else self.logins.of(event)
+        if login is None:
+            return  # long forgotten
+        if first and self.findings:
+            self._judge_unanswered(transaction, event.captured_us, out)
+        if event.status >= 200 and transaction.final_sends == 1 and transaction in login.nearest():
+            if not transaction.seen_request:
+                login.early_final = event
+            self._final(event, login, out)
+
+    def _begin(self, transaction: Transaction, event: SipEvent) -> Login:
+        """A hop of a REGISTER appeared."""
+        self.introduce(event)
+        self.add_hop(transaction)
+        login = self.logins.on(transaction, event)
+        self._told_end = False
         return login
 
-    def _challenged(self, event: SipEvent, login: Login) -> None:
-        """Learn the nonce; note whether the credentials that carried the latest one were refused."""
-        name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
-        for value in header_values(event.raw, name):
-            challenge = parameters(value)
-            realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
-            known = self._nonces.setdefault(realm, [])
-            before = [entry for entry in known if entry[0] <= login.first_us]
-            used = login.nonces.get(realm)
-            if used is not None and before and used == max(before)[1]:
-                login.rejected_again |= challenge.get("stale", "").lower() != "true"
-            known.append((event.captured_us, nonce))
-            del known[:-_MOST_NONCES]
-
     def _final(self, event: SipEvent, login: Login, out: list[Update]) -> None:
-        status, at_us = event.status, event.captured_us
-        if login is not max(self.logins, key=lambda login: login.first_us):
-            return  # a straggler: a later REGISTER has the word
-        self.status = status
+        at_us, status = event.captured_us, login.status() or event.status
+        if event.status in CHALLENGES:
+            self._challenged(event, login)
+        elif event.status < 300:
+            login.success_us = min(login.success_us or at_us, at_us)
+        if status >= 300 or self.findings:
+            self._judge_all(at_us, out)
+        if self._decided is None or login.first_us >= self._decided.first_us:  # else: a later REGISTER has the word
+            self._decide(event, login, status, out)
+
+    def _challenged(self, event: SipEvent, login: Login) -> None:
+        """Learn the nonces, and who asked for credentials."""
+        for name in ("www-authenticate", "proxy-authenticate"):
+            for value in header_values(event.raw, name)[:_MOST_CHALLENGES]:
+                challenge = parameters(value)
+                realm = challenge.get("realm", "")
+                self._nonces.append(Nonce(event.captured_us, realm, challenge.get("nonce", "")))
+                if challenge.get("stale", "").lower() != "true":
+                    login.challenged.add(realm)
+        del self._nonces[:-_MOST_NONCES]
+
+    def _decide(self, event: SipEvent, login: Login, status: int, out: list[Update]) -> None:
+        """The final response of the latest REGISTER that has one makes the outcome."""
+        at_us, again = event.captured_us, login is self._decided
+        self._decided, self.status = login, status
         if status < 300:
-            self._succeeded(event, login, out)
+            self._succeeded(event, login, out, again=again)
         elif status in CHALLENGES and not login.nonces:
             self._move(RegistrationInput.CHALLENGE)
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.REPAIR, login)
         else:
             self._move(RegistrationInput.REFUSAL)
-            self._judge_refusal(login, at_us, out)
-            if repairable(status) and not login.rejected_again:
+            if repairable(status) and not self._nonce_us(login):
                 self.wake_at(at_us + self.context.settings.repair_us, Timer.REPAIR, login)
             else:
                 self._tell_end(at_us, out)
 
-    def _succeeded(self, event: SipEvent, login: Login, out: list[Update]) -> None:
+    def _succeeded(self, event: SipEvent, login: Login, out: list[Update], *, again: bool) -> None:
         at_us = event.captured_us
-        for code, subject in list(self.findings):
-            self.judge(code, subject, None, at_us, out)
-        expires_s = _granted_expiry(event, login)
+        self.logins.keep(_MOST_AFTER_SUCCESS)
+        self._expire(at_us, out)
         if login.expires_s == 0:
             self._move(RegistrationInput.REMOVAL)
             self.expires_us = 0
             self._tell_end(at_us, out)
             return
-        if self.outcome != RegistrationOutcome.REGISTERED:
+        if again or self.outcome != RegistrationOutcome.REGISTERED:
             self.registered_us = at_us
         self._move(RegistrationInput.SUCCESS)
-        self.expires_us = at_us + expires_s * SECOND
+        self.expires_us = at_us + _granted_expiry(event, login) * SECOND
         self.wake_at(self.expires_us, Timer.EXPIRY)
         self._told_end = False
+        client, registrar = self._ends()
         out.append(
-            RegistrationSucceeded(
-                self.key, at_us, self.to_uri, self.contact, self.client, self.registrar, self.expires_us
-            )
+            RegistrationSucceeded(self.key, at_us, self.to_uri, self._contact(), client, registrar, self.expires_us)
         )
 
     # --- time
@@ -226,53 +254,84 @@ class Registration(Fold):
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline passed."""
         if timer == Timer.EXPIRY:
-            if self.outcome == RegistrationOutcome.REGISTERED and due_us >= self.expires_us:
-                self._move(RegistrationInput.EXPIRY)
-                self._tell_end(due_us, out)
+            self._expire(due_us, out)
         elif timer == Timer.REPAIR:
-            self._judge_refusal(about, due_us, out)
-            if about is self.logins[-1]:
+            self._judge_all(due_us, out)
+            if about is self.logins.current:
                 self._tell_end(due_us, out)
         else:
             login, transaction = about
             self._judge_unanswered(transaction, due_us, out)
-            if timer == Timer.REQUEST and login is self.logins[-1] and not login.response_us():
+            answered = 0 < login.response_us() <= due_us
+            retried = 0 < self.logins.next_us(login) <= due_us
+            if timer == Timer.REQUEST and not answered and not retried:
                 self._move(RegistrationInput.SILENCE)
-                self._tell_end(due_us, out)
+                if login is self.logins.current:
+                    self._tell_end(due_us, out)
+
+    def _expire(self, at_us: int, out: list[Update]) -> None:
+        """The binding runs out, if nothing has prolonged it."""
+        if self.outcome == RegistrationOutcome.REGISTERED and at_us >= self.expires_us:
+            self._move(RegistrationInput.EXPIRY)
+            self._tell_end(self.expires_us, out)
 
     def _tell_end(self, at_us: int, out: list[Update]) -> None:
         bound = self.outcome == RegistrationOutcome.REGISTERED and self.expires_us > at_us
         if not self._told_end and not bound:
             self._told_end = True
+            client, registrar = self._ends()
             out.append(
-                RegistrationEnded(
-                    self.key, at_us, self.to_uri, self.client, self.registrar, self.outcome, self.status or None
-                )
+                RegistrationEnded(self.key, at_us, self.to_uri, client, registrar, self.outcome, self.status or None)
             )
             self.linger()
 
     # --- verdicts
 
-    def _judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
-        code = "registration-unanswered"
-        verdict = setup.unanswered(
-            code,
-            transaction,
-            self.context.settings,
-            at_us,
-            heard=self.context.peers.heard(transaction.destination, at_us),
-            blind=self.blind(transaction.first_us, at_us),
-        )
-        self.judge(code, f"{transaction.cseq} {transaction.hop}", verdict, at_us, out)
+    def _judge_all(self, at_us: int, out: list[Update]) -> None:
+        self._judge_refusals(at_us, out)
+        for login in self.logins:
+            for transaction in login.transactions:
+                self._judge_unanswered(transaction, at_us, out)
 
-    def _judge_refusal(self, login: Login, at_us: int, out: list[Update]) -> None:
-        latest = login is self.logins[-1]
-        rejected = rules.rejected(login, self.context.settings, at_us, repaired=not latest)
-        self.judge("registration-rejected", login.subject, rejected, at_us, out)
-        # The failures of one session are one finding, which gathers their evidence.
-        failed = [each for each in self.logins if each.rejected_again]
-        if failed:
-            self.judge("registration-auth-failed", "", rules.auth_failed(failed, self.to_uri), at_us, out)
+    def _judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+        successes = [login.success_us for login in self.logins if login.success_us > transaction.first_us]
+        around = Surroundings(
+            heard=lambda at_us: self.context.peers.heard(transaction.destination, at_us),
+            repaired_us=min(successes, default=0),
+        )
+        verdict = unanswered(rules.REGISTRATION_UNANSWERED, transaction, around, self.context.settings, self.now_us)
+        subject = silent_subject(transaction)
+        self.judge(rules.REGISTRATION_UNANSWERED, subject, verdict, transaction.first_us, at_us, out)
+
+    def _judge_refusals(self, at_us: int, out: list[Update]) -> None:
+        """The refusals of one session are one finding of a code, which gathers their evidence."""
+        settings, now_us = self.context.settings, self.now_us
+        success_us = max((login.success_us for login in self.logins), default=0)
+        logins = sorted(self.logins, key=lambda login: (login.first_us, login.cseq))
+        since = [login for login in logins if login.first_us > success_us]
+        until = [login for login in logins if login.first_us <= success_us]
+        rejected = rules.rejected(since, settings, now_us, registered_us=0)
+        rejected = rejected or rules.rejected(until, settings, now_us, registered_us=success_us)
+        self.judge(rules.REGISTRATION_REJECTED, "", rejected, logins[-1].first_us, at_us, out)
+        failed = [login for login in since if self._nonce_us(login)]
+        failed_before = [login for login in until if self._nonce_us(login)]
+        wrong = rules.auth_failed(failed, self.to_uri, registered_us=0)
+        wrong = wrong or rules.auth_failed(failed_before, self.to_uri, registered_us=success_us)
+        given_us = min((self._nonce_us(login) for login in failed), default=0)
+        self.judge(rules.REGISTRATION_AUTH_FAILED, "", wrong, given_us, at_us, out)
+
+    def _nonce_us(self, login: Login) -> int:
+        """When the latest nonce was given out with which a login was refused; 0 where it was not refused so."""
+        for realm in login.challenged & login.nonces.keys():
+            used = login.nonces[realm]
+            given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= login.first_us]
+            served = any(
+                other.success_us and other.first_us < login.first_us and used in other.nonces.values()
+                for other in self.logins
+            )
+            if given and max(given).nonce == used and not served:
+                return max(given).at_us
+        return 0
 
     # --- state
 
@@ -284,21 +343,27 @@ class Registration(Fold):
         """Whether nothing more is expected before the next REGISTER."""
         return self._told_end
 
-    def _login_of(self, event: SipEvent) -> Login | None:
-        for login in reversed(self.logins):
-            if login.cseq == event.cseq and login.from_tag == event.from_tag:
-                return login
-        return None
+    def _contact(self) -> str:
+        """What the last REGISTER that says so wants to be reached at."""
+        said = [login for login in self.logins if login.contact]
+        return max(said, key=lambda login: (login.first_us, login.cseq)).contact if said else ""
+
+    def _ends(self) -> tuple[str, str]:
+        """Client and registrar of the last REGISTER, as near to the client as it was seen."""
+        current = self.logins.current
+        nearest = current.nearest() if current is not None else []
+        return ends(min(nearest, key=lambda hop: hop.first_us).hop) if nearest else (self.client, self.server)
 
     def record(self) -> RegistrationRecord:
         """The present value."""
+        client, registrar = self._ends()
         return RegistrationRecord(
             key=self.key,
             open=self.open,
             aor=self.to_uri,
-            contact=self.contact,
-            client=self.client,
-            registrar=self.registrar,
+            contact=self._contact(),
+            client=client,
+            registrar=registrar,
             outcome=self.outcome,
             status=self.status or None,
             first_us=self.first_us,
@@ -307,9 +372,9 @@ class Registration(Fold):
             expires_us=self.expires_us or None,
             messages=self.messages,
             retransmissions=self.retransmissions,
-            hops=tuple(self.hops),
+            hops=self.hops_in_order(),
             findings=tuple(self.findings.values()),
-            anomalies=tuple(self.anomalies),
+            anomalies=self.anomalies(),
         )
 
 

@@ -10,7 +10,6 @@ from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt
 from monitor.core.context import Context
 from monitor.core.fold import Fold, Timer
-from monitor.core.hop import request_hop
 from monitor.core.transaction import Transactions
 from monitor.core.updates import RecordKey, TransactionRecord, Update
 
@@ -18,12 +17,11 @@ from monitor.core.updates import RecordKey, TransactionRecord, Update
 class Standalone(Fold):
     """A standalone transaction in the making."""
 
-    __slots__ = ("attempt", "client", "fault", "method", "server", "transactions")
+    __slots__ = ("attempt", "fault", "method", "transactions")
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
         super().__init__(key, ident, context, event)
         self.method = event.cseq_method or event.method
-        self.client, _, self.server = request_hop(event).partition(">")
         self.fault = ""
         self.attempt = Attempt(event)
         self.transactions = Transactions()
@@ -39,10 +37,12 @@ class Standalone(Fold):
             transaction.sent(event, number)
         else:
             transaction, new = self.transactions.of_response(event)
-            self.note(transaction.answered(event, number))
+            transaction.answered(event, number)
+            self.note(transaction)
         if new:
-            self.add_hop(transaction.hop)
-            self.attempt.transactions.append(transaction)
+            self.introduce(event)
+            self.add_hop(transaction)
+            self.attempt.sent_on(transaction, event)
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """No deadlines but the common ones."""
@@ -62,13 +62,13 @@ class Standalone(Fold):
             to_uri=self.to_uri,
             client=self.client,
             server=self.server,
-            status=(self.attempt.status() if self.attempt.transactions else 0) or None,
+            status=self.attempt.status() or None,
             first_us=self.first_us,
             last_us=self.last_us,
             messages=self.messages,
             retransmissions=self.retransmissions,
             fault=self.fault,
-            hops=tuple(self.hops),
+            hops=self.hops_in_order(),
             findings=tuple(self.findings.values()),
-            anomalies=tuple(self.anomalies),
+            anomalies=self.anomalies(),
         )

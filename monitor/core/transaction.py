@@ -10,8 +10,8 @@ What the RFC forbids is recorded as an anomaly, and the state moves to what the 
 * Anything else: *calling*, *proceeding*, *completed*.
 
 A hop is (source, destination) of the request; the topmost Via branch, CSeq and method name the
-transaction on it (§17.1.3, §17.2.3). Messages may arrive a little out of order: only the wire time
-says what came after what, so that an anomaly is recorded only where the times show it, too.
+transaction on it (§17.1.3, §17.2.3). Messages may arrive a little out of order, and only the wire time
+says what came after what: a transaction keeps the times, and walks its table by them when it is asked.
 """
 
 from enum import IntEnum
@@ -20,6 +20,7 @@ from typing import Final
 from collectors.sip.message import header, start_line
 from collectors.wire.events import SipEvent
 from monitor.core.hop import request_hop
+from monitor.core.machine import walk
 
 
 class State(IntEnum):
@@ -96,11 +97,14 @@ class Transaction:
     """One transaction on one hop: what was sent, how often, and what came back. Times in µs, 0: never."""
 
     __slots__ = (
-        "_table",
+        "acked_us",
+        "branch",
         "cseq",
         "destination",
         "destination_port",
         "explanation",
+        "failed_again_us",
+        "failed_us",
         "final_numbers",
         "final_sends",
         "final_status",
@@ -110,6 +114,7 @@ class Transaction:
         "last_sent_us",
         "method",
         "numbers",
+        "progress_us",
         "provisional_number",
         "provisional_us",
         "response_us",
@@ -117,11 +122,11 @@ class Transaction:
         "rung_us",
         "seen_request",
         "sends",
+        "sent_us",
         "sibling",
         "source",
         "source_port",
-        "state",
-        "to_tag",
+        "succeeded_us",
         "transport",
         "vias",
     )
@@ -129,9 +134,8 @@ class Transaction:
     def __init__(self, event: SipEvent, method: str) -> None:
         """The transaction that `event`, a request or a response, belongs to."""
         request = event.method != ""
-        self._table = INVITE_TABLE if method == "INVITE" else NON_INVITE_TABLE
-        self.state = CALLING
         self.method = method
+        self.branch = event.branch
         self.cseq = event.cseq
         if request:
             self.source, self.source_port = event.source, event.source_port
@@ -142,15 +146,16 @@ class Transaction:
         self.hop = request_hop(event)
         self.transport = event.transport
         self.vias = event.vias
-        self.to_tag = event.to_tag if request else ""
-        self.seen_request = request
+        self.seen_request = False
         self.first_us = event.captured_us
         self.last_sent_us = 0
         self.sends = 0
+        self.sent_us: list[int] = []
         self.numbers: list[int] = []
         self.response_us = 0  # first response of any kind
         self.rung_us = 0  # first 18x
         self.rung_number = 0
+        self.progress_us = 0  # last 1xx
         self.provisional_us = 0  # last 101–199
         self.provisional_number = 0
         self.final_status = 0
@@ -158,6 +163,10 @@ class Transaction:
         self.final_us = 0  # first final response
         self.final_sends = 0
         self.final_numbers: list[int] = []
+        self.succeeded_us = 0  # first 2xx
+        self.failed_us = 0  # first and last 3xx–6xx
+        self.failed_again_us = 0
+        self.acked_us = 0  # last ACK with its branch
         self.sibling: Transaction | None = None  # the same branch on another hop
 
     def carries(self, event: SipEvent) -> bool:
@@ -179,49 +188,90 @@ class Transaction:
     def sent(self, event: SipEvent, number: int) -> None:
         """The request was seen, for the first time or again."""
         self.seen_request = True
-        if event.captured_us < self.first_us:
-            self.first_us = event.captured_us
-        self.last_sent_us = max(self.last_sent_us, event.captured_us)
+        at_us = event.captured_us
+        if at_us < self.first_us:
+            self.first_us = at_us
+        if at_us > self.last_sent_us:
+            self.last_sent_us = at_us
         self.sends += 1
         if self.sends <= EVIDENCE:
             self.numbers.append(number)
+            self.sent_us.append(at_us)
 
-    def answered(self, event: SipEvent, number: int) -> str:
-        """A response was seen; the anomaly that it is, "" when it is none."""
+    def nth_sent_us(self, nth: int) -> int:
+        """When the request was sent for the `nth` time; 0 when it was not so often, or that is long past."""
+        return sorted(self.sent_us)[nth - 1] if len(self.sent_us) >= nth else 0
+
+    def answered(self, event: SipEvent, number: int) -> None:
+        """A response was seen."""
         at_us, status = event.captured_us, event.status
         if not self.response_us or at_us < self.response_us:
             self.response_us = at_us
-        early = self.final_us != 0 and at_us < self.final_us
         if status >= 200:
             self._final(event, number)
-            return self.move(SUCCESS if status < 300 else FAILURE, quiet=early)
+            return
+        if at_us > self.progress_us:
+            self.progress_us = at_us
         if status > 100:
             if at_us >= self.provisional_us:
                 self.provisional_us, self.provisional_number = at_us, number
             if status >= 180 and (not self.rung_us or at_us < self.rung_us):
                 self.rung_us, self.rung_number = at_us, number
-        return self.move(PROVISIONAL, quiet=early)
 
-    def move(self, message: Input, *, quiet: bool = False) -> str:
-        """Step the machine; the anomaly, or "" (also where `quiet`: the times show mere disorder)."""
-        self.state, anomaly = self._table[self.state, message]
-        return "" if quiet else anomaly
+    def acknowledged(self, event: SipEvent) -> None:
+        """An ACK with its branch was seen."""
+        self.acked_us = max(self.acked_us, event.captured_us)
 
     def _final(self, event: SipEvent, number: int) -> None:
         at_us, status = event.captured_us, event.status
-        # A 2xx outranks; among equals the last word counts.
-        if not (200 <= self.final_status < 300) or status < 300:
-            if status != self.final_status:
-                self.final_us = 0
-                self.final_sends = 0
-                self.final_numbers = []
-                self.explanation = explain(event.raw) if status >= 300 and status not in (401, 407) else ""
+        if status < 300:
+            if not self.succeeded_us or at_us < self.succeeded_us:
+                self.succeeded_us = at_us
+        else:
+            if not self.failed_us or at_us < self.failed_us:
+                self.failed_us = at_us
+            self.failed_again_us = max(self.failed_again_us, at_us)
+        if status != self.final_status:
+            # A 2xx outranks; among equals the last word counts.
+            outranks, outranked = status < 300 <= self.final_status, 200 <= self.final_status < 300 <= status
+            if outranked or (not outranks and at_us < self.final_us):
+                return
             self.final_status = status
-            if not self.final_us or at_us < self.final_us:
-                self.final_us = at_us
-            self.final_sends += 1
-            if self.final_sends <= EVIDENCE:
-                self.final_numbers.append(number)
+            self.final_us = at_us
+            self.final_sends = 0
+            self.final_numbers = []
+            self.explanation = explain(event.raw) if status >= 300 and status not in (401, 407) else ""
+        elif at_us < self.final_us:
+            self.final_us = at_us
+        self.final_sends += 1
+        if self.final_sends <= EVIDENCE:
+            self.final_numbers.append(number)
+
+    @property
+    def state(self) -> State:
+        """How far it has come."""
+        return self._walk()[0]
+
+    @property
+    def irregular(self) -> bool:
+        """Whether anomalies are possible: a cheap question, asked at each response."""
+        return self.final_us > 0 and (self.progress_us > self.final_us or (self.failed_us > 0 < self.succeeded_us))
+
+    def anomalies(self) -> list[str]:
+        """What the RFC forbids and was seen."""
+        return self._walk()[1]
+
+    def _walk(self) -> tuple[State, list[str]]:
+        seen = [
+            (self.first_us if self.seen_request else 0, REQUEST),
+            (self.progress_us, PROVISIONAL),
+            (self.succeeded_us, SUCCESS),
+            (self.failed_us, FAILURE),
+            (self.failed_again_us, FAILURE),
+            (self.acked_us, ACK),
+        ]
+        table = INVITE_TABLE if self.method == "INVITE" else NON_INVITE_TABLE
+        return walk(table, CALLING, [(at_us, message) for at_us, message in seen if at_us])
 
     @property
     def reliable(self) -> bool:
@@ -232,10 +282,12 @@ class Transaction:
 class Transactions:
     """The transactions of one record, found by (branch, CSeq, method) and hop."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_count", "_found", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1_024) -> None:
         self._found: dict[tuple[str, int, str], Transaction] = {}
+        self._count = 0
+        self._most = most  # that are looked up; the oldest are over long since
 
     def of_request(self, event: SipEvent) -> tuple[Transaction, bool]:
         """The transaction of a request, and whether it is new."""
@@ -288,7 +340,16 @@ class Transactions:
         else:
             transaction.sibling = first.sibling
             first.sibling = transaction
+        self._count += 1
+        if self._count > self._most:
+            self._forget(next(iter(self._found)))
         return transaction
+
+    def _forget(self, key: tuple[str, int, str]) -> None:
+        transaction: Transaction | None = self._found.pop(key)
+        while transaction is not None:
+            self._count -= 1
+            transaction = transaction.sibling
 
 
 def explain(raw: bytes) -> str:

@@ -1,61 +1,106 @@
-"""Registrations that are refused (RFC 3261 §10, §22)."""
+"""Registrations that are refused (RFC 3261 §10, §22). `registration-unanswered` is judged as in set-up."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from monitor.core.attempt import CHALLENGES, Attempt, repairable
 from monitor.core.diagnosis.refusal import refusal
+from monitor.core.diagnosis.rule import Rule, standing
+from monitor.core.diagnosis.setup import INVITE_UNANSWERED
 from monitor.core.diagnosis.text import ends, times
 from monitor.core.settings import Settings
-from monitor.core.updates import Finding, FindingState, Severity
+from monitor.core.updates import Finding, Severity
+
+REGISTRATION_REJECTED: Final = Rule(
+    code="registration-rejected",
+    severity=Severity.MAJOR,
+    when="A REGISTER gets a final response ≥ 300 that is no challenge, and no retry repairs it: a 423 that is retried "
+    "with a longer interval is normal, a redirection that is followed too. One finding a session gathers them, "
+    "*cleared* when it registers.",
+    source="RFC 3261 §10.3, §10.2.8, §21",
+    remedy="Does the account exist there, and may it register from this address? "
+    "Compare the user, the domain in From and To, and the registrar's access list.",
+    repeats=True,
+)
+REGISTRATION_AUTH_FAILED: Final = Rule(
+    code="registration-auth-failed",
+    severity=Severity.MAJOR,
+    when="Credentials were sent for a realm with that realm's latest nonce, and it challenged again. An older nonce, "
+    "one that has served before, or one that the challenge calls stale, is no failure; nor is an empty response "
+    "(IMS AKA). One finding a session gathers them, *cleared* when it registers.",
+    source="RFC 3261 §22, RFC 3310, RFC 7616 §3.3",
+    remedy="Compare user name, authentication name, password and realm on the phone and in the registrar; "
+    "a changed password, or a proxy that alters the digest URI, gives this, too.",
+    repeats=True,
+)
+REGISTRATION_UNANSWERED: Final = Rule(
+    code="registration-unanswered",
+    severity=Severity.MAJOR,
+    when="As `invite-unanswered`, for REGISTER. *Cleared* when the client registers all the same.",
+    source="RFC 3261 §17.1.2, §10.2.7",
+    remedy=INVITE_UNANSWERED.remedy,
+)
 
 
-def rejected(attempt: Attempt, settings: Settings, now_us: int, *, repaired: bool) -> Finding | None:
-    """`registration-rejected`: an unrepaired final ≥ 300 other than a challenge.
-
-    A 423 that is retried with a longer interval is normal (§10.2.8), a redirection that is followed too.
-    """
-    status = attempt.status()
-    final = attempt.final()
-    if final is None or status < 300 or status in CHALLENGES or repaired:
+def rejected(attempts: Sequence[Attempt], settings: Settings, now_us: int, *, registered_us: int) -> Finding | None:
+    """`registration-rejected` of a session: its attempts, in order, and when it registered after them (0: never)."""
+    refused = [attempt for attempt in attempts if _refused_us(attempt, attempts, settings, now_us)]
+    if not refused:
         return None
-    if repairable(status) and now_us < final.final_us + settings.repair_us:
+    first, last = refused[0], refused[-1]
+    state = standing(confirmed_us=_refused_us(first, attempts, settings, now_us), cleared_us=registered_us)
+    final = last.final()
+    if state is None or final is None:
         return None
-    origin = attempt.origin(status)
-    why = refusal(status, final.explanation)
+    origin = last.origin(final.final_status)
+    why = refusal(final.final_status, final.explanation)
     _, registrar = ends(origin.hop)
-    return Finding(
-        code="registration-rejected",
-        subject=attempt.subject,
-        severity=Severity.MAJOR,
-        state=FindingState.CONFIRMED,
+    often = f" {times(len(refused))}, last" if len(refused) > 1 else ""
+    return REGISTRATION_REJECTED.finding(
+        subject="",
+        state=state,
         at_us=final.final_us,
         hop=origin.hop,
-        messages=tuple(sorted({*final.numbers[:1], *final.final_numbers[:1]})),
-        cause=f"{registrar} refused the registration with {final.explanation or status}: {why.meaning}.",
-        remedy="Does the account exist there, and may it register from this address? "
-        "Compare the user, the domain in From and To, and the registrar's access list.",
+        messages={*final.numbers[:1], *_finals(refused)},
+        cause=f"{registrar} refused the registration{often} with {final.explanation or final.final_status}: "
+        f"{why.meaning}.",
     )
 
 
-def auth_failed(failed: Sequence[Attempt], aor: str) -> Finding:
-    """`registration-auth-failed`: credentials with the realm's latest nonce were challenged again.
-
-    `failed`: the attempts of one session to which that happened, at least one.
-    """
-    last = failed[-1]
-    place = last.final() or last.deepest()
-    client, registrar = ends(place.hop)
-    numbers = {number for attempt in failed for t in attempt.nearest() for number in t.final_numbers[:1]}
-    return Finding(
-        code="registration-auth-failed",
+def auth_failed(failed: Sequence[Attempt], aor: str, *, registered_us: int) -> Finding | None:
+    """`registration-auth-failed` of a session: the attempts to which that happened, in order."""
+    last = failed[-1].final() if failed else None
+    first = failed[0].final() if failed else None
+    if first is None or last is None:
+        return None
+    state = standing(confirmed_us=first.final_us, cleared_us=registered_us)
+    if state is None:
+        return None
+    client, registrar = ends(last.hop)
+    often = f", {times(len(failed))}" if len(failed) > 1 else ""
+    return REGISTRATION_AUTH_FAILED.finding(
         subject="",
-        severity=Severity.MAJOR,
-        state=FindingState.CONFIRMED,
-        at_us=place.final_us,
-        hop=place.hop,
-        messages=tuple(sorted({*place.numbers[:1], *sorted(numbers)[-12:]})),
-        cause=f"{registrar} challenged {client} again {times(len(failed))} although it had sent credentials for the "
-        f"latest nonce: the password, or the user name, of {aor} is wrong.",
-        remedy="Compare user name, authentication name, password and realm on the phone and in the registrar; "
-        "a changed password, or a proxy that alters the digest URI, gives this, too.",
+        state=state,
+        at_us=last.final_us,
+        hop=last.hop,
+        messages={*last.numbers[:1], *_finals(failed)},
+        cause=f"{registrar} challenged {client} again{often}, although it had sent credentials for the latest nonce: "
+        f"the password, or the user name, of {aor} is wrong.",
     )
+
+
+def _refused_us(attempt: Attempt, attempts: Sequence[Attempt], settings: Settings, now_us: int) -> int:
+    """When the refusal of an attempt counts; 0 where it is none, may yet be repaired, or was."""
+    status, final = attempt.status(), attempt.final()
+    if final is None or status < 300 or status in CHALLENGES:
+        return 0
+    if not repairable(status):
+        return final.final_us
+    due_us = final.final_us + settings.repair_us
+    retried = any(attempt.first_us < other.first_us <= due_us for other in attempts)
+    return 0 if retried or now_us < due_us else due_us
+
+
+def _finals(attempts: Sequence[Attempt]) -> list[int]:
+    """The final responses of these attempts as evidence, the last dozen."""
+    return sorted({number for attempt in attempts for t in attempt.nearest() for number in t.final_numbers[:1]})[-12:]

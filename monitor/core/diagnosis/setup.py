@@ -1,148 +1,188 @@
 """Set-up of calls: nobody answers, nobody decides, somebody refuses, or it takes too long."""
 
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
 from collectors.sip.timers import SECOND
 from monitor.core.attempt import CHALLENGES, Attempt, repairable
 from monitor.core.diagnosis.refusal import refusal
+from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends, seconds, times
 from monitor.core.settings import Settings
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
+INVITE_UNANSWERED: Final = Rule(
+    code="invite-unanswered",
+    severity=Severity.MAJOR,
+    when="An INVITE gets no response of any kind. Over UDP it is *suspected* at the third send, over reliable "
+    "transports after 4 s. *Confirmed* at Timer B (64·T1), or earlier when the sender tries another peer, if "
+    "that peer's messages are visible at all; and whenever the sender itself reports a timeout (408) upstream.",
+    source="RFC 3261 §17.1.1, §18.4",
+    remedy="Is {server} up, and does it listen there? Check its process, the route and the firewall between "
+    "(both ways), and that it accepts {client}: some servers drop what they do not know without a word.",
+)
+NO_FINAL_RESPONSE: Final = Rule(
+    code="no-final-response",
+    severity=Severity.MAJOR,
+    when="180 s after the last 101–199 (a 100 does not count) there is no final response, and nobody cancelled.",
+    source="RFC 3261 §16.6 (11), §16.7 (2), §16.8",
+    remedy="A proxy must end such a call itself (Timer C). Check the ring timeout of the callee's PBX or queue, "
+    "and whether its final response is lost on the way back.",
+)
+REJECTED: Final = Rule(
+    code="rejected",
+    severity=Severity.MAJOR,
+    when="A final response ≥ 400 reached the caller and is not repaired by another attempt: those that ask for one "
+    "(422, 488, 503 and the like) get 4 s for it. Challenges, the caller's own cancel (487), busy (486, 600) and "
+    "decline (603) never count.",
+    source="RFC 3261 §21, RFC 3326",
+    remedy="By class: see below.",
+)
+SLOW_SETUP: Final = Rule(
+    code="slow-setup",
+    severity=Severity.MINOR,
+    when="The caller waits more than 8 s from INVITE to the first 18x, or to the 2xx without one. The hop named is "
+    "the farthest one that waited for most of that.",
+    source="RFC 6076 §4.3",
+    remedy="Look there for slow database, ENUM or LRN look-ups, DNS time-outs, and routes that are tried one after "
+    "the other before the one that works.",
+)
+
 # The caller's own cancel, busy, and decline are how calls end, not how they fail.
-_NO_FAULT = frozenset({486, 487, 600, 603})
+_NO_FAULT: Final = frozenset({486, 487, 600, 603})
+
+
+class Surroundings(NamedTuple):
+    """What else is known when a request stays without any response. Wire times in µs, 0: never."""
+
+    heard: Callable[[int], bool]  # whether its destination was heard of up to a time
+    elsewhere_us: Sequence[int] = ()  # when its sender tried another destination
+    timeout_us: int = 0  # when its sender answered 408 to its own client
+    repaired_us: int = 0  # when what it was for came about in another way
 
 
 def unanswered(
-    code: str,
-    transaction: Transaction,
-    settings: Settings,
-    now_us: int,
-    *,
-    heard: bool,
-    blind: bool,
-    abandoned_us: int = 0,
+    rule: Rule, transaction: Transaction, around: Surroundings, settings: Settings, now_us: int
 ) -> Finding | None:
-    """`invite-unanswered`, `registration-unanswered`: no response of any kind (§17.1.1, §17.1.2).
-
-    `heard`: the peer's messages are visible here at all. `abandoned_us`: when the sender went on
-    without waiting (it tried another peer, or said 408 to its own client).
-    """
-    deadline_us = transaction.first_us + settings.timers.timeout_us
-    if (transaction.response_us and transaction.response_us <= deadline_us) or not transaction.seen_request:
-        return None
-    resent = transaction.sends >= settings.suspect_sends
-    waited = transaction.reliable and now_us >= transaction.first_us + settings.unanswered_reliable_us
-    # Over UDP, a client that did not resend may have got a response that was not seen here.
-    timed_out = now_us >= deadline_us and heard and (transaction.reliable or transaction.sends > 1)
-    abandoned = abandoned_us > 0 and (resent or waited)
-    if not (resent or waited or timed_out):
+    """`invite-unanswered`, `registration-unanswered`."""
+    state = _silence(transaction, around, settings, now_us)
+    if state is None:
         return None
     client, server = ends(transaction.hop)
     span_us = transaction.last_sent_us - transaction.first_us
     method = transaction.method
     sent = f"{method} {times(transaction.sends)} over {seconds(span_us)}" if span_us else f"one {method}"
-    cause = f"{server} answers nothing: {client} sent {sent}, and not even a 100 Trying came back."
-    if method != "INVITE":
-        cause = f"{server} answers nothing: {client} sent {sent}, and no response came back."
-    return Finding(
-        code=code,
-        subject=f"{transaction.cseq} {transaction.hop}",
-        severity=Severity.MAJOR,
-        state=FindingState.CONFIRMED if (timed_out or abandoned) and heard and not blind else FindingState.SUSPECTED,
+    nothing = "not even a 100 Trying" if method == "INVITE" else "no response"
+    return rule.finding(
+        subject=silent_subject(transaction),
+        state=state,
         at_us=transaction.last_sent_us,
         hop=transaction.hop,
-        messages=tuple(transaction.numbers),
-        cause=cause,
-        remedy=f"Is {server} up, and does it listen there? Check its process, the route and the firewall between "
-        f"(both ways), and that it accepts {client}: some servers drop what they do not know without a word.",
+        messages=set(transaction.numbers),
+        cause=f"{server} answers nothing: {client} sent {sent}, and {nothing} came back.",
+        remedy=rule.remedy.format(client=client, server=server),
     )
 
 
-def no_final_response(attempt: Attempt, settings: Settings, now_us: int, *, blind: bool) -> Finding | None:
-    """`no-final-response`: 180 s after the last 101–199, no final response and no CANCEL (§16.6 (11))."""
-    ringing_us = attempt.provisional_us()
-    deadline_us = ringing_us + settings.no_final_us
-    if not ringing_us or now_us < deadline_us or (attempt.cancelled_us and attempt.cancelled_us <= deadline_us):
+def silent_subject(transaction: Transaction) -> str:
+    """Names a transaction without response within its record."""
+    return f"{transaction.cseq} {transaction.branch} {transaction.hop}"
+
+
+def _silence(transaction: Transaction, around: Surroundings, settings: Settings, now_us: int) -> FindingState | None:
+    if not transaction.seen_request:
+        return None
+    deadline_us = transaction.first_us + settings.timers.timeout_us
+    waited_us = transaction.first_us + settings.unanswered_reliable_us
+    if transaction.reliable:
+        suspected_us = waited_us if now_us >= waited_us else 0
+    else:
+        suspected_us = transaction.nth_sent_us(settings.suspect_sends)
+    # Over UDP, a client that did not resend may have got a response that was not seen here.
+    timed_out = now_us >= deadline_us and (transaction.reliable or transaction.sends > 1)
+    certain = [deadline_us] if timed_out and around.heard(deadline_us) else []
+    if suspected_us:
+        certain += [at_us for at_us in around.elsewhere_us if suspected_us < at_us and around.heard(at_us)]
+        certain += [around.timeout_us] if suspected_us < around.timeout_us else []
+    response_us = transaction.response_us if transaction.response_us <= deadline_us else 0
+    return standing(
+        suspected_us=suspected_us,
+        confirmed_us=min(certain, default=0),
+        cleared_us=response_us or around.repaired_us,
+    )
+
+
+def no_final_response(attempt: Attempt, settings: Settings, now_us: int) -> Finding | None:
+    """`no-final-response`."""
+    deadline_us = attempt.ringing_us + settings.no_final_us
+    if not attempt.ringing_us or now_us < deadline_us or 0 < attempt.cancelled_us <= deadline_us:
         return None
     if any(t.final_us and t.final_us <= deadline_us for t in attempt.nearest()):
         return None
     place = attempt.deepest()
     last = max(attempt.transactions, key=lambda transaction: transaction.provisional_us)
     _, server = ends(place.hop)
-    return Finding(
-        code="no-final-response",
+    return NO_FINAL_RESPONSE.finding(
         subject=attempt.subject,
-        severity=Severity.MAJOR,
-        state=FindingState.SUSPECTED if blind else FindingState.CONFIRMED,
+        state=FindingState.CONFIRMED,
         at_us=deadline_us,
         hop=place.hop,
-        messages=tuple(sorted({*place.numbers[:1], last.provisional_number})),
+        messages={*place.numbers[:1], last.provisional_number},
         cause=f"{server} was ringing and then said nothing more: no final response for "
         f"{seconds(settings.no_final_us)} after its last provisional one, and nobody cancelled.",
-        remedy="A proxy must end such a call itself (Timer C). Check the ring timeout of the callee's PBX or queue, "
-        "and whether its final response is lost on the way back.",
     )
 
 
-def rejected(attempt: Attempt, settings: Settings, now_us: int, *, repaired: bool) -> Finding | None:
-    """`rejected`: a final response ≥ 400 reached the caller, and nobody repaired it (§21)."""
+def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: int) -> Finding | None:
+    """`rejected`. `retried_us`: when the next attempt began; 0 where there is none."""
     status = attempt.status()
     final = attempt.final()
-    if final is None or status < 400 or repaired or status in _NO_FAULT or status in CHALLENGES:
+    if final is None or status < 400 or status in _NO_FAULT or status in CHALLENGES:
         return None
-    if repairable(status) and now_us < final.final_us + settings.repair_us:
+    due_us = final.final_us + (settings.repair_us if repairable(status) else 0)
+    due = not repairable(status) or now_us >= due_us
+    state = standing(confirmed_us=due_us if due else 0, cleared_us=retried_us)
+    if state is None:
         return None
     origin = attempt.origin(status)
     why = refusal(status, final.explanation)
     _, server = ends(origin.hop)
-    return Finding(
-        code="rejected",
+    return REJECTED.finding(
         subject=attempt.subject,
         severity=why.severity,
-        state=FindingState.CONFIRMED,
+        state=state,
         at_us=final.final_us,
         hop=origin.hop,
-        messages=tuple(sorted({*final.numbers[:1], *final.final_numbers[:1], *origin.final_numbers[:1]})),
+        messages={*final.numbers[:1], *final.final_numbers[:1], *origin.final_numbers[:1]},
         cause=f"{server} refused the call with {final.explanation or status}: {why.meaning}.",
         remedy=why.remedy,
     )
 
 
 def slow_setup(attempt: Attempt, settings: Settings) -> Finding | None:
-    """`slow-setup`: INVITE to first 18x, or 2xx without one, over the threshold (RFC 6076 §4.3)."""
-    slowest = None
-    for transaction in attempt.nearest():
-        delay_us = ring_delay_us(transaction)
-        if delay_us > settings.slow_setup_us:
-            slowest = transaction
-    if slowest is None:
-        return None
+    """`slow-setup`."""
+    slowest = max(attempt.nearest(), key=ring_delay_us)
     delay_us = ring_delay_us(slowest)
+    if delay_us <= settings.slow_setup_us:
+        return None
     # The delay is made by the deepest hop that waited for most of it.
     waiting = [t for t in attempt.transactions if ring_delay_us(t) >= delay_us * 0.8]
     place = max(waiting, key=lambda transaction: transaction.vias)
     _, server = ends(place.hop)
-    return Finding(
-        code="slow-setup",
+    rings = [slowest.rung_number] if slowest.rung_us else slowest.final_numbers[:1]
+    return SLOW_SETUP.finding(
         subject=attempt.subject,
-        severity=Severity.MINOR,
         state=FindingState.CONFIRMED,
         at_us=slowest.first_us + delay_us,
         hop=place.hop,
-        messages=tuple(sorted({*place.numbers[:1], *_rings(slowest)})),
+        messages={*place.numbers[:1], *rings},
         cause=f"The caller heard nothing for {seconds(delay_us)}: {server} took "
         f"{seconds(ring_delay_us(place))} to ring (over {settings.slow_setup_us / SECOND:g} s is slow).",
-        remedy="Look there for slow database, ENUM or LRN look-ups, DNS time-outs, and routes that are tried one after "
-        "the other before the one that works.",
     )
-
-
-def _rings(transaction: Transaction) -> list[int]:
-    return [transaction.rung_number] if transaction.rung_us else transaction.final_numbers[:1]
 
 
 def ring_delay_us(transaction: Transaction) -> int:
     """INVITE to first 18x, or to the 2xx where there was none; 0 while there is neither."""
-    answered_us = transaction.final_us if 200 <= transaction.final_status < 300 else 0
-    rung_us = min(filter(None, (transaction.rung_us, answered_us)), default=0)
+    rung_us = min(filter(None, (transaction.rung_us, transaction.succeeded_us)), default=0)
     return max(rung_us - transaction.first_us, 0) if transaction.seen_request and rung_us else 0
