@@ -1,6 +1,5 @@
 """The outbox: what was sent, to whom, with what result; and what it looked like."""
 
-from contextlib import suppress
 from typing import Final
 
 from django.contrib import messages
@@ -8,12 +7,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST
-from kombu.exceptions import OperationalError
 
+from dashboard.bells import ring_deliveries
 from dashboard.views import lists
 from monitor import queries
 from monitor.notify.outbox import resend
-from monitor.overview.ringer import ring_celery
 
 TABS: Final = {"": "All", "sent": "Sent", "kept": "Kept here", "pending": "Waiting", "failed": "Failed"}
 # What a mail may do in its preview: show itself in its own inline styles, and nothing else.
@@ -47,10 +45,7 @@ def delivery_page(request: HttpRequest, delivery_id: int) -> HttpResponse:
 def resend_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """Send a message again, or for the first time."""
     due = resend(delivery_id)
-    for due_id in due:
-        # Without a broker the worker's sweep finds it all the same.
-        with suppress(OperationalError):
-            ring_celery(due_id)
+    ring_deliveries(due)
     if due:
         messages.success(request, "It is on its way. This page shows what became of it.", extra_tags="outbox")
     else:

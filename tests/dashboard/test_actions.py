@@ -1,10 +1,13 @@
 """What people do on pages: acknowledge, send again, change how mail goes out."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from monitor.models import Delivery
+from collectors.scenario.capture import capture
+from monitor.models import Call, Delivery, Import
+from monitor.services import imports
 from monitor.services.settings import mail, set_mail
 from tests.dashboard import factories
 from tests.support.smtp import SmtpServer
@@ -146,3 +149,63 @@ def test_the_preview_of_a_mail_runs_nothing_and_loads_nothing(client: Client) ->
     assert "sandbox" in policy
     assert response.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert "sandbox" in text_of(client, "delivery", delivery.pk)
+
+
+def capture_file(name: str) -> bytes:
+    return b"".join(capture(name))
+
+
+def test_an_uploaded_capture_is_kept_and_becomes_calls(client: Client) -> None:
+    data = capture_file("missing-ack")
+    response = client.post(
+        f"{reverse('import-upload')}?name=../../trunk.pcap", data, content_type="application/octet-stream"
+    )
+    assert response.status_code == 201
+    row = Import.objects.get()
+    assert (row.name, row.size, row.created_by) == ("trunk.pcap", len(data), "ada")
+    imports.run(row.pk, factories.now_us)
+    page = client.get(f"{reverse('calls')}?import={row.pk}").content.decode()
+    assert "missing-ack" in page
+    assert "trunk.pcap" in page
+
+
+def test_a_form_without_a_script_uploads_too(client: Client) -> None:
+    file = SimpleUploadedFile("trunk.pcap", capture_file("good"))
+    assert client.post(reverse("import-upload"), {"file": file}).headers["Location"] == reverse("imports")
+    assert Import.objects.get().name == "trunk.pcap"
+
+
+def test_an_upload_of_nothing_says_so(client: Client) -> None:
+    page = client.post(reverse("import-upload"), {}, follow=True).content.decode()
+    assert "Choose a capture file first" in page
+
+
+def test_a_file_that_is_too_large_is_refused_with_a_reason(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "MOST_BYTES", 100)
+    response = client.post(
+        f"{reverse('import-upload')}?name=x.pcap", capture_file("good"), content_type="application/octet-stream"
+    )
+    assert response.status_code == 422
+    assert response.json()["problem"]
+    file = SimpleUploadedFile("trunk.pcap", capture_file("good"))
+    page = client.post(reverse("import-upload"), {"file": file}, follow=True).content.decode()
+    assert response.json()["problem"] in page.replace("&#x27;", "'")
+    assert not Import.objects.exists()
+
+
+def test_what_is_no_capture_is_told_in_the_list(client: Client) -> None:
+    client.post(f"{reverse('import-upload')}?name=x.zip", b"PK\x03\x04 zip", content_type="application/octet-stream")
+    imports.run(Import.objects.get().pk, factories.now_us)
+    assert Import.objects.get().error in text_of(client, "imports").replace("&#x27;", "'")
+
+
+def test_an_import_is_deleted_with_its_calls(client: Client) -> None:
+    client.post(
+        f"{reverse('import-upload')}?name=x.pcap", capture_file("good"), content_type="application/octet-stream"
+    )
+    row = Import.objects.get()
+    imports.run(row.pk, factories.now_us)
+    assert Call.objects.filter(import_id=row.pk).exists()
+    client.post(reverse("import-delete", args=[row.pk]))
+    assert not Import.objects.exists()
+    assert not Call.objects.filter(import_id=row.pk).exists()

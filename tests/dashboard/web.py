@@ -75,4 +75,7 @@ def announce(*messages: dict[str, Any], group: str = "live") -> None:
             await layer.group_send(group, message)
         await layer.flush()
 
-    asyncio.run(send())
+    # In a thread of its own: a browser under test holds this one's loop.
+    sender = threading.Thread(target=asyncio.run, args=(send(),))
+    sender.start()
+    sender.join()

@@ -2,12 +2,12 @@
 
 /**
  * @param {string} name
- * @param {string} value
+ * @param {string} value a plain word or the name of a zone: nothing in it needs escaping
  */
 export function remember(name, value) {
   const secure = window.location.protocol === "https:" ? "; Secure" : "";
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing in browsers that we serve
-  document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 }
 
 /**
@@ -16,7 +16,7 @@ export function remember(name, value) {
  */
 export function recall(name) {
   const pair = document.cookie.split("; ").find((text) => text.startsWith(`${name}=`));
-  return pair ? decodeURIComponent(pair.slice(name.length + 1)) : "";
+  return pair ? pair.slice(name.length + 1) : "";
 }
 
 /** Tell the server this browser's time zone, unless the user chose one. */

@@ -205,8 +205,10 @@ function drawAlerts() {
   byId("alerts-strip").hidden = open.length === 0;
   fill(byId("alerts-strip"), {
     count: open.length === 1 ? "1 alert is open" : `${number(open.length)} alerts are open`,
-    more: open.length > ALERTS_SHOWN ? `and ${open.length - ALERTS_SHOWN} more` : "",
+    more: `and ${open.length - ALERTS_SHOWN} more`,
   });
+  const more = byId("alerts-strip").querySelector('[data-is="more"]');
+  if (more instanceof HTMLElement) more.hidden = open.length <= ALERTS_SHOWN;
 }
 
 /** @param {HTMLElement} element @param {CollectorRow} row */
