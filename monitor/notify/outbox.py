@@ -84,6 +84,7 @@ def deliver(delivery_id: int) -> str:
         # A fault of ours: the claim is given back, so that a repaired version sends it.
         _failed(claimed, delivery, SendError(f"{type(error).__name__}: {error}", permanent=False))
         raise
+    log.info("delivery %d: %s", delivery.pk, delivery.subject)
     return _finish(claimed, state="sent", sent_us=clock_us(), last_error="")
 
 

@@ -1,10 +1,12 @@
 """One mail to one server (RFC 5321): and if it fails, whose fault it is and whether trying again helps."""
 
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import parseaddr
+from functools import cache
 from typing import Final
 
 from monitor.conf import Smtp
@@ -34,7 +36,7 @@ def transmit(server: Smtp, message: EmailMessage, timeout_s: float = TIMEOUT_S) 
         raise SendError(
             f"{where} answered {error.smtp_code} {_words(error.smtp_error)}", permanent=error.smtp_code >= 500
         ) from error
-    except smtplib.SMTPNotSupportedError as error:
+    except (smtplib.SMTPNotSupportedError, UnicodeError) as error:  # what it can't do; an address that isn't ASCII
         raise SendError(f"{where}: {error}", permanent=True) from error
     except (smtplib.SMTPException, OSError) as error:
         raise SendError(f"{where}: {_reason(error)}", permanent=False, uncertain=sent) from error
@@ -43,9 +45,10 @@ def transmit(server: Smtp, message: EmailMessage, timeout_s: float = TIMEOUT_S) 
 def _connect(server: Smtp, timeout_s: float) -> smtplib.SMTP:
     connection: smtplib.SMTP
     if server.tls == "tls":
-        connection = smtplib.SMTP_SSL(server.host, server.port, timeout=timeout_s, context=ssl.create_default_context())
+        context = ssl.create_default_context()
+        connection = smtplib.SMTP_SSL(server.host, server.port, _my_name(), timeout=timeout_s, context=context)
     else:
-        connection = smtplib.SMTP(server.host, server.port, timeout=timeout_s)
+        connection = smtplib.SMTP(server.host, server.port, _my_name(), timeout=timeout_s)
     try:
         connection.ehlo_or_helo_if_needed()
         if server.tls == "starttls":
@@ -57,6 +60,13 @@ def _connect(server: Smtp, timeout_s: float) -> smtplib.SMTP:
         connection.close()
         raise
     return connection
+
+
+@cache
+def _my_name() -> str:
+    """What EHLO says. Asked once: where the resolver is broken this takes seconds."""
+    name = socket.getfqdn()
+    return name if "." in name else "[127.0.0.1]"
 
 
 def _expect(answer: tuple[int, bytes], about: str) -> None:

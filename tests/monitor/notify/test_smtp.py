@@ -84,6 +84,14 @@ def test_a_login_that_is_taken_sends() -> None:
         assert transmit(server(port, username="user", password="p"), mail()) == "250 2.0.0 taken"
 
 
+def test_an_address_that_mail_can_not_carry_is_final() -> None:
+    message = mail()
+    message.replace_header("To", "nöc@example.com")
+    with scripted() as port, pytest.raises(SendError) as caught:
+        transmit(server(port), message)
+    assert caught.value.permanent
+
+
 def test_encryption_that_is_not_offered_is_final() -> None:
     with scripted() as port, pytest.raises(SendError) as caught:
         transmit(server(port, tls="starttls"), mail())
