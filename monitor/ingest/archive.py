@@ -18,7 +18,8 @@ Part: TypeAlias = tuple[int, list[SipEvent]]  # (the watermark at which they wer
 _Row: TypeAlias = tuple[Any, ...]
 _Id: TypeAlias = tuple[int, int, int]  # key, day, incarnation
 
-_PAGE: Final = 500
+_PAGE: Final = 500  # rows of one query
+_MOST_MESSAGES: Final = 20_000  # of records that are read at once
 _TABLES: Final = {
     Kind.CALL: "monitor_call",
     Kind.REGISTRATION: "monitor_registration",
@@ -57,36 +58,76 @@ def parts(key: RecordKey) -> list[Part]:
     ]
 
 
-def open_records(partition: int) -> Iterator[tuple[RecordKey, list[Part]]]:
+def open_records(partition: int) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
     """The open records of a partition with their messages, the least recently fed first."""
-    ids = _open_ids(partition)
-    for begin in range(0, len(ids), _PAGE):
-        page = ids[begin : begin + _PAGE]
+    for page in _pages(_open_ids(partition)):
+        if len(page) == 1:
+            parts_of_one = _Parts(page[0])
+            yield _record_key(page[0], next(iter(parts_of_one))[1][0]), parts_of_one
+            continue
         chunks: dict[_Id, list[Part]] = defaultdict(list)
         for key, day, incarnation, watermark_us, data in _chunks(sorted({key for key, _, _ in page})):
             chunks[key, day, incarnation].append((watermark_us, packing.messages(data)))
-        for key, day, incarnation in page:
-            found = chunks[key, day, incarnation]
-            yield _record_key(day, incarnation, found[0][1][0]), found
+        for name in page:
+            yield _record_key(name, chunks[name][0][1][0]), chunks[name]
 
 
-def _open_ids(partition: int) -> list[_Id]:
-    ids: list[tuple[int, _Id]] = []
+class _Parts:
+    """The messages of one record, a few at a time: it may have more than fit into memory."""
+
+    def __init__(self, name: _Id) -> None:
+        self._name = name
+
+    def __iter__(self) -> Iterator[Part]:
+        last = 0
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT id, watermark_us, messages FROM monitor_messagechunk WHERE key = %s AND day = %s "
+                    "AND incarnation = %s AND import_id = 0 AND id > %s ORDER BY id LIMIT %s",
+                    (*self._name, last, _PAGE),
+                )
+                rows = cursor.fetchall()
+            for _, watermark_us, data in rows:
+                yield watermark_us, packing.messages(data)
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1][0]
+
+
+def _pages(found: list[tuple[_Id, int]]) -> Iterator[list[_Id]]:
+    """Records in groups that have so many messages together, or are one record."""
+    page: list[_Id] = []
+    weight = 0
+    for name, messages in found:
+        if page and (weight + messages > _MOST_MESSAGES or len(page) >= _PAGE):
+            yield page
+            page, weight = [], 0
+        page.append(name)
+        weight += messages
+    if page:
+        yield page
+
+
+def _open_ids(partition: int) -> list[tuple[_Id, int]]:
+    """The open records, each with the number of its messages, in the order of their last chunks."""
+    found: list[tuple[int, _Id, int]] = []
     with connection.cursor() as cursor:
         for table in _TABLES.values():
             cursor.execute(
-                "SELECT r.key, r.day, r.incarnation, MAX(c.id) "  # noqa: S608 - a name of ours
+                "SELECT r.key, r.day, r.incarnation, r.messages, MAX(c.id) "  # noqa: S608 - a name of ours
                 f"FROM {table} r JOIN monitor_messagechunk c ON c.key = r.key AND c.day = r.day "
-                "AND c.incarnation = r.incarnation AND c.import_id = 0 "
-                "WHERE r.partition = %s AND r.open AND r.import_id = 0 GROUP BY r.key, r.day, r.incarnation",
+                "AND c.incarnation = r.incarnation AND c.import_id = 0 WHERE r.partition = %s AND r.open "
+                "AND r.import_id = 0 GROUP BY r.key, r.day, r.incarnation, r.messages",
                 (partition,),
             )
-            ids.extend((last, (key, day, incarnation)) for key, day, incarnation, last in cursor)
-    return [name for _, name in sorted(ids)]
+            found.extend((last, (key, day, incarnation), messages) for key, day, incarnation, messages, last in cursor)
+    return [(name, messages) for _, name, messages in sorted(found)]
 
 
-def _record_key(day: int, incarnation: int, first: SipEvent) -> RecordKey:
+def _record_key(name: _Id, first: SipEvent) -> RecordKey:
     # From the message and not from the row, where long and odd texts are cut to what an index takes.
+    _, day, incarnation = name
     return RecordKey(*Correlator().names(first)[-1], day=day, incarnation=incarnation)
 
 

@@ -23,6 +23,7 @@ from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, Parti
 from monitor.services.harvest import Harvest
 
 REFOLD_MOST: Final = 5_000  # messages of a record that is gone on with; a longer one is begun anew
+_MOST_KEPT: Final = 16 * 1024 * 1024  # octets of an entry that is set aside
 _STEP_US: Final = 1_000_000  # a watermark that moved less, with nothing to tell, needs no commit
 
 _encoder = msgspec.msgpack.Encoder()
@@ -93,7 +94,8 @@ class Shard:
 
     def set_aside(self, entry: Entry, batch: Batch | None, reason: str) -> None:
         """Pass over an entry that can't be read (`batch` is None) or on which we fail."""
-        self._dead_letters.append(DeadLetter(entry.id, reason, entry.stored_us, entry.data or b""))
+        data = (entry.data or b"")[:_MOST_KEPT]
+        self._dead_letters.append(DeadLetter(entry.id, reason, entry.stored_us, data))
         if batch is None:
             self._note_silences(presence.heard(self._marks, entry.stored_us))
             self._pass(entry)
@@ -117,11 +119,11 @@ class Shard:
             self._tell(lost)
             self._note(lost, everywhere=True)
 
-    def refold(self, key: RecordKey, parts: list[Part]) -> None:
+    def refold(self, key: RecordKey, parts: Iterable[Part]) -> None:
         """Take an open record of the partition into memory."""
         self.correlator.refold(key, parts, self.watermark_us)
 
-    def try_out(self, key: RecordKey, parts: list[Part], watermark_us: int) -> None:
+    def try_out(self, key: RecordKey, parts: Iterable[Part], watermark_us: int) -> None:
         """Raises what this record alone would raise on its way to a watermark."""
         alone = Correlator(self._settings, self._peers)
         for loss in self._marks.blind:

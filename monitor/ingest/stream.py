@@ -15,7 +15,7 @@ from collectors.wire.codec import FIELD, PARTITIONS_KEY, stream
 
 DOORBELL: Final = "offhook:committed"
 BEGINNING: Final = "0-0"
-COUNT: Final = 32  # entries of a partition and read
+COUNT: Final = 16  # entries of a partition and read
 _TIMEOUT_S: Final = 5.0  # longer than any block
 
 

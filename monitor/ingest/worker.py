@@ -8,7 +8,7 @@ and not committed is dropped, and read again from the database and the streams.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -247,8 +247,8 @@ class Worker:
         self._shards[place.number] = shard
 
     def _keeping_leases(
-        self, records: Iterator[tuple[RecordKey, list[Part]]]
-    ) -> Iterator[tuple[RecordKey, list[Part]]]:
+        self, records: Iterator[tuple[RecordKey, Iterable[Part]]]
+    ) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
         for record in records:
             self._alive()
             if time.monotonic() - self._tended > TEND_S:

@@ -78,10 +78,12 @@ def finish(worker: Worker) -> None:
         pass
 
 
-@pytest.mark.parametrize("_round", range(3))
+@pytest.mark.parametrize("page", [500, 40, 3])
 def test_killed_at_any_point_and_taken_over_by_others_the_outcome_is_the_same(
-    _round: int, valkey: Valkey, new_worker: Callable[..., Worker]
+    page: int, valkey: Valkey, new_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("monitor.ingest.archive._PAGE", page)
+    monkeypatch.setattr("monitor.ingest.archive._MOST_MESSAGES", 10 * page)
     seed = random.randrange(2**32)
     log.warning("seed %d", seed)
     story, dice = Story(seed, int(time.time()) * 1_000_000), random.Random(seed)
