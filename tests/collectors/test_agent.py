@@ -16,6 +16,7 @@ from collectors.receivers.pcap_file import read_events
 from collectors.wire.codec import decode, stream
 from collectors.wire.events import Batch, Heartbeat, SipEvent
 from tests.support.environment import ROOT
+from tests.support.namespace import run_isolated
 from tests.support.packets import SIP, ethernet, ipv4, pcap, udp
 from tests.support.processes import stop, wait_for
 from tests.support.valkey import Valkey
@@ -178,6 +179,28 @@ def test_a_stop_during_an_outage_keeps_everything_for_the_next_start(
         what="they arrive",
     )
     stop(other)
+
+
+@pytest.mark.parametrize("receiver", ["libpcap", "tshark"])
+def test_a_stop_still_reads_what_was_captured_before_it(receiver: str) -> None:
+    said = run_isolated(
+        """
+        import signal, socket, subprocess, sys
+        from tests.support.packets import SIP
+        command = [sys.executable, "-m", "collectors.cli", "run", "--interface", "lo", "--output", "console"]
+        command += ["--receiver", sys.argv[1]]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stderr.readline()  # "INFO collectors.agent: libpcap: lo": it captures
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(200):
+                sender.sendto(SIP, ("127.0.0.1", 5060))
+        process.send_signal(signal.SIGTERM)
+        lines, said = process.communicate(timeout=15)
+        print(process.returncode, len(lines.splitlines()))
+        """,
+        receiver,
+    )
+    assert said.split() == ["0", "200"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
