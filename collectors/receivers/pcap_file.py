@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.pipeline import Pipeline
 from collectors.receivers.bpf import FrameFilter
 from collectors.receivers.capture_file import CaptureFile
-from collectors.receivers.pace import Pacer
+from collectors.receivers.pace import DISORDER_US, Pacer
 from collectors.wire.events import Loss, SipEvent
-
-# Packets of a file are nearly in the order of their times: merged ones and several interfaces differ by less.
-DISORDER_US: Final = 1_000_000
 
 
 class FileReceiver:
@@ -62,9 +58,8 @@ class FileReceiver:
         return given
 
     def low_water_us(self, now_us: int) -> int:
-        """A second before the latest that has been given, or before now: packets are in order but for that."""
-        latest_us = now_us if self._pacer and self._pacer.shift_us else self._latest_us
-        return max(0, latest_us - DISORDER_US)
+        """A second before all that was due, or before the latest given: packets are in order but for that."""
+        return max(0, (self._pacer.clear_us if self._pacer else self._latest_us) - DISORDER_US)
 
     def counters(self) -> dict[str, int]:
         """ "received" (packets), "skipped_<reason>", "stray", "file_drops", …"""

@@ -20,7 +20,7 @@ from collectors.decode.datagram import Datagram
 from collectors.receivers.base import ReceiverError
 from collectors.receivers.dissector import Dissector, datagrams
 from collectors.receivers.interface import names, unknown
-from collectors.receivers.pace import Pacer
+from collectors.receivers.pace import DISORDER_US, Pacer
 from collectors.wire.events import Loss
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 _MAX_QUEUED: Final = 10_000  # messages between tshark's thread and the agent's
 _AT_ONCE: Final = 1_000
 _USUAL_LAG_US: Final = 1_000_000  # from the wire through dumpcap and tshark
-_DISORDER_US: Final = 1_000_000  # of packets in a file
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
 INSTALL: Final = (
@@ -145,10 +144,10 @@ class TsharkReceiver:
         return self._noted(given)
 
     def low_water_us(self, now_us: int) -> int:
-        """As far back as dissection has been behind of late."""
-        if self.live or (self._pacer and self._pacer.shift_us):
+        """As far back as dissection has been behind of late; of a file as far as it has been given."""
+        if self.live:
             return now_us - _USUAL_LAG_US - 2 * self._lag_us
-        return max(0, self._latest_us - _DISORDER_US)
+        return max(0, (self._pacer.clear_us if self._pacer else self._latest_us) - DISORDER_US)
 
     def counters(self) -> dict[str, int]:
         """ "received" (messages), "unreadable" (packets), "dropped_dissected" (messages)."""

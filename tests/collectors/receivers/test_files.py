@@ -11,6 +11,7 @@ import pytest
 
 from collectors.decode.datagram import Datagram
 from collectors.receivers.base import Receiver, ReceiverError
+from collectors.receivers.pace import Pacer
 from collectors.receivers.pcap_file import FileReceiver, read_events
 from collectors.receivers.tshark import TsharkReceiver
 from tests.support.packets import (
@@ -146,6 +147,18 @@ def test_a_replay_keeps_the_distances_and_happens_now(
     assert [later - earlier for earlier, later in pairwise(times)] == [150_000] * 3
     assert times[0] >= begin_us
     assert all(0 <= given_us - captured_us < 300_000 for given_us, captured_us in seen)
+
+
+def test_a_replay_that_was_held_up_does_not_claim_that_it_has_given_what_was_due() -> None:
+    first, second = (Datagram(us, "192.0.2.1", 1, "192.0.2.2", 2, "udp", "edge/0", SIP) for us in (1_000, 51_000))
+    pacer = Pacer()
+    pacer.put([first])
+    (given,) = pacer.take(0.0)
+    time.sleep(0.1)  # nobody reads
+    pacer.put([second])
+    assert pacer.clear_us == given.captured_us
+    (late,) = pacer.take(0.0)
+    assert late.captured_us == given.captured_us + 50_000
 
 
 @pytest.mark.parametrize("make", [make_file, make_tshark])
