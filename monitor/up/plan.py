@@ -66,7 +66,8 @@ def _receiver(traffic: Traffic) -> tuple[str, ...]:
         case Kind.FILE:
             return ("--receiver", "file", "--file", traffic.name)
         case Kind.INTERFACE:
-            return ("--receiver", "libpcap", "--interface", traffic.name)
+            # With libpcap, unless OFFHOOK_COLLECTOR_RECEIVER says tshark.
+            return ("--interface", traffic.name)
 
 
 def _store(config: Config) -> list[Program]:

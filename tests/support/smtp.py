@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -18,6 +19,7 @@ class SmtpServer:
     def __init__(self) -> None:
         self.port = 0
         self.messages: list[EmailMessage] = []
+        self.times: list[float] = []  # when they came, s since the epoch
         self.refused = 0
         self._refusal = ""
         self._left: int | None = 0
@@ -51,6 +53,7 @@ class SmtpServer:
     def reset(self) -> None:
         """As new."""
         self.messages.clear()
+        self.times.clear()
         self.refused = 0
         self.accept()
 
@@ -81,4 +84,5 @@ class SmtpServer:
         message = message_from_bytes(content, policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.messages.append(message)
+        self.times.append(time.time())
         return "250 2.0.0 taken"

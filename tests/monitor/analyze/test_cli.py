@@ -133,7 +133,7 @@ def test_a_terminal_gets_colours_and_progress(tmp_path: Path, options: list[str]
             [sys.executable, "-c", COMMAND, path, *options],
             cwd=ROOT, env=environment, stdout=theirs, stderr=theirs, check=False,
         )  # fmt: skip
-        shown = os.read(ours, 65_536).decode()
+        shown = os.read(ours, 65_536).decode("utf-8", "replace")
     assert done.returncode == 0
     assert "reading" in shown
     assert ("\x1b[1;31m" in shown) is coloured
