@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 @pytest.fixture(scope="module")
 def runs(postgres: Postgres) -> Iterator[dict[str, Facts]]:
     """Both runs, started together: the calls that fail take half a minute of real time."""
-    databases = {"libpcap": {}, "tshark": {"OFFHOOK_DATABASE_URL": postgres.url("whole_way")}}
+    databases = {"libpcap": {}, "tshark": {"OFFHOOK_DATABASE_URL": postgres.url()}}
     with tempfile.TemporaryDirectory(prefix="offhook-e2e-", dir="/tmp") as folder:
         processes = {}
         for receiver in RECEIVERS:
@@ -46,14 +46,15 @@ def _start(receiver: str, work: Path, environment: dict[str, str]) -> subprocess
     clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(work)}
     # Root needs no namespace of users, in which PostgreSQL's socket would not be its own.
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    return subprocess.Popen(
-        ["unshare", *root, "--net", "--kill-child", "--fork", "sh", "-ec", inside, "sh", receiver, work],
-        cwd=ROOT,
-        env=clean | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=(work / "facts.json").open("w"),
-        stderr=(work / "errors.log").open("w"),
-    )
+    with (work / "facts.json").open("w") as facts, (work / "errors.log").open("w") as errors:
+        return subprocess.Popen(
+            ["unshare", *root, "--net", "--kill-child", "--fork", "sh", "-ec", inside, "sh", receiver, work],
+            cwd=ROOT,
+            env=clean | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=facts,
+            stderr=errors,
+        )
 
 
 def _facts(process: subprocess.Popen[bytes], work: Path) -> Facts:

@@ -185,6 +185,8 @@ def settled() -> dict[str, Any]:
     from monitor.models import Alert, Call, FindingRow, Registration
 
     wait_for(lambda: Call.objects.filter(state="ended").count() == GOOD_CALLS, 20, what="the good calls have ended")
+    missing = FindingRow.objects.filter(code="missing-ack", state="confirmed")
+    wait_for(missing.exists, 20, what="the missing ACK is confirmed")
     calls = list(Call.objects.values("state", "acked", "messages", "retransmissions", "codes", "caller", "status"))
     return {
         "good": [call for call in calls if call["caller"].startswith("127.0.0.11:")],
