@@ -33,8 +33,8 @@ NO_FINAL_RESPONSE: Final = Rule(
 REJECTED: Final = Rule(
     code="rejected",
     severity=Severity.MAJOR,
-    when="A final response ≥ 400 reached the caller and is not repaired by another attempt: those that ask for one "
-    "(422, 488, 503 and the like) get 4 s for it. Challenges, the caller's own cancel (487), busy (486, 600) and "
+    when="A final response ≥ 400 reached the caller and is not repaired by another attempt. Those that ask for one "
+    "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it. Challenges, the caller's own cancel (487), busy (486, 600) and "
     "decline (603) never count.",
     source="RFC 3261 §21, RFC 3326",
     remedy="By class: see below.",
@@ -142,7 +142,7 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
         return None
     due_us = final.final_us + (settings.repair_us if repairable(status) else 0)
     due = not repairable(status) or now_us >= due_us
-    state = standing(confirmed_us=due_us if due else 0, cleared_us=retried_us)
+    state = standing(suspected_us=final.final_us, confirmed_us=due_us if due else 0, cleared_us=retried_us)
     if state is None:
         return None
     origin = attempt.origin(status)
