@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from monitor.core.updates import CallState
+from monitor.core.updates import CallState, Severity
 
 
 class _Tile(NamedTuple):
@@ -67,5 +67,5 @@ def live(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "dashboard/live.html",
-        {"tiles": TILES, "response_classes": RESPONSE_CLASSES, "call_states": [state.value for state in CallState]},
+        {"tiles": TILES, "response_classes": RESPONSE_CLASSES, "badges": [*CallState, *Severity]},
     )

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
 from collectors.scenario.capture import capture
@@ -174,6 +175,17 @@ def test_a_list_follows_what_happens(page: Page) -> None:
     factories.store_situations(["good", "busy"], ago_s=20)
     tell(2, calls=calls())
     expect(page.locator("#rows tbody tr")).to_have_count(2)
+
+
+def test_a_session_that_ended_leads_to_the_login_and_back(page: Page) -> None:
+    factories.store_situations(["good"], ago_s=60)
+    factories.an_overview(sequence=1)
+    page.goto("/calls")
+    expect(page.locator("#stream")).to_have_text("Live")
+    Session.objects.all().delete()
+    tell(2, calls=calls())
+    page.wait_for_url("**/login?next=/calls")
+    expect(page.locator("#rows")).to_have_count(0)
 
 
 def test_lists_are_walked_and_opened_by_keyboard(page: Page) -> None:

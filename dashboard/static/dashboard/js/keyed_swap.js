@@ -55,7 +55,16 @@ function update(known, wanted) {
   else known.replaceWith(wanted);
 }
 
+/** Where an answer came from, when the session has ended: then the page has to log in, not to show that here. @param {string} url */
+export const isLogin = (url) => new URL(url, window.location.href).pathname === "/login";
+
 export function define() {
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = /** @type {CustomEvent<{xhr: XMLHttpRequest}>} */ (event).detail;
+    if (!isLogin(xhr.responseURL)) return;
+    event.preventDefault();
+    window.location.reload();
+  });
   // htmx is a classic script: it is there when deferred modules run.
   const { htmx } = /** @type {{htmx?: {defineExtension(name: string, extension: object): void}}} */ (
     /** @type {unknown} */ (window)

@@ -1,8 +1,8 @@
-/** Pages that the server draws: fetch again what changed, at most once a second and never two at a time. */
+/** Pages that the server draws: fetch again what changed, at most every two seconds and never two at a time. */
 import { subscribe } from "./connection.js";
 import { define } from "./keyed_swap.js";
 
-const EVERY_MS = 1000;
+const EVERY_MS = 2000;
 
 define();
 
@@ -26,7 +26,7 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
   };
 
   subscribe((frame) => {
-    // A snapshot that is not the page's first means that deltas were missed.
+    // A snapshot refreshes, too: what happened between the page and it, or while deltas were missed, is in no delta.
     const changed = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (frame))[list];
     if (Array.isArray(changed) && changed.length > 0) refresh();
   });

@@ -4,7 +4,7 @@
  * @import { AlertRow, CallRow, CollectorRow, Metrics, RegistrationRow, Series } from "./frames.js"
  */
 import "./heat.js";
-import { store, subscribe } from "./connection.js";
+import { serverNow, store, subscribe } from "./connection.js";
 import { clock, duration, exact, number, party } from "./format.js";
 import { fill, reconcile, stamp } from "./keyed.js";
 import { Spark } from "./sparkline.js";
@@ -14,6 +14,8 @@ const CALLS_SHOWN = 100;
 const CALLS_AT_LEAST = 14;
 const FAILURES_SHOWN = 25;
 const ALERTS_SHOWN = 4;
+/** A collector speaks each second. */
+const SILENT_MS = 6000;
 
 const zone = document.documentElement.dataset.zone ?? "UTC";
 /** @param {string} id */
@@ -78,6 +80,14 @@ function fillBadge(element, name, state) {
   part.replaceChildren(...(badge ? [...badge.childNodes].map((node) => node.cloneNode(true)) : [state]));
 }
 
+/** The sign of the worst finding; hover says which. @param {Element} element @param {CallRow} row */
+function fillFlaw(element, row) {
+  const part = element.querySelector('[data-is="flaw"]');
+  if (!(part instanceof HTMLElement)) return;
+  fillBadge(element, "flaw", row.finding?.severity ?? "");
+  part.title = row.finding ? `${row.finding.code}: ${row.finding.cause}` : "";
+}
+
 /** @param {HTMLElement} element @param {CallRow} row */
 function drawCall(element, row) {
   const link = element.querySelector("a.open");
@@ -95,9 +105,8 @@ function drawCall(element, row) {
   fill(element, {
     length: over ? duration(row.duration_ms ?? ((row.ended_us ?? row.last_us) - row.first_us) / 1000) : "",
     status: row.status ? String(row.status) : "",
-    code: row.finding?.code ?? "",
   });
-  element.querySelector('[data-is="code"]')?.setAttribute("class", `code ${row.finding?.severity ?? ""}`);
+  fillFlaw(element, row);
   element.classList.toggle("over", over);
 }
 
@@ -221,7 +230,7 @@ function drawCollector(element, row) {
   });
   const age = element.querySelector("oh-age");
   if (age instanceof HTMLElement) age.dataset.us = String(row.last_seen_us);
-  element.classList.toggle("gone", row.final);
+  element.classList.toggle("gone", row.final || serverNow() - row.last_seen_us / 1000 > SILENT_MS);
 }
 
 function drawCollectors() {

@@ -1,7 +1,7 @@
 /** The page of a record: choosing messages in the ladder, the time column, findings, live refresh. */
 import { subscribeState, watchRecord } from "./connection.js";
 import { clock } from "./format.js";
-import { define } from "./keyed_swap.js";
+import { define, isLogin } from "./keyed_swap.js";
 
 const zone = document.documentElement.dataset.zone ?? "UTC";
 let shown = 0;
@@ -39,6 +39,7 @@ async function choose(number) {
   try {
     const address = `${panel.dataset.address}/messages/${number}${panel.dataset.query ?? ""}`;
     const response = await fetch(address, { signal: fetching.signal });
+    if (isLogin(response.url)) window.location.reload();
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     panel.innerHTML = await response.text();
   } catch (error) {
