@@ -78,7 +78,13 @@ class Attempt:
 
     def deepest(self) -> Transaction:
         """The hop farthest from the client, the latest of them."""
-        return max(self.transactions, key=lambda transaction: (transaction.vias, transaction.first_us))
+        return max(self.transactions, key=lambda hop: (hop.vias, hop.first_us, hop.hop))
+
+    def destination(self) -> str:
+        """Where it went: the endpoint that answered it, else that of the deepest hop."""
+        answered = [transaction for transaction in self.transactions if transaction.succeeded_us]
+        place = max(answered, key=lambda hop: (hop.vias, -hop.final_us)) if answered else self.deepest()
+        return place.hop.partition(">")[2]
 
     def status(self) -> int:
         """The final response that the client got; 0 while there is none."""

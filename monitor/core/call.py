@@ -322,7 +322,7 @@ class Call(Fold):
             self._told_end = True
             status, duration_ms = self._status(), self._duration_ms()
             out.append(CallEnded(self.key, at_us, state, status, bool(self.answered_us), duration_ms))
-            self.linger()
+            self.linger(at_us)
 
     def _present_state(self) -> CallState:
         if self.answered_us and not self._retried_after_end():
@@ -398,7 +398,7 @@ class Call(Fold):
 
     def _place(self) -> str:
         attempt = self.attempts.current
-        return attempt.deepest().hop.partition(">")[2] if attempt is not None else ""
+        return attempt.destination() if attempt is not None else ""
 
     def _status(self) -> int | None:
         if self.state in (_ANSWERED, _ENDED):

@@ -164,7 +164,7 @@ class Fold:
 
     def hops_in_order(self) -> tuple[str, ...]:
         """The hops in order of appearance."""
-        return tuple(sorted(self.hops, key=lambda hop: (self.hops[hop].first_us, self.hops[hop].vias)))
+        return tuple(sorted(self.hops, key=lambda hop: (self.hops[hop].first_us, self.hops[hop].vias, hop)))
 
     def note(self, transaction: Transaction) -> None:
         """Remember a transaction that had a response, if it went as the RFC forbids."""
@@ -196,14 +196,14 @@ class Fold:
         self.wake(watermark_us, [])
         if not self.open:
             self.open = True
-            self.linger()
+            self.linger(self.last_us)
 
-    def linger(self) -> None:
-        """The record is over: let it go when stragglers can no longer come."""
+    def linger(self, since_us: int) -> None:
+        """The record is over since then: let it go when stragglers can no longer come."""
         linger_us = self.context.settings.linger_us
         if linger_us is not None and not self._lingers:
             self._lingers = True
-            self.wake_at(self.last_us + linger_us + self.context.settings.window_us, Timer.LINGER)
+            self.wake_at(max(self.last_us, since_us) + linger_us + self.context.settings.window_us, Timer.LINGER)
 
     def _leave(self, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
@@ -211,7 +211,7 @@ class Fold:
         if not self.over or settings.linger_us is None:
             return
         if self.last_us + settings.linger_us + settings.window_us > at_us:
-            self.linger()
+            self.linger(self.last_us)
         else:
             self.close("over", at_us, out)
 

@@ -120,6 +120,7 @@ class Registration(Fold):
     """A registration session in the making."""
 
     __slots__ = (
+        "_bound_by",
         "_decided",
         "_nonces",
         "_told_end",
@@ -140,6 +141,7 @@ class Registration(Fold):
         self.logins: Attempts[Login] = Attempts(Login, _MOST_LOGINS)
         self.transactions = Transactions(_MOST_TRANSACTIONS)
         self._decided: Login | None = None  # whose final response made the outcome
+        self._bound_by: Login | None = None  # who began the present binding
         self._nonces: list[Nonce] = []
         self._told_end = False
 
@@ -188,7 +190,8 @@ class Registration(Fold):
         self.introduce(event)
         self.add_hop(transaction)
         login = self.logins.on(transaction, event)
-        self._told_end = False
+        if login is self.logins.current:
+            self._told_end = False
         return login
 
     def _final(self, event: SipEvent, login: Login, out: list[Update]) -> None:
@@ -215,10 +218,10 @@ class Registration(Fold):
 
     def _decide(self, event: SipEvent, login: Login, status: int, out: list[Update]) -> None:
         """The final response of the latest REGISTER that has one makes the outcome."""
-        at_us, again = event.captured_us, login is self._decided
+        at_us = event.captured_us
         self._decided, self.status = login, status
         if status < 300:
-            self._succeeded(event, login, out, again=again)
+            self._succeeded(event, login, out)
         elif status in CHALLENGES and not login.nonces:
             self._move(RegistrationInput.CHALLENGE)
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.REPAIR, login)
@@ -229,7 +232,7 @@ class Registration(Fold):
             else:
                 self._tell_end(at_us, out)
 
-    def _succeeded(self, event: SipEvent, login: Login, out: list[Update], *, again: bool) -> None:
+    def _succeeded(self, event: SipEvent, login: Login, out: list[Update]) -> None:
         at_us = event.captured_us
         self.logins.keep(_MOST_AFTER_SUCCESS)
         self._expire(at_us, out)
@@ -238,8 +241,8 @@ class Registration(Fold):
             self.expires_us = 0
             self._tell_end(at_us, out)
             return
-        if again or self.outcome != RegistrationOutcome.REGISTERED:
-            self.registered_us = at_us
+        if self.outcome != RegistrationOutcome.REGISTERED or login is self._bound_by:
+            self.registered_us, self._bound_by = at_us, login
         self._move(RegistrationInput.SUCCESS)
         self.expires_us = at_us + _granted_expiry(event, login) * SECOND
         self.wake_at(self.expires_us, Timer.EXPIRY)
@@ -283,7 +286,7 @@ class Registration(Fold):
             out.append(
                 RegistrationEnded(self.key, at_us, self.to_uri, client, registrar, self.outcome, self.status or None)
             )
-            self.linger()
+            self.linger(at_us)
 
     # --- verdicts
 

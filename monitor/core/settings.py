@@ -30,5 +30,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     suspect_sends: int = 3
     # Records held in memory; beyond it the oldest leaves, counted.
     max_records: int = 200_000
-    # Messages of one record; beyond it they are counted and stored, and diagnosed no more.
-    max_messages: int = 5_000

@@ -25,7 +25,7 @@ class Standalone(Fold):
         self.fault = ""
         self.attempt = Attempt(event)
         self.transactions = Transactions()
-        self.linger()
+        self.linger(event.captured_us)
 
     def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
         """Take a message that is no mere copy."""

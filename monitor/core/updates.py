@@ -115,7 +115,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     from_uri: str
     to_uri: str
     caller: str  # "10.0.0.1:5060": who sent the first INVITE seen
-    callee: str  # "10.0.0.2:5060": where the last hop of the last attempt went
+    callee: str  # "10.0.0.2:5060": who answered the last attempt; else where its last hop went
     state: CallState
     status: int | None  # the final response at the caller
     acked: bool | None  # every dialog-forming 2xx got its ACK; None when not answered

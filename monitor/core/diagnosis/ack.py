@@ -80,7 +80,7 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     hung_up_us = _callee_hung_up(seen, acked_us)
     deadline_us = answer.first_us + settings.timers.timeout_us
     suspected_us = sending.nth_us(settings.suspect_resends + 1)
-    given_up_us = hung_up_us if sending.nth_us(2) else 0
+    given_up_us = hung_up_us if 0 < sending.nth_us(2) < hung_up_us else 0
     timed_out_us = deadline_us if suspected_us and now_us >= deadline_us else 0
     state = standing(
         suspected_us=suspected_us,
