@@ -28,7 +28,7 @@ PARTS = ("programs", "stages", "backlog", "live")
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and write JSON; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     core = min(os.sched_getaffinity(0)) if arguments.core is None else arguments.core
     console.print("Making the capture, unless it is there …")
     file = capture.cached(arguments.messages, arguments.out)

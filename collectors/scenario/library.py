@@ -270,7 +270,7 @@ _EXPIRES: Final = 120
 
 
 def registered(play: Play, *, refreshes: int = 0) -> None:
-    """Challenged, registered, refreshed so often at half the expiry."""
+    """Challenged, and registered with credentials."""
     play.challenge("REGISTER")
     for number in range(refreshes + 1):
         play.caller.registers(play.proxy, at=number * _EXPIRES / 2, expires=_EXPIRES)

@@ -107,10 +107,11 @@ def test_the_live_path_loses_nothing_at_a_walk(file: Path) -> None:
 
 
 def test_ratios_are_taken_within_each_round() -> None:
-    runs = {"ours": [Run(1, 1, 10), Run(4, 4, 12)], "sngrep": [Run(2, 2, 5), Run(8, 8, 5)]}
+    runs = {"ours": [Run(1, 0.5, 10), Run(4, 2, 12)], "sngrep": [Run(2, 2, 5), Run(8, 8, 5)]}
     ours, sngrep = report.program_rows(runs, 1000, "sngrep")
+    assert ours.to_sngrep_cpu == 4
     assert (ours.to_sngrep, ours.median_rate, ours.best_rate, ours.peak_mib) == (2, 400, 1000, 12)
-    assert sngrep.to_sngrep == 1
+    assert (sngrep.to_sngrep, sngrep.to_sngrep_cpu) == (1, 1)
     assert report.program_rows({"ours": runs["ours"]}, 1000, "sngrep")[0].to_sngrep is None
 
 

@@ -16,6 +16,7 @@ from collectors.scenario.packets import Link, packets
 from collectors.scenario.pcap import pcap, pcapng
 from collectors.scenario.stage import Sent
 from collectors.scenario.traffic import traffic
+from tests.support.environment import ROOT
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
@@ -134,3 +135,19 @@ def test_captures_are_written_by_name(tmp_path: Path, ng: bool) -> None:
     assert set(names()) == {"traffic", *library.SITUATIONS}
     with pytest.raises(KeyError):
         capture("no-such-thing")
+
+
+def test_the_documentation_lists_what_can_be_written() -> None:
+    documented = (ROOT / "docs" / "scenarios.md").read_text()
+    assert [name for name, text in names().items() if f"| `{name}` | {text} |" not in documented] == []
+
+
+def test_the_documented_example_does_what_it_says() -> None:
+    documented = (ROOT / "docs" / "scenarios.md").read_text()
+    stage: dict[str, Scenario] = {}
+    exec(documented.partition("```python\n")[2].partition("```")[0], stage)
+    events = stage["call"].events()
+    answers = [event for event in events if event.status == 200 and event.source == "10.0.0.3"]
+    assert len([event for event in answers if event.cseq_method == "INVITE"]) == 11
+    bye = next(event for event in events if event.method == "BYE")
+    assert bye.captured_us - answers[0].captured_us == 32_000_000
