@@ -29,7 +29,7 @@ from tests.monitor.ingest.edge import Edge
 from tests.monitor.ingest.story import logged
 from tests.support.valkey import Valkey
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class Bench:

@@ -11,7 +11,7 @@ from monitor.ingest import lease
 from monitor.ingest.lease import Leases
 from monitor.models import IngestWorker, Partition
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def prepared(partitions: int = 4) -> Leases:

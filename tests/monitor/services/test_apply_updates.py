@@ -28,13 +28,13 @@ from monitor.services.commit import DeadLetter as Letter
 from monitor.services.harvest import Content, Harvest
 from monitor.services.sql import NOW_US
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 EMPTY = Content([], [], [])
 
 
 @pytest.fixture(autouse=True)
-def _partitions(transactional_db: None) -> None:
+def _partitions(db: None) -> None:
     Partition.objects.create(number=0, owner="me", epoch=3, stream_offset="5-0", version=10)
     Partition.objects.create(number=1, owner="me", epoch=1)
 

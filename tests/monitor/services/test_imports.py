@@ -24,7 +24,7 @@ from monitor.tasks import run_import, sweep_imports
 from tests.monitor.ingest.edge import Edge
 from tests.support.valkey import Valkey
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NOW = int(time.time()) * SECOND
 TABLES = (Call, Registration, Transaction, FindingRow)

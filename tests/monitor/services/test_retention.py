@@ -23,7 +23,7 @@ from monitor.services.apply_updates import write_content
 from monitor.services.harvest import Harvest
 from monitor.tasks import prune
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DAY = 86_400 * SECOND
 NOW = time.time_ns() // 1_000
