@@ -1,14 +1,17 @@
 """What a worker does with what it should never be given, and with what comes late, twice, again or not at all."""
 
 import logging
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
+from django.db import connection
 
 from collectors.scenario.library import play
 from collectors.sip.timers import SECOND
@@ -444,3 +447,77 @@ def test_a_worker_that_ends_gives_its_partitions_back_at_once(bench: Bench) -> N
     bench.worker = bench.new_worker()
     bench.work(1)
     assert Partition.objects.get().owner == bench.worker._leases.owner
+
+
+# --- the loop
+
+
+def run_for(bench: Bench, *then: Callable[[], object], seconds: float = 0.4) -> None:
+    """Run the worker; each so many seconds do the next thing, and stop at the end."""
+    stop = threading.Event()
+
+    def disturb() -> None:
+        try:
+            for what in then:
+                time.sleep(seconds)
+                what()
+            time.sleep(seconds)
+        finally:
+            stop.set()
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    bench.worker.run(stop)
+    thread.join()
+
+
+def test_the_loop_outlasts_a_store_that_goes_away(
+    bench: Bench, call: list[SipEvent], caplog: pytest.LogCaptureFixture
+) -> None:
+    socket, hidden = bench.valkey.socket, bench.valkey.socket.with_suffix(".away")
+
+    def away() -> None:
+        socket.rename(hidden)
+        bench.client.client_kill_filter(_type="normal", skipme=True)
+
+    bench.edge.send(call[:4])
+    run_for(bench, away, lambda: hidden.rename(socket), lambda: bench.edge.send(call[4:]))
+    assert Call.objects.get().messages == len(call)
+    assert "the stream store is away" in caplog.text
+    assert "no longer 'the stream store is away'" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_loop_outlasts_a_database_that_goes_away(bench: Bench, call: list[SipEvent]) -> None:
+    def away() -> None:
+        if connection.vendor == "sqlite":
+            with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                bench.edge.send(call[4:6])
+                time.sleep(0.5)
+            return
+        name = connection.settings_dict["NAME"]
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with psycopg.connect(host=connection.settings_dict["HOST"], user="postgres", autocommit=True) as other:
+            other.execute(others, (name,))
+
+    bench.edge.send(call[:4])
+    run_for(bench, away, lambda: bench.edge.send(call[6:] if connection.vendor == "sqlite" else call[4:]))
+    assert Call.objects.get().messages == len(call)
+    assert not LossRange.objects.exists()
+
+
+def test_the_loop_outlasts_being_fenced_and_takes_back_what_falls_free(bench: Bench, call: list[SipEvent]) -> None:
+    bench.edge.send(call[:4])
+    bench.work(1)
+    Partition.objects.update(owner="somebody else", epoch=7, lease_until_us=0)
+    bench.edge.send(call[4:])
+    run_for(bench)
+    assert Call.objects.get().messages == len(call)
+    assert Partition.objects.get().epoch == 8
+
+
+def test_what_can_not_be_asked_of_the_store_is_like_a_store_that_is_away(bench: Bench) -> None:
+    bench.client.set(stream(0), "no stream at all")
+    with pytest.raises(StoreAway, match="WRONGTYPE"):
+        bench.worker.cycle()

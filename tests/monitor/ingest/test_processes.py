@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from collectors.wire.codec import FIELD, stream
+from collectors.wire.codec import FIELD, PARTITIONS_KEY, stream
 from monitor import packing
+from monitor.ingest.shell import WRONG_CONFIGURATION
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
 from monitor.models import Call, LossRange, MessageChunk, Partition, Registration, Transaction
@@ -174,3 +175,10 @@ def test_a_store_that_is_stopped_and_started_again_loses_nothing(valkey: Valkey,
     assert worker.poll() is None
     assert not LossRange.objects.exclude(reason="silent").exists()
     client.close()
+
+
+def test_streams_with_another_number_of_partitions_end_it_at_once(valkey: Valkey, start: Start, tmp_path: Path) -> None:
+    with valkey.client() as client:
+        client.set(PARTITIONS_KEY, 5)
+    assert start().wait(30) == WRONG_CONFIGURATION
+    assert "OFFHOOK_PARTITIONS is 4, but these streams were made with 5" in (tmp_path / "correlate.log").read_text()
