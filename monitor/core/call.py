@@ -20,7 +20,7 @@ from monitor.core.diagnosis import ack, setup
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import Answer, DialogInput, Dialogs
 from monitor.core.fold import Fold, Timer
-from monitor.core.transaction import COMPLETED, CONFIRMED, Transaction, Transactions
+from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import (
     CallAnswered,
     CallEnded,
@@ -120,7 +120,7 @@ class Call(Fold):
         transaction = self.transactions.with_branch(event, "INVITE")
         if transaction is not None:
             transaction.acknowledged(event)
-            if transaction.state in (COMPLETED, CONFIRMED):
+            if transaction.final_status >= 300:
                 return  # of a failure: hop by hop, the same branch (§17.1.1.3)
         answer = self.dialogs.answer_of(event)
         answer.acknowledged(event, number)

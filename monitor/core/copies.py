@@ -24,6 +24,10 @@ class Sight(IntEnum):
     RETRANSMISSION = auto()
 
 
+# Asked with each message, and slowly through the class (Python 3.11).
+NEW, COPY, RETRANSMISSION = Sight
+
+
 class Copies:
     """The messages of one record, by what they are copies of."""
 
@@ -43,7 +47,7 @@ class Copies:
                 del self._seen[next(iter(self._seen))]
             alone = len(observers) == 1
             self._seen[digest] = event.captured_us if alone else [(event.captured_us, event.observer)]
-            return Sight.NEW
+            return NEW
         if isinstance(sights, int):
             sights = self._seen[digest] = [(sights, observers[0])]
         return _compared(sights, event.captured_us, event.observer)
@@ -52,9 +56,9 @@ class Copies:
 def _compared(sights: _Sights, at_us: int, observer: str) -> Sight:
     own = [known_us for known_us, by in sights if by == observer]
     if any(abs(at_us - known_us) < COPY_US for known_us in own):
-        return Sight.COPY
+        return COPY
     others = [by for _, by in sights if by != observer]
     sights.append((at_us, observer))
     del sights[:-_MOST_SIGHTS]
     most = max((others.count(by) for by in set(others)), default=0)
-    return Sight.COPY if len(own) < most else Sight.RETRANSMISSION
+    return COPY if len(own) < most else RETRANSMISSION

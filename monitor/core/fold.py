@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from collectors.wire.events import SipEvent
 from monitor.core.context import Context
-from monitor.core.copies import Copies, Sight
+from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.hop import request_hop
 from monitor.core.transaction import Transaction
@@ -140,9 +140,9 @@ class Fold:
         if event.observer not in self.observers:
             self.observers.append(event.observer)
         sight = self._copies.add(event, self.observers)
-        if sight == Sight.COPY:
+        if sight is COPY:
             return
-        if sight == Sight.RETRANSMISSION:
+        if sight is RETRANSMISSION:
             self.retransmissions += 1
         self.add(event, number, out)
 

@@ -200,20 +200,21 @@ class Registration(Fold):
             self._challenged(event, login)
         elif event.status < 300:
             login.success_us = min(login.success_us or at_us, at_us)
-        if status >= 300 or self.findings:
+        # A first challenge is how a registration begins: nothing to judge.
+        if self.findings or (status >= 300 and not (status in CHALLENGES and len(self.logins) == 1)):
             self._judge_all(at_us, out)
         if self._decided is None or login.first_us >= self._decided.first_us:  # else: a later REGISTER has the word
             self._decide(event, login, status, out)
 
     def _challenged(self, event: SipEvent, login: Login) -> None:
         """Learn the nonces, and who asked for credentials."""
-        for name in ("www-authenticate", "proxy-authenticate"):
-            for value in header_values(event.raw, name)[:_MOST_CHALLENGES]:
-                challenge = parameters(value)
-                realm = challenge.get("realm", "")
-                self._nonces.append(Nonce(event.captured_us, realm, challenge.get("nonce", "")))
-                if challenge.get("stale", "").lower() != "true":
-                    login.challenged.add(realm)
+        name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
+        for value in header_values(event.raw, name)[:_MOST_CHALLENGES]:
+            challenge = parameters(value)
+            realm = challenge.get("realm", "")
+            self._nonces.append(Nonce(event.captured_us, realm, challenge.get("nonce", "")))
+            if challenge.get("stale", "").lower() != "true":
+                login.challenged.add(realm)
         del self._nonces[:-_MOST_NONCES]
 
     def _decide(self, event: SipEvent, login: Login, status: int, out: list[Update]) -> None:

@@ -34,8 +34,8 @@ REJECTED: Final = Rule(
     code="rejected",
     severity=Severity.MAJOR,
     when="A final response ≥ 400 reached the caller and is not repaired by another attempt. Those that ask for one "
-    "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it. Challenges, the caller's own cancel (487), busy (486, 600) and "
-    "decline (603) never count.",
+    "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it. Challenges, the caller's own cancel "
+    "(487), busy (486, 600) and decline (603) never count.",
     source="RFC 3261 §21, RFC 3326",
     remedy="By class: see below.",
 )
