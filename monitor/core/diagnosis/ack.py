@@ -95,7 +95,7 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     return MISSING_ACK.finding(
         subject=answer.subject,
         state=state,
-        at_us=sending.last_us,
+        at_us=suspected_us or given_up_us,
         hop=hop,
         messages=_evidence(seen, hung_up=hung_up_us > 0),
         cause=cause,

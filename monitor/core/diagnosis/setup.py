@@ -77,7 +77,7 @@ def unanswered(
     return rule.finding(
         subject=silent_subject(transaction),
         state=state,
-        at_us=transaction.last_sent_us,
+        at_us=transaction.nth_sent_us(settings.suspect_sends) or transaction.last_sent_us,
         hop=transaction.hop,
         messages=set(transaction.numbers),
         cause=f"{server} answers nothing: {client} sent {sent}, and {nothing} came back.",
