@@ -130,9 +130,9 @@ def test_redirections_and_challenges_are_no_refusals(status: int) -> None:
 
 def test_what_asks_for_another_attempt_is_given_4_s_for_it() -> None:
     watch = Watch([request("INVITE", 0), response(488, 1)], until=4.99)
-    assert watch.findings() == {}
+    assert watch.story("rejected") == [("suspected", 1.0)]
     assert watch.call.state == CallState.FAILED
-    assert watch.wait(5).story("rejected") == [("confirmed", 5.0)]
+    assert watch.wait(5).story("rejected") == [("suspected", 1.0), ("confirmed", 5.0)]
 
 
 def test_another_attempt_within_these_repairs_it() -> None:
@@ -141,13 +141,14 @@ def test_another_attempt_within_these_repairs_it() -> None:
         *(response(200, 3, cseq=2), request("ACK", 3.1, cseq=2, to_tag="b", branch="own")),
     ]
     watch = Watch(events, until=60)
-    assert (watch.findings(), watch.call.state) == ({}, CallState.ANSWERED)
+    assert watch.story("rejected") == [("suspected", 1.0), ("cleared", 2.0)]
+    assert (watch.standing(), watch.call.state) == (set(), CallState.ANSWERED)
 
 
 def test_another_attempt_after_these_clears_it() -> None:
     watch = Watch([request("INVITE", 0), response(503, 1)], until=6)
     watch.see([request("INVITE", 7, cseq=2), response(200, 8, cseq=2)])
-    assert watch.story("rejected") == [("confirmed", 5.0), ("cleared", 7.0)]
+    assert watch.story("rejected") == [("suspected", 1.0), ("confirmed", 5.0), ("cleared", 7.0)]
 
 
 def test_another_attempt_clears_a_refusal_that_asks_for_none() -> None:
