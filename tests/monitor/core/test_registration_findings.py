@@ -13,7 +13,7 @@ from tests.support.watch import Watch
 CHALLENGE = "WWW-Authenticate", 'Digest realm="home", nonce="{}"'
 
 
-def registering(*, password: str = "secret", challenged: bool = True) -> tuple[Scenario, Phone, Server]:  # noqa: S107 - invented
+def registering(*, password: str = "secret", challenged: bool = True) -> tuple[Scenario, Phone, Server]:
     scenario = Scenario("registering", latency_ms=0)
     alice, server = scenario.phone("alice@10.0.0.1", password=password), scenario.registrar("10.0.0.2")
     if challenged:
@@ -196,9 +196,8 @@ def test_a_nonce_that_has_served_is_stale_when_it_is_challenged() -> None:
 
 
 def test_a_challenge_of_another_realm_is_no_failure() -> None:
-    asked = response(
-        407, 0.3, "alice>edge", method="REGISTER", cseq=2, headers=[("Proxy-Authenticate", 'Digest realm="p", nonce="x"')]
-    )
+    challenge = [("Proxy-Authenticate", 'Digest realm="p", nonce="x"')]
+    asked = response(407, 0.3, "alice>edge", method="REGISTER", cseq=2, headers=challenge)
     watch = Watch([register(0, 1), answer(401, 0.1, 1, "n1"), register(0.2, 2, "n1"), asked], until=60)
     assert watch.findings() == {}
 
