@@ -72,6 +72,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line("\n".join(skipped))
 
 
+@pytest.fixture(autouse=True)
+def _log_handlers() -> Iterator[None]:
+    """A program's main() that a test runs in this process may log to stderr, but only until the test ends."""
+    yield
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real captures with their ground truth; skips where it is absent."""
