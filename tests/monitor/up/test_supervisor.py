@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 async def eventually(condition: Callable[[], T | None]) -> T:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             if value := condition():
                 return value
@@ -56,7 +56,7 @@ class Run:
 
     async def stop(self) -> None:
         self.supervisor.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await self.task
 
 
@@ -244,7 +244,7 @@ def test_a_program_that_keeps_giving_signs_of_life_is_let_live(tmp_path: Path) -
     )
 
     async def story() -> None:
-        run = Run([Program(name="ingest", command=lively, watchdog_s=1)], tmp_path)
+        run = Run([Program(name="ingest", command=lively, watchdog_s=2)], tmp_path)
         first = await run.pid_of("ingest")
         await asyncio.sleep(2.5)
         assert run.supervisor.pid("ingest") == first
