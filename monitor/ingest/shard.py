@@ -23,6 +23,7 @@ from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, Parti
 from monitor.services.harvest import Harvest
 
 REFOLD_MOST: Final = 5_000  # messages of a record that is gone on with; a longer one is begun anew
+_FORGET_EVERY_US: Final = 60_000_000  # stream time
 _MOST_KEPT: Final = 16 * 1024 * 1024  # octets of an entry that is set aside
 _STEP_US: Final = 1_000_000  # a watermark that moved less, with nothing to tell, needs no commit
 
@@ -168,6 +169,8 @@ class Shard:
 
     def _admit(self, entry: Entry, batch: Batch) -> bool:
         now_us = entry.stored_us
+        if now_us // _FORGET_EVERY_US != self._marks.last_us // _FORGET_EVERY_US:
+            marks.forget(self._marks, now_us)
         self._note_silences(presence.heard(self._marks, now_us))
         admission = marks.admit(self._marks, batch, now_us)
         self._pass(entry)

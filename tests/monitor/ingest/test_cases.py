@@ -24,6 +24,7 @@ from monitor.core.correlator import Correlator
 from monitor.core.fold import Timer
 from monitor.core.updates import CallStarted, Kind, LossRecorded, RecordClosed, Update
 from monitor.ingest import presence
+from monitor.ingest.marks import Marks
 from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
 from monitor.ingest.worker import CommitRefused, Worker
 from monitor.models import Call, Collector, DeadLetter, LossRange, MessageChunk, Partition, Transaction
@@ -68,6 +69,10 @@ class Bench:
         """The collector is so far, and ingest has heard of it."""
         self.edge.beat(low_water_us)
         self.work(1)
+
+    def sources(self) -> set[str]:
+        """The collectors that the partition knows."""
+        return set(msgspec.msgpack.decode(Partition.objects.get().marks, type=Marks).sources)
 
     def reasons(self) -> list[str]:
         return [update.loss.reason for update in logged() if isinstance(update, LossRecorded)]
@@ -351,6 +356,20 @@ def test_a_collector_that_falls_silent_is_shown_as_lost_until_it_speaks_again(
     (row,) = LossRange.objects.all()
     assert row.to_us > bench.now_us + SECOND
     assert bench.reasons() == ["silent", "silent"]
+
+
+def test_a_collector_that_was_not_heard_for_a_day_is_forgotten(bench: Bench) -> None:
+    def at(days: float) -> str:
+        return f"{bench.now_us // 1000 - round((2 - days) * 86_400_000)}-0"
+
+    gone, other = bench.edge, Edge(bench.client, "other")
+    gone.add(gone.batch(0, []), at=at(0))
+    other.add(other.batch(0, []), at=at(0.9))
+    bench.work(1)
+    assert bench.sources() == {"edge", "other"}
+    other.add(other.batch(0, []), at=at(1.1))
+    bench.work(1)
+    assert bench.sources() == {"other"}
 
 
 def test_after_a_goodbye_timers_run_out_by_the_streams_clock(bench: Bench) -> None:
