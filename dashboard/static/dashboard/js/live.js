@@ -104,7 +104,7 @@ function drawCall(element, row) {
   }
   fill(element, {
     length: over ? duration(row.duration_ms ?? ((row.ended_us ?? row.last_us) - row.first_us) / 1000) : "",
-    status: row.status ? String(row.status) : "",
+    status: row.status && row.status !== 200 ? String(row.status) : "",
   });
   fillFlaw(element, row);
   element.classList.toggle("over", over);
