@@ -59,13 +59,13 @@ class Watcher:
         self._outlet = outlet
         self._lease = lease or Lease()
         self._overview: Overview | None = None
+        self._watchdog = Watchdog()
         self._last_fold = self._last_tidy = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Turn until `stop` is set; what goes wrong with the database is waited out."""
-        watchdog = Watchdog()
         while not stop.is_set():
-            watchdog.alive()
+            self._watchdog.alive()
             began = time.monotonic()
             try:
                 waited = self.turn()
@@ -113,9 +113,14 @@ class Watcher:
         if not self._lease.acquire(now_us):
             return False
         began = time.monotonic()
-        self._overview = restored(now_us, lambda: self._lease.renew(_clock_us()))
+        self._overview = restored(now_us, self._still_here)
         log.info("watching from commit %d, restored in %.1f s", self._lease.sequence, time.monotonic() - began)
         return True
+
+    def _still_here(self) -> None:
+        # A restore may take longer than the lease, and than the supervisor waits for a sign of life.
+        self._watchdog.alive()
+        self._lease.renew(_clock_us())
 
     def _commit(self, entries: list[commit_log.Entry], tick: Committed | None = None) -> None:
         overview = self._overview

@@ -1,8 +1,10 @@
 """The wheel: what ingest committed becomes alerts, deliveries and frames, whatever happens in between."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,6 +22,7 @@ from monitor.overview.lease import FencedError, Lease
 from monitor.overview.ringer import Ringer
 from monitor.services import alerts
 from monitor.watch import Watcher
+from monitor.watchdog import ALIVE
 from tests.monitor.core.told import cleared, commit, raised, report, started
 from tests.monitor.overview.stage import Ingest, clock_us, log
 from tests.support.processes import wait_for
@@ -125,6 +128,19 @@ def test_a_restart_goes_on_where_the_last_commit_was(watcher: Watcher, ringer: R
     assert Alert.objects.get().resolution == "cleared"
     assert [row.event for row in Delivery.objects.order_by("pk")] == ["opened", "resolved"]
     assert [sequence for sequence, _, _ in heard.frames] == [1, 2, 3]
+
+
+def test_a_restart_says_that_it_is_alive_while_it_restores(
+    watcher: Watcher, ringer: Ringer, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(started(0, "c1"), watermark_us=now())
+    turn(watcher)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(tmp_path / "notify.sock"))
+        supervisor.settimeout(0)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify.sock"))
+        turn(Watcher(Silent(), ringer, heard, Lease("here")))
+        assert supervisor.recv(100) == ALIVE
 
 
 def test_figures_after_a_restart_are_those_of_before(watcher: Watcher, ringer: Ringer, heard: Heard) -> None:
