@@ -1,8 +1,8 @@
 """SIP messages, read: the fields that every stage needs, and any header on request.
 
 Parsing is total: whatever the bytes, `parse` returns fields, with `fault` saying what RFC 3261 finds
-wrong. It is also the hottest loop of the edge: one decode, one split, one dictionary look-up a
-header line; everything that isn't asked for at once is read later, from `raw`, by `header`.
+wrong. It is also the hottest loop of the edge: one split, one dictionary look-up a header line, and
+only the values that are asked for at once are decoded; all else is read later, from `raw`, by `header`.
 """
 
 import re
@@ -48,24 +48,24 @@ METHODS: Final = frozenset(
 
 _CALL_ID, _FROM, _TO, _CSEQ, _VIA, _CONTACT, _LENGTH, _OTHER, _FOLD = range(9)
 _COLUMNS: Final = {
-    "call-id": _CALL_ID,
-    "from": _FROM,
-    "to": _TO,
-    "cseq": _CSEQ,
-    "via": _VIA,
-    "contact": _CONTACT,
-    "content-length": _LENGTH,
+    b"call-id": _CALL_ID,
+    b"from": _FROM,
+    b"to": _TO,
+    b"cseq": _CSEQ,
+    b"via": _VIA,
+    b"contact": _CONTACT,
+    b"content-length": _LENGTH,
 }
 # The usual spellings of what begins like one of them: most messages have no other.
 _USUAL: Final = {
     **{name.title(): column for name, column in _COLUMNS.items()},
-    "Call-ID": _CALL_ID,
-    "CSeq": _CSEQ,
-    "Content-Type": _OTHER,
-    "Max-Forwards": _OTHER,
+    b"Call-ID": _CALL_ID,
+    b"CSeq": _CSEQ,
+    b"Content-Type": _OTHER,
+    b"Max-Forwards": _OTHER,
 }
 # No header that `parse` reads, long or compact, begins with one of these letters; many others do.
-_DULL: Final = "ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz"
+_DULL: Final = frozenset(b"ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz")
 # Of a header name, and of all headers together, worth remembering: junk must not fill the caches.
 _LONGEST_NAME: Final = 32
 _LONGEST_HEAD: Final = 4096
@@ -100,18 +100,19 @@ def looks_like_sip(payload: bytes) -> bool:
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
     end = raw.find(b"\r\n\r\n")
-    text = raw[:end].decode("utf-8", "replace")
-    lines = text.split("\r\n")
-    if end <= 0 or not lines[0] or not raw.count(b"\n", 0, end) == raw.count(b"\r", 0, end) == len(lines) - 1:
-        lines, end = _irregular_lines(raw)
-    (call_id, from_, to, cseq_value, via, contact, length), vias = _columns(lines)
+    lines = raw[: end + 2].splitlines()
+    if end <= 0 or b"" in lines:  # line ends before the start line, or a blank line of another kind
+        head, end = _irregular_lines(raw)
+        lines = [line.encode() for line in head]
+    (call_id_value, from_, to, cseq_value, via, contact, length), vias = _columns(lines)
     method, status, fault = _start_line(lines[0])
+    call_id = call_id_value.decode("utf-8", "replace").strip() if call_id_value else ""
     name_addr = _name_addr if end <= _LONGEST_HEAD else _name_addr.__wrapped__
     from_uri, from_tag = name_addr(from_) if from_ else ("", "")
     to_uri, to_tag = name_addr(to) if to else ("", "")
     cseq, cseq_method = _cseq(cseq_value) if cseq_value and len(cseq_value) < 100 else (-1, "")
     whole = call_id and cseq >= 0 and from_uri and to_uri and via and (not method or cseq_method == method)
-    if not fault and not (whole and (length is None or length == "0")):
+    if not fault and not (whole and (length is None or length == b"0")):
         fault = (
             ("" if call_id else "no-call-id")
             or ("" if cseq >= 0 else "bad-cseq" if cseq_value else "no-cseq")
@@ -125,7 +126,7 @@ def parse(raw: bytes) -> Parsed:
         fault,
         method,
         status,
-        call_id or "",
+        call_id,
         from_uri,
         from_tag,
         to_uri,
@@ -232,53 +233,54 @@ def _unfolded(lines: list[str]) -> list[str]:
     return [lines[0], *(parts[0] if len(parts) == 1 else _joined(parts) for parts in found)]
 
 
-def _columns(lines: list[str]) -> tuple[list[str | None], int]:
+def _columns(lines: list[bytes]) -> tuple[list[bytes | None], int]:
     """The values of the seven headers that each message is asked for, and how many Via values there are."""
-    values: list[str | None] = [None] * 7
+    values: list[bytes | None] = [None] * 7
     vias = 0
     for line in lines[1:]:
-        if line[:1] in _DULL:
+        if not line or line[0] in _DULL:
             continue
-        name, colon, value = line.partition(":")
+        name, colon, value = line.partition(b":")
         column = _USUAL.get(name)
         if column is None:
-            column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if name[0] in " \t" else _OTHER
+            column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if name[:1] in b" \t" else _OTHER
         if column == _OTHER:
             continue
         if column == _FOLD:
-            return _columns(_unfolded(lines))
+            text = [line.decode("utf-8", "replace") for line in lines]
+            return _columns([line.encode() for line in _unfolded(text)])
         if column == _VIA and colon:
-            vias += 1 + value.count(",")
+            vias += 1 + value.count(b",")
         if colon and values[column] is None:  # of several, the first counts
             values[column] = value.strip()
     return values, vias
 
 
 @lru_cache(4096)
-def _column(name: str) -> int:
-    if name[:1] in (" ", "\t"):
+def _column(name: bytes) -> int:
+    if name[:1] in (b" ", b"\t"):
         return _FOLD
-    name = name.rstrip(" \t").lower()
-    return _COLUMNS.get(COMPACT.get(name, name), _OTHER)
+    long = name.rstrip(b" \t").lower().decode("utf-8", "replace")
+    return _COLUMNS.get(COMPACT.get(long, long).encode(), _OTHER)
 
 
 @lru_cache(1024)
-def _status_line(line: str) -> tuple[int, str]:
-    code = line.split(None, 2)[1:2]
+def _status_line(line: bytes) -> tuple[str, int, str]:
+    code = line.decode("utf-8", "replace").split(None, 2)[1:2]
     if code and len(code[0]) == 3 and code[0].isascii() and code[0].isdigit() and code[0] >= "100":
-        return int(code[0]), ""
-    return 0, "bad-status"
+        return "", int(code[0]), ""
+    return "", 0, "bad-status"
 
 
-def _start_line(line: str) -> tuple[str, int, str]:
+def _start_line(octets: bytes) -> tuple[str, int, str]:
     """(method, status, fault) of a start line."""
+    if octets[:4].upper() == b"SIP/":
+        return _status_line(octets[:64])
+    line = octets.decode("utf-8", "replace")
     if line[-8:] == " SIP/2.0":
         method = line[: line.find(" ")]
         if method in METHODS and not line[len(method) : -8].isspace():
             return method, 0, ""
-    if line[:4].upper() == "SIP/":
-        status, fault = _status_line(line[:64])
-        return "", status, fault
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rstrip().rpartition(" ")
     if not method or not uri.strip() or version.upper() != "SIP/2.0":
@@ -290,9 +292,9 @@ def _start_line(line: str) -> tuple[str, int, str]:
 
 
 @lru_cache(8192)
-def _name_addr(value: str) -> tuple[str, str]:
+def _name_addr(value: bytes) -> tuple[str, str]:
     """(addr-spec without parameters, tag) of a From, To or Contact value."""
-    uri, rest = addr_spec(value)
+    uri, rest = addr_spec(value.decode("utf-8", "replace").strip())
     at = rest.find(";tag=")
     if at >= 0:
         tag = rest[at + 5 :].partition(";")[0].strip()
@@ -303,14 +305,15 @@ def _name_addr(value: str) -> tuple[str, str]:
 
 
 @lru_cache(1024)
-def _cseq(value: str) -> tuple[int, str]:
-    number, _, method = value.replace("\t", " ").partition(" ")
+def _cseq(value: bytes) -> tuple[int, str]:
+    number, _, method = value.decode("utf-8", "replace").strip().replace("\t", " ").partition(" ")
     if not number.isascii() or not number.isdigit() or len(number) > 10 or int(number) >= 2**32:
         return -1, ""
     return int(number), method.strip()[:64]
 
 
-def _branch(via: str) -> str:
+def _branch(value: bytes) -> str:
+    via = value.decode("utf-8", "replace").strip()
     if "," in via:
         via = via.partition(",")[0]
     at = via.find(";branch=") + 8
@@ -323,10 +326,10 @@ def _branch(via: str) -> str:
     return found[1] if found else ""
 
 
-def _length_fault(length: str, raw: bytes, end: int) -> str:
-    if not (length.isascii() and length.isdigit()) or len(length) > 9:
+def _length_fault(length: bytes, raw: bytes, end: int) -> str:
+    if not length.isdigit() or len(length) > 9:
         return "bad-content-length"
-    if length == "0":
+    if length == b"0":
         return ""
     start = end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
     return "truncated-body" if int(length) > len(raw) - start else ""

@@ -2,6 +2,8 @@
 
 Exit codes: 0 the file was read; 1 it was, and holds a confirmed finding that `--fail-on` names; 2 it
 can't be read, is no capture, or the arguments are wrong; 130 interrupted.
+
+What draws for a terminal is imported where it is needed: JSON, read by other programs, does without.
 """
 
 import argparse
@@ -11,20 +13,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Final
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Final
 
 from collectors.receivers.base import ReceiverError
 from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
 from monitor.analyze.document import build, encode
 from monitor.analyze.replay import Progress as Advance
 from monitor.analyze.replay import ProgressCallback
-from monitor.analyze.report import Options, print_ladders, print_report
 from monitor.analyze.run import Result, run
 from monitor.analyze.summary import reaches
 from monitor.core.updates import Severity
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FOUND: Final = 1
 UNREADABLE: Final = 2
@@ -42,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Do what the parsed arguments ask for; returns the exit code."""
-    # Nearly all that is made here stays to the end: looking for garbage in it again and again costs a tenth.
-    gc.set_threshold(500_000, 20, 100)
+    # What is made here holds no cycles, and most of it stays to the end: looking for garbage costs a twentieth.
+    gc.disable()
     try:
         return _analyze(arguments)
     except ReceiverError as error:
@@ -55,6 +56,8 @@ def execute(arguments: argparse.Namespace) -> int:
         # Whoever read our output has seen enough; the interpreter must not find the pipe broken again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        gc.enable()
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
@@ -71,6 +74,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
 
 def _print(result: Result, arguments: argparse.Namespace) -> bool:
+    from rich.console import Console
+
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that can't show an arrow still gets the report
     console = Console(
@@ -89,7 +94,9 @@ def _print(result: Result, arguments: argparse.Namespace) -> bool:
     return found
 
 
-def _write(result: Result, arguments: argparse.Namespace, console: Console) -> bool:
+def _write(result: Result, arguments: argparse.Namespace, console: "Console") -> bool:
+    from monitor.analyze.report import Options, print_ladders, print_report
+
     if arguments.ladder is not None:
         return print_ladders(result, console, arguments.ladder)
     print_report(result, console, Options(findings_only=arguments.findings_only, limit=max(0, arguments.limit)))
@@ -102,6 +109,9 @@ def _progress() -> Iterator[ProgressCallback | None]:
     if not sys.stderr.isatty():
         yield None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("reading"),
         BarColumn(),
