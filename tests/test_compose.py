@@ -56,7 +56,7 @@ def test_the_environment_is_a_configuration_of_the_collector() -> None:
     environment = {key: interpolated(value) for key, value in SERVICES["collector"]["environment"].items()}
     config = collector_config({}, {"OFFHOOK_STATE_DIR": "/var/lib/offhook", **environment})
     assert config.stream_url == "redis://:valkey-secret@127.0.0.1:6379/0"
-    assert set(environment) == {"OFFHOOK_STREAM_URL"}
+    assert set(environment) == {"OFFHOOK_STREAM_URL", "OFFHOOK_STATE_DIR"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -79,6 +79,16 @@ def test_nothing_of_ours_has_more_rights_than_it_needs() -> None:
     for name in OURS:
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name].get("cap_add", []) == (["NET_RAW"] if name == "collector" else [])
+
+
+def test_a_root_without_capabilities_can_write_its_spool() -> None:
+    collector = SERVICES["collector"]
+    (volume,) = collector["volumes"]
+    state = collector["environment"]["OFFHOOK_STATE_DIR"]
+    assert collector["user"] == "0:0"
+    assert (collector["working_dir"], volume) == (state, f"collector:{state}")
+    # A volume takes the owner of the folder that it covers: this one must be no folder of the image.
+    assert state not in (ROOT / "Dockerfile").read_text()
 
 
 def test_the_store_never_forgets_what_it_was_given() -> None:
