@@ -78,7 +78,8 @@ def run(import_id: int, clock_us: Callable[[], int]) -> None:
     except Superseded:
         log.info("import %d is another's now, or deleted", import_id)
     except ReceiverError as error:
-        _end(row, clock_us(), str(error))
+        # Whoever uploaded the file knows it by its name, not by where it is kept.
+        _end(row, clock_us(), str(error).replace(str(_path(row)), row.name))
     except Exception as error:
         # The next sweep tries again.
         _mine(row).update(error=f"{type(error).__name__}: {error}", claimed_until_us=0)

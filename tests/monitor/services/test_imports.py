@@ -174,15 +174,16 @@ def test_what_is_no_capture_fails_with_the_reason() -> None:
     imports.run(row.id, clock)
     row.refresh_from_db()
     assert row.state == "failed"
-    assert "no capture" in row.error
+    assert row.error.startswith("holiday.jpg is no capture: ")
     assert row.finished_us == NOW
 
 
 def test_a_file_that_is_gone_fails_with_the_reason() -> None:
-    row = imports.add("a", [b""], NOW)
+    row = imports.add("gone.pcap", [b""], NOW)
     (settings.CONFIG.state_dir / row.path).unlink()
     imports.run(row.id, clock)
-    assert Import.objects.get().state == "failed"
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("failed", "gone.pcap can't be read: No such file or directory")
 
 
 def test_an_import_that_never_comes_to_an_end_is_given_up(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
