@@ -64,9 +64,12 @@ class Interface:
             if code < 0:
                 raise _refusal(self.name, code)
             capture.setnonblock(1)
-            capture.setfilter(self._bpf)
         except pcapy.PcapError as error:
             raise ReceiverError(f"{self.name} can't be captured: {error}") from error
+        try:
+            capture.setfilter(self._bpf)
+        except pcapy.PcapError as error:
+            raise ReceiverError(f"the filter {self._bpf!r} can't be used on {self.name}: {error}", 2) from error
         self._capture = capture
         self.clear_us = self._told_us = self._told_us or _now_us()
         return int(capture.getfd()), int(capture.datalink())

@@ -70,7 +70,7 @@ def test_a_reader_that_has_had_enough_is_no_failure(tmp_path: Path) -> None:
             3,
             "there is no interface nosuch0; there are any, lo",
         ),
-        (["run", "--filter", "udp porto", "--interface", "lo", "--output", "console"], 1, "syntax error"),
+        (["run", "--filter", "udp porto", "--interface", "lo", "--output", "console"], 2, "syntax error"),
         (["check", "--interface", "nosuch0"], 3, ""),
         (["check", "--output", "console", "--file", "missing.pcap"], 1, ""),
         (["check", "--receiver", "scenario"], 6, ""),
