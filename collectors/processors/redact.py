@@ -1,7 +1,7 @@
 """Secrets out of messages before they leave the host: on by default.
 
 What goes: digest responses (the nonce stays: a diagnosis needs it), Basic and Bearer credentials, SDES
-and MIKEY keys and `k=` lines in SDP, passwords in SIP URIs. Each octet becomes an "x", so that lengths
+and MIKEY keys, ICE passwords and `k=` lines in SDP, passwords in SIP URIs. Each octet becomes an "x", so that lengths
 (Content-Length!) stay true, a retransmission stays identical to its original, and what was empty stays
 empty: `response=""` is how IMS AKA asks for a challenge (RFC 3310), and no credential.
 """
@@ -25,6 +25,7 @@ _PASSWORD: Final = re.compile(rb'(sips?:[^\s@:<>"]*:)([^\s@:<>";?/]+)(?=@)', re.
 _KEYS: Final = (
     (b"inline:", re.compile(rb"(\binline:)([^|\s;]+)", re.IGNORECASE)),  # RFC 4568 §9.1
     (b"key-mgmt:", re.compile(rb"(\bkey-mgmt:\S+[ \t]+)(\S+)", re.IGNORECASE)),  # RFC 4567 §3.1
+    (b"ice-pwd:", re.compile(rb"(\bice-pwd:)(\S+)", re.IGNORECASE)),  # RFC 8839 §5.4
     (b"\nk=", re.compile(rb"(\nk=(?:clear|base64|uri):)([^\r\n]+)", re.IGNORECASE)),  # RFC 4566 §5.12
 )
 

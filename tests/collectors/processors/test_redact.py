@@ -48,6 +48,7 @@ def test_a_secret_in_a_header_becomes_as_many_x(before: str, after: str) -> None
         ),
         ("a=crypto:1 F inline:abc;inline:def KDR=1", "a=crypto:1 F inline:xxx;inline:xxx KDR=1"),
         ("a=key-mgmt:mikey AQAFgM0X", "a=key-mgmt:mikey xxxxxxxx"),
+        ("a=ice-pwd:asd88fgpdd777uzjYhagZg", "a=ice-pwd:xxxxxxxxxxxxxxxxxxxxxx"),
         ("k=clear:hunter2", "k=clear:xxxxxxx"),
         ("k=prompt", "k=prompt"),
     ],
