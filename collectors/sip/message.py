@@ -329,7 +329,5 @@ def _branch(value: bytes) -> str:
 def _length_fault(length: bytes, raw: bytes, end: int) -> str:
     if not length.isdigit() or len(length) > 9:
         return "bad-content-length"
-    if length == b"0":
-        return ""
     start = end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
     return "truncated-body" if int(length) > len(raw) - start else ""

@@ -130,15 +130,16 @@ A = TypeVar("A", bound=Attempt)
 
 
 class Attempts(Generic[A]):
-    """The attempts of one record. `current` is the last initial one; the last of all where there is none."""
+    """The attempts of one record, at least one. `current` is the last initial one; the last where there is none."""
 
     __slots__ = ("_all", "_make", "_most", "current")
+
+    current: A
 
     def __init__(self, make: Callable[[SipEvent], A], most: int) -> None:
         self._make = make
         self._most = most
         self._all: list[A] = []
-        self.current: A | None = None
 
     def __iter__(self) -> Iterator[A]:
         return iter(self._all)

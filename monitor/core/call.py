@@ -33,7 +33,7 @@ from monitor.core.updates import (
     Update,
 )
 
-_MOST_ATTEMPTS: Final = 256
+_MOST_ATTEMPTS: Final = 64
 # Asked often, and slowly through the class (Python 3.11).
 _TRYING, _ANSWERED, _ENDED = CallState.TRYING, CallState.ANSWERED, CallState.ENDED
 _ALIVE: Final = frozenset(state for state in CallState if state.alive)
@@ -283,7 +283,7 @@ class Call(Fold):
     def _judge_acks(self, event: SipEvent, out: list[Update]) -> None:
         """An ACK or a BYE may change what is to be said of the 2xx of its dialog."""
         for answer in self.dialogs.resent:
-            if {event.from_tag, event.to_tag} & {answer.from_tag, answer.to_tag}:
+            if {event.from_tag, event.to_tag} == {answer.from_tag, answer.to_tag}:
                 self._judge_ack(answer, event.captured_us, out)
 
     def _judge_ack(self, answer: Answer, at_us: int, out: list[Update]) -> None:
@@ -298,11 +298,13 @@ class Call(Fold):
         self.judge(ack.DROPPED_AT_32S, answer.subject, dropped, answer.first_us, at_us, out)
 
     def _judge_earlier(self, at_us: int, out: list[Update]) -> None:
-        """Another attempt, or another hop, repairs what was refused, and goes round what is silent."""
-        for attempt in self.attempts:
-            if attempt.initial:
+        """Another attempt, or another hop, may repair what was refused, and go round what is silent."""
+        standing = {subject for (_, subject), each in self.findings.items() if each.state != FindingState.CLEARED}
+        for attempt in self.attempts if standing else ():
+            if attempt.subject in standing:
                 self._judge_rejected(attempt, at_us, out)
-                for transaction in attempt.transactions:
+            for transaction in attempt.transactions:
+                if not transaction.final_us and setup.silent_subject(transaction) in standing:
                     self._judge_unanswered(transaction, at_us, out)
 
     def _judge_rejected(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
@@ -328,8 +330,6 @@ class Call(Fold):
         if self.answered_us and not self._retried_after_end():
             return _ENDED if self.dialogs.over() else _ANSWERED
         attempt = self.attempts.current
-        if attempt is None:
-            return _TRYING
         status = attempt.status()
         if status == 487:
             return CallState.CANCELLED
@@ -342,7 +342,7 @@ class Call(Fold):
     def _retried_after_end(self) -> bool:
         """Whether the last attempt came after an earlier, answered one was over, and is not answered."""
         attempt = self.attempts.current
-        if attempt is None or not self.bye_us or 200 <= attempt.status() < 300:
+        if not self.bye_us or 200 <= attempt.status() < 300:
             return False
         return self.dialogs.over(before_us=attempt.first_us)
 
@@ -354,8 +354,7 @@ class Call(Fold):
         )
 
     def _repairable(self, at_us: int) -> bool:
-        attempt = self.attempts.current
-        final = attempt.final() if attempt is not None else None
+        final = self.attempts.current.final()
         return (
             self.state in (CallState.FAILED, CallState.REDIRECTED)
             and final is not None
@@ -378,7 +377,7 @@ class Call(Fold):
             from_uri=self.from_uri,
             to_uri=self.to_uri,
             caller=self.client,
-            callee=self._place(),
+            callee=self.attempts.current.destination(),
             state=self.state,
             status=self._status(),
             acked=self.dialogs.acknowledged(),
@@ -396,22 +395,17 @@ class Call(Fold):
             anomalies=self.anomalies(),
         )
 
-    def _place(self) -> str:
-        attempt = self.attempts.current
-        return attempt.destination() if attempt is not None else ""
-
     def _status(self) -> int | None:
         if self.state in (_ANSWERED, _ENDED):
             return self.success
-        attempt = self.attempts.current
-        return (attempt.status() if attempt is not None else 0) or None
+        return self.attempts.current.status() or None
 
     def _ended_us(self) -> int | None:
         if self.state == _ENDED:
             return self.bye_us
-        attempt = self.attempts.current
-        if self.state.alive or attempt is None:
+        if self.state in _ALIVE:
             return None
+        attempt = self.attempts.current
         final = attempt.final()
         return final.final_us if final is not None else attempt.timed_out_us
 

@@ -55,7 +55,7 @@ class Correlator:
         out: list[Update] = []
         self._hear(event.source, event.captured_us)
         # Most messages belong to a call that is known: one look for these.
-        fold = self._calls.get(event.call_id) if event.cseq_method != "REGISTER" else None
+        fold = self._calls.get(event.call_id) if (event.method or event.cseq_method) != "REGISTER" else None
         if fold is None:
             name = self._name(event)
             fold = self._by_name.get(name)
@@ -117,7 +117,7 @@ class Correlator:
         """The names under which a message may belong to a record that is stored, the likeliest first."""
         own = self._name(event)
         call = (Kind.CALL, event.call_id, "")
-        if own[0] != Kind.TRANSACTION or not event.call_id or event.cseq_method == "REGISTER":
+        if own[0] != Kind.TRANSACTION or not event.call_id:
             return [own]
         return [call, own]
 
@@ -145,7 +145,7 @@ class Correlator:
     # --- inside
 
     def _name(self, event: SipEvent) -> Name:
-        call_id, method = event.call_id, event.cseq_method or event.method
+        call_id, method = event.call_id, event.method or event.cseq_method
         kind = _KINDS.get(method, Kind.TRANSACTION)
         if not call_id:
             # Still an INVITE that somebody sent. Without its name, who sent it must do.

@@ -10,6 +10,7 @@ What was seen acts at once; what was not seen is claimed only of a time up to wh
 cleared as soon as the message arrives that shows it wrong, and stays in the record as cleared.
 """
 
+from abc import ABC, abstractmethod
 from enum import IntEnum, auto
 from heapq import heappop, heappush
 from typing import Any, Final
@@ -54,7 +55,7 @@ class Timer(IntEnum):
     LINGER = auto()  # stragglers are over
 
 
-class Fold:
+class Fold(ABC):
     """Base of the three kinds. Subclasses implement `add`, `fire`, `over` and `record`."""
 
     __slots__ = (
@@ -109,22 +110,22 @@ class Fold:
 
     # --- to be implemented
 
+    @abstractmethod
     def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
         """Take a message that is no mere copy."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline passed."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def over(self) -> bool:
         """Whether nothing more is expected, so that the record may leave memory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self) -> Record:
         """The present value."""
-        raise NotImplementedError
 
     # --- messages
 

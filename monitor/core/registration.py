@@ -40,7 +40,7 @@ class RegistrationInput(IntEnum):
     REMOVAL = 1  # 2xx to Expires 0
     CHALLENGE = 2  # 401, 407 to a REGISTER without (valid) credentials
     REFUSAL = 3  # any other final ≥ 300, or a challenge to credentials
-    SILENCE = 4  # 64·T1 without any response
+    SILENCE = 4  # 64·T1 without a final response
     EXPIRY = 5  # the binding ran out
 
 
@@ -64,8 +64,8 @@ _MOST_EXPIRES_S: Final = 2**31
 # What is remembered of a session: enough for a login that fails again and again, little of one that succeeds.
 _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
-_MOST_TRANSACTIONS: Final = 32
-_MOST_MESSAGES: Final = 64
+_MOST_TRANSACTIONS: Final = 16
+_MOST_MESSAGES: Final = 32
 _MOST_NONCES: Final = 16
 _MOST_CHALLENGES: Final = 8  # in one response
 
@@ -160,10 +160,9 @@ class Registration(Fold):
         transaction.sent(event, number)
         if first:
             login = self._begin(transaction, event)
-            settings, at_us = self.context.settings, event.captured_us
-            self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, (login, transaction))
             if transaction.reliable:
-                self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (login, transaction))
+                waited_us = event.captured_us + self.context.settings.unanswered_reliable_us
+                self.wake_at(waited_us, Timer.RELIABLE, (login, transaction))
             if login.early_final is not None:
                 self._final(login.early_final, login, out)
                 login.early_final = None
@@ -190,6 +189,8 @@ class Registration(Fold):
         self.introduce(event)
         self.add_hop(transaction)
         login = self.logins.on(transaction, event)
+        timeout_us = self.context.settings.timers.timeout_us
+        self.wake_at(event.captured_us + timeout_us, Timer.REQUEST, (login, transaction))
         if login is self.logins.current:
             self._told_end = False
         return login
@@ -266,7 +267,8 @@ class Registration(Fold):
         else:
             login, transaction = about
             self._judge_unanswered(transaction, due_us, out)
-            answered = 0 < login.response_us() <= due_us
+            final = login.final()
+            answered = final is not None and final.final_us <= due_us
             retried = 0 < self.logins.next_us(login) <= due_us
             if timer == Timer.REQUEST and not answered and not retried:
                 self._move(RegistrationInput.SILENCE)
@@ -354,9 +356,7 @@ class Registration(Fold):
 
     def _ends(self) -> tuple[str, str]:
         """Client and registrar of the last REGISTER, as near to the client as it was seen."""
-        current = self.logins.current
-        nearest = current.nearest() if current is not None else []
-        return ends(min(nearest, key=lambda hop: hop.first_us).hop) if nearest else (self.client, self.server)
+        return ends(min(self.logins.current.nearest(), key=lambda hop: hop.first_us).hop)
 
     def record(self) -> RegistrationRecord:
         """The present value."""

@@ -21,7 +21,7 @@ class Standalone(Fold):
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
         super().__init__(key, ident, context, event)
-        self.method = event.cseq_method or event.method
+        self.method = event.method or event.cseq_method
         self.fault = ""
         self.attempt = Attempt(event)
         self.transactions = Transactions()

@@ -16,6 +16,7 @@ from monitor.core.updates import (
     FindingRaised,
     FindingState,
     Record,
+    RecordClosed,
     RecordKey,
     RegistrationRecord,
     TransactionRecord,
@@ -63,6 +64,10 @@ class Watch:
         self.told += updates
         for key in {update.key for update in updates}:
             self.records[key] = self.correlator.record(key)
+        for update in updates:
+            if isinstance(update, RecordClosed):
+                key = update.key  # a reused name is the next incarnation, as whoever stores records knows
+                self.correlator.reserve(key.kind, key.call_id, key.discriminator, key.incarnation + 1)
 
     @property
     def call(self) -> CallRecord:

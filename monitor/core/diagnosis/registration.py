@@ -41,6 +41,8 @@ REGISTRATION_UNANSWERED: Final = Rule(
     remedy=INVITE_UNANSWERED.remedy,
 )
 
+_COUNTED: Final = 10  # fewer than a session remembers
+
 
 def rejected(attempts: Sequence[Attempt], settings: Settings, now_us: int, *, registered_us: int) -> Finding | None:
     """`registration-rejected` of a session: its attempts, in order, and when it registered after them (0: never)."""
@@ -55,7 +57,7 @@ def rejected(attempts: Sequence[Attempt], settings: Settings, now_us: int, *, re
     origin = last.origin(final.final_status)
     why = refusal(final.final_status, final.explanation)
     _, registrar = ends(origin.hop)
-    often = f" {times(len(refused))}, last" if len(refused) > 1 else ""
+    often = f" {_times(refused)}, last" if len(refused) > 1 else ""
     return REGISTRATION_REJECTED.finding(
         subject="",
         state=state,
@@ -77,14 +79,14 @@ def auth_failed(failed: Sequence[Attempt], aor: str, *, registered_us: int) -> F
     if state is None:
         return None
     client, registrar = ends(last.hop)
-    often = f", {times(len(failed))}" if len(failed) > 1 else ""
+    often = f", {_times(failed)}," if len(failed) > 1 else ","
     return REGISTRATION_AUTH_FAILED.finding(
         subject="",
         state=state,
         at_us=last.final_us,
         hop=last.hop,
         messages={*last.numbers[:1], *_finals(failed)},
-        cause=f"{registrar} challenged {client} again{often}, although it had sent credentials for the latest nonce: "
+        cause=f"{registrar} challenged {client} again{often} although it had sent credentials for the latest nonce: "
         f"the password, or the user name, of {aor} is wrong.",
     )
 
@@ -99,6 +101,11 @@ def _refused_us(attempt: Attempt, attempts: Sequence[Attempt], settings: Setting
     due_us = final.final_us + settings.repair_us
     retried = any(attempt.first_us < other.first_us <= due_us for other in attempts)
     return 0 if retried or now_us < due_us else due_us
+
+
+def _times(attempts: Sequence[Attempt]) -> str:
+    """How often, as far as is remembered."""
+    return times(len(attempts)) if len(attempts) < _COUNTED else f"{_COUNTED} times or more"
 
 
 def _finals(attempts: Sequence[Attempt]) -> list[int]:
