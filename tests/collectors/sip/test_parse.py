@@ -213,6 +213,8 @@ def test_a_sequence_number_is_one_of_32_bits(line: bytes, cseq: int, method: str
         (with_start(b"SIP/2.0 20x Odd"), "bad-status"),
         (with_start(b"SIP/2.0"), "bad-status"),
         (with_start(b"sip/2.0 200 Ok"), ""),
+        (with_start(b"INVITE sip:bob@example.com sip/2.0"), ""),
+        (with_start(b"INVITE sip:bob@example.com SIP/2.0 "), ""),
         (b"", "bad-start-line"),
     ],
 )

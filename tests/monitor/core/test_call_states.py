@@ -1,5 +1,6 @@
 """How calls stand: each state, and what it takes to get there through proxies, forks, retries and holes."""
 
+import msgspec
 import pytest
 
 from collectors.scenario import Scenario
@@ -14,6 +15,7 @@ RINGING = response(180, 1)
 OK = response(200, 2)
 ACK = request("ACK", 2.1, to_tag="b", branch="own")
 BYE = request("BYE", 9, to_tag="b")
+PING = request("OPTIONS", 4, to_tag="b")
 
 
 def bye_of_bob(at: float, *, from_tag: str = "b", to_tag: str = "a") -> SipEvent:
@@ -97,6 +99,8 @@ def test_forks_seen_without_their_proxy_end_with_the_response_that_it_would_choo
     assert Watch([*forks, one]).call.state == CallState.TRYING
     other = response(404, 2, "proxy>carol", to_tag="c", vias=2)
     assert Watch([*forks, one, other]).call.status == 404
+    first, second = response(404, 1, "proxy>bob", vias=2), response(503, 2, "proxy>carol", to_tag="c", vias=2)
+    assert Watch([*forks, first, second]).call.status == 404
     everywhere = response(603, 2, "proxy>carol", to_tag="c", vias=2)
     assert Watch([*forks, one, everywhere]).call.status == 603
     cancelled = response(487, 2, "proxy>carol", to_tag="c", vias=2)
@@ -119,7 +123,12 @@ def test_a_retry_after_a_challenge_is_one_call() -> None:
 
 
 def test_a_redirection_that_is_followed_is_one_call() -> None:
-    events = [INVITE, response(302, 1), request("INVITE", 1.1, "alice>carol", cseq=2), response(200, 3, "alice>carol", cseq=2)]
+    events = [
+        INVITE,
+        response(302, 1),
+        request("INVITE", 1.1, "alice>carol", cseq=2),
+        response(200, 3, "alice>carol", cseq=2),
+    ]
     call = Watch(events, until=20).call
     assert (call.state, call.callee) == (CallState.ANSWERED, "10.0.0.4:5060")
 
@@ -211,8 +220,8 @@ def test_a_call_over_ipv6_is_spelled_with_brackets() -> None:
         ([INVITE, response(486, 2), response(200, 3)], ("2xx-after-failure",)),
         ([INVITE, response(486, 2), request("ACK", 2.1, to_tag="b"), response(200, 3)], ("2xx-after-failure",)),
         ([INVITE, OK, RINGING], ()),  # out of order: the ringing was earlier
-        ([INVITE, OK, ACK, request("OPTIONS", 4, to_tag="b"), *(
-            response(status, at, method="OPTIONS") for status, at in ((200, 5), (100, 6)))], ("provisional-after-final",)),
+        ([INVITE, OK, ACK, PING, response(200, 5, method="OPTIONS"), response(100, 6, method="OPTIONS")],
+         ("provisional-after-final",)),
         ([INVITE, OK, response(180, 3), response(486, 4)], ("failure-after-2xx", "provisional-after-final")),
     ],
 )  # fmt: skip
@@ -233,10 +242,24 @@ def test_one_branch_over_several_hops_is_several_transactions() -> None:
     """Captured before and behind a NAT that leaves SIP alone."""
     hops = [request("INVITE", 0, branch="same"), request("INVITE", 0.01, "edge>bob", branch="same")]
     watch = Watch([*hops, request("INVITE", 0.02, "carol>bob", branch="same")])
+    watch.see([response(100, 0.5, "proxy>proxy", branch="same", ports=(7, 7))])
     watch.see([response(200, 1, "edge>bob", branch="same"), response(200, 1.01, branch="same")])
-    assert len(watch.call.hops) == 3
+    assert len(watch.call.hops) == 4
     acks = [request("ACK", 1.1, on, branch="same", to_tag="b") for on in ("alice>bob", "carol>bob", "proxy>bob")]
     assert watch.see(acks).call.acked is True
+
+
+def test_ringing_without_a_tag_rings_too() -> None:
+    assert Watch([INVITE, response(180, 1, to_tag="")]).call.state == CallState.RINGING
+
+
+def test_a_request_is_taken_by_its_own_method_whatever_its_cseq_says() -> None:
+    def mismatched(event: SipEvent) -> SipEvent:
+        return msgspec.structs.replace(event, cseq_method="INVITE")
+
+    watch = Watch([mismatched(request("BYE", 0)), mismatched(request("ACK", 1)), mismatched(request("REGISTER", 2))])
+    assert [str(key.kind) for key in watch.records] == ["transaction", "transaction", "registration"]
+    assert Watch([INVITE, OK, mismatched(BYE)]).call.state == CallState.ENDED
 
 
 def test_a_last_word_counts_among_refusals() -> None:
@@ -247,7 +270,13 @@ def test_a_last_word_counts_among_refusals() -> None:
 
 
 def test_a_cancel_seen_on_two_hops_counts_from_the_first() -> None:
-    events = [INVITE, RINGING, request("CANCEL", 3.2), request("CANCEL", 3, "proxy>bob", vias=2), request("CANCEL", 3.4)]
+    events = [
+        INVITE,
+        RINGING,
+        request("CANCEL", 3.2),
+        request("CANCEL", 3, "proxy>bob", vias=2),
+        request("CANCEL", 3.4),
+    ]
     call = Watch(events, until=35).call
     assert call.state == CallState.FAILED
     assert call.ended_us == us(35)

@@ -137,6 +137,13 @@ def test_a_slug_is_a_name_for_a_url() -> None:
     assert 0 <= key.hash < 2**63
 
 
+def test_a_stored_record_without_messages_is_none() -> None:
+    correlator = Correlator()
+    key = Correlator().feed(request("INVITE", 0))[0].key
+    correlator.refold(key, [], us(9))
+    assert len(correlator) == 0
+
+
 # --- bounds
 
 
@@ -158,6 +165,7 @@ def test_a_flood_of_anything_in_one_call_is_held_within_bounds() -> None:
         "one branch": [request("INVITE", 0.1, branch="b", ports=(n + 1, 5060)) for n in range(3_000)],
         "refusals": [response(404, 0.1, cseq=n, branch=f"b{n}") for n in range(2, 600)],
         "options": [request("OPTIONS", 0.1, cseq=n) for n in range(3_000)],
+        "resent forks": [response(200, at, to_tag=f"t{n}") for n in range(300) for at in (0.1, 0.7)],
     }
     for events in floods.values():
         call = flooded([invite, *events])
@@ -167,13 +175,12 @@ def test_a_flood_of_anything_in_one_call_is_held_within_bounds() -> None:
     # What comes after a flood is still seen for what it is.
     end = [response(200, 0.2), request("BYE", 0.3, to_tag="b")]
     assert flooded([invite, *floods["options"], *end]).state == "ended"
-    assert flooded([invite, *floods["reinvites"], *end]).state == "ended"
+    forgotten = [request("INVITE", 0.1, cseq=5, to_tag="b"), response(500, 0.2, cseq=5)]
+    assert flooded([invite, *floods["reinvites"], *forgotten, *end]).state == "ended"
 
 
 def test_a_flood_of_refused_attempts_is_told_up_to_a_bound() -> None:
-    refused = [
-        event for n in range(1, 100) for event in (request("INVITE", n, cseq=n), response(404, n + 0.1, cseq=n))
-    ]
+    refused = [event for n in range(1, 100) for event in (request("INVITE", n, cseq=n), response(404, n + 0.1, cseq=n))]
     call = Watch(refused).call
     assert len(call.findings) == 64
     assert (call.state, call.status) == ("failed", 404)
@@ -214,7 +221,9 @@ def test_any_messages_in_any_order_are_taken(events: list[SipEvent]) -> None:
     watch = Watch(events, until=400)
     assert sum(record.messages for record in watch.records.values()) == len(events)
     # What may yet be heard of: calls that were answered, and bindings.
-    waiting = {getattr(watch.records[key], "state", getattr(watch.records[key], "outcome", "")) for key in open_keys(watch)}
+    waiting = {
+        getattr(watch.records[key], "state", getattr(watch.records[key], "outcome", "")) for key in open_keys(watch)
+    }
     assert waiting <= {"answered", "registered"}
     watch.wait(13 * 3600)
     assert not open_keys(watch)

@@ -193,7 +193,7 @@ def test_a_sketch_is_within_five_percent_and_bounded(values: list[float], percen
     found = merged.percentile(percent)
     assert found is not None
     if 1 <= true <= 1.1**199:
-        assert found == pytest.approx(true, rel=0.05, abs=0.15)
+        assert abs(found - true) <= 0.05 * true + 0.15  # the bucket's width, and rounding
     assert len(merged.counts) <= 201
 
 

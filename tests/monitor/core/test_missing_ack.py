@@ -103,6 +103,21 @@ def test_a_late_ack_clears_the_suspicion() -> None:
     assert watch.standing() == set()
 
 
+def test_a_suspicion_that_was_over_before_it_could_arise_is_told_as_such() -> None:
+    """The third resend arrives behind the ACK that followed it on the wire."""
+    events = [request("INVITE", 0), *sent_without_ack(SENDS[:3])]
+    ack, resend = request("ACK", 5.7, to_tag="b", branch="own"), response(200, 5.5)
+    watch = Watch([*events, ack, resend], until=80)
+    assert watch.story("missing-ack") == [("suspected", 5.5), ("cleared", 5.5)]
+
+
+def test_the_evidence_of_a_2xx_that_is_resent_for_ever_is_bounded() -> None:
+    watch = Watch([request("INVITE", 0), *sent_without_ack([2.0 + 2 * n for n in range(15)])], until=32)
+    finding = watch.finding("missing-ack")
+    assert len(finding.messages) == 12
+    assert "sent its 200 OK to 10.0.0.1:5060 15 times" in finding.cause
+
+
 def test_an_ack_after_64_t1_is_too_late() -> None:
     scenario, alice, bob = direct()
     alice.acks_late(33)
@@ -228,8 +243,10 @@ def test_each_fork_is_asked_for_its_ack() -> None:
         request("ACK", 2.1, to_tag="b", branch="own"),
         *sent_without_ack(SENDS[:4], to_tag="c"),
     ]
-    watch = Watch(sorted(events, key=lambda event: event.captured_us), until=10)
+    watch = Watch(sorted(events, key=lambda event: event.captured_us), until=6)
+    watch.see([request("BYE", 7, to_tag="b")]).wait(10)
     assert watch.finding("missing-ack").subject == "1 a c"
+    assert watch.story("missing-ack") == [("suspected", 5.5)]
     assert watch.call.acked is False
 
 

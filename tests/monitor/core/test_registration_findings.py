@@ -202,6 +202,27 @@ def test_a_challenge_of_another_realm_is_no_failure() -> None:
     assert watch.findings() == {}
 
 
+def test_a_login_that_another_overtook_is_no_failure() -> None:
+    events = [
+        *(register(0, 1), answer(401, 0.1, 1, "n1"), register(1, 2, "n1"), register(1.1, 3, "n1")),
+        *(answer(200, 1.2, 3), answer(401, 1.3, 2, "n2")),
+    ]
+    watch = Watch(events, until=60)
+    assert (watch.findings(), outcome(watch)) == ({}, RegistrationOutcome.REGISTERED)
+
+
+def test_a_refusal_that_another_register_overtook_is_none() -> None:
+    events = [register(0, 1), register(1, 2), answer(200, 1.1, 2), answer(403, 1.2, 1)]
+    watch = Watch(events, until=60)
+    assert (watch.findings(), outcome(watch)) == ({}, RegistrationOutcome.REGISTERED)
+
+
+def test_a_response_to_a_register_long_forgotten_says_nothing() -> None:
+    session = [event for n in range(1, 9) for event in (register(n, n), answer(200, n + 0.1, n))]
+    watch = Watch([*session, answer(403, 10, 1)], until=60)
+    assert (watch.findings(), outcome(watch)) == ({}, RegistrationOutcome.REGISTERED)
+
+
 # --- registration-unanswered
 
 

@@ -158,6 +158,11 @@ def test_another_attempt_clears_a_refusal_that_asks_for_none() -> None:
     assert [finding.subject for finding in watch.call.findings] == ["1 a", "2 a"]
 
 
+def test_a_refusal_that_another_attempt_overtook_is_none() -> None:
+    events = [request("INVITE", 0), request("INVITE", 1, cseq=2), response(404, 2), response(180, 3, cseq=2)]
+    assert Watch(events, until=60).findings() == {}
+
+
 def test_a_fork_that_refuses_is_no_failure_of_a_call_that_another_answers() -> None:
     scenario, _, proxy, bob = proxied()
     carol = scenario.phone("bob@10.0.0.4")
