@@ -83,9 +83,13 @@ def test_the_tables_hold_nothing_else() -> None:
         ([Input.REQUEST, Input.FAILURE], State.COMPLETED, []),
         ([Input.REQUEST, Input.FAILURE, Input.ACK], State.CONFIRMED, []),
         ([Input.REQUEST, Input.FAILURE, Input.ACK, Input.SUCCESS], State.ACCEPTED, ["2xx-after-failure"]),
-        ([Input.SUCCESS, Input.FAILURE, Input.PROVISIONAL], State.ACCEPTED, ["failure-after-2xx", "provisional-after-final"]),
+        (
+            [Input.SUCCESS, Input.FAILURE, Input.PROVISIONAL],
+            State.ACCEPTED,
+            ["failure-after-2xx", "provisional-after-final"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_walk_steps_in_the_order_of_the_wire(inputs: list[Input], state: State, anomalies: list[str]) -> None:
     seen = list(enumerate(inputs))
     assert walk(INVITE_TABLE, State.CALLING, seen) == (state, anomalies)
