@@ -1,5 +1,6 @@
 """How pages write things: icons, times with zone and µs, durations, parties of a call, states in words."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -191,6 +192,19 @@ def person(uri: str) -> str:
 def words(name: str) -> str:
     """kernel_drops → kernel drops."""
     return name.replace("_", " ")
+
+
+@register.filter
+def path(hops: Sequence[str]) -> str:
+    """Hops as the way that they make: A>B, B>C, B>D → A → B → C, B → D."""
+    ways: list[list[str]] = []
+    for text in hops:
+        source, _, destination = text.partition(">")
+        if ways and ways[-1][-1] == source:
+            ways[-1].append(destination)
+        else:
+            ways.append([source, destination])
+    return ", ".join(" → ".join(way) for way in ways) or "–"
 
 
 @register.filter

@@ -1,7 +1,7 @@
 """Rows for pages to show: real situations, through the real correlator and the real writer."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -49,6 +49,23 @@ def store(events: Iterable[SipEvent], until_us: int, import_id: int = 0, version
     harvest.add(correlator.advance(until_us), until_us)
     with transaction.atomic():
         write_content([(harvest.take(), 0, version)], import_id)
+
+
+def play_out(events: Sequence[SipEvent], slices: int) -> Iterator[list[str]]:
+    """Write messages slice by slice, as commits of a live worker; gives the calls that each touched, by slug."""
+    correlator = Correlator()
+    harvest = Harvest(correlator)
+    length = (events[-1].captured_us - events[0].captured_us) // slices + 1
+    for number in range(1, slices + 1):
+        from_us, until_us = (events[0].captured_us + length * n for n in (number - 1, number))
+        for event in events:
+            if from_us <= event.captured_us < until_us:
+                harvest.add(correlator.feed(event), from_us)
+        harvest.add(correlator.advance(until_us), until_us)
+        content = harvest.take()
+        with transaction.atomic():
+            write_content([(content, 0, number)])
+        yield [record.key.slug for record in content.records]
 
 
 def store_situations(

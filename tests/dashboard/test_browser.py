@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -82,6 +82,37 @@ def test_calls_and_alerts_appear_without_a_reload(page: Page) -> None:
     tell(3, alerts=queries.alert_rows([alert.pk]))
     expect(page.locator("#alerts-strip")).to_contain_text("1 alert is open")
     expect(page.locator("header.bar [data-alert-count]")).to_have_text("1")
+
+
+def test_snapshot_and_deltas_of_the_server_are_a_fresh_snapshot_in_the_browser(page: Page) -> None:
+    now_us = factories.now_us()
+    events = factories.events_of(factories.EVERYTHING, now_us - 210_000_000, apart_s=5)
+    events = [event for event in events if event.captured_us < now_us]
+    frames: list[dict[str, Any]] = []
+    for sequence, slugs in enumerate(factories.play_out(events, 60), 1):
+        if sequence == 20:
+            factories.an_overview(sequence)
+            frames.append(queries.live_snapshot())
+        elif sequence > 20:
+            rows = {"calls": queries.call_rows(slugs), "registrations": queries.registration_rows(slugs)}
+            frames.append({"type": "delta", "sequence": sequence, "metrics": {}} | rows)
+    factories.an_overview(60)
+    page.goto("/")
+    followed, fresh = page.evaluate(
+        """async ([frames, snapshot]) => {
+            const { Store } = await import("/static/dashboard/js/store.js");
+            const followed = new Store(), fresh = new Store();
+            for (const frame of frames) {
+                const outcome = followed.apply(frame);
+                if (outcome !== "applied") throw new Error(`${frame.sequence}: ${outcome}`);
+            }
+            fresh.apply(snapshot);
+            return [followed.views, fresh.views];
+        }""",
+        [frames, queries.live_snapshot()],
+    )
+    assert followed == fresh
+    assert {name for name, rows in followed.items() if rows} == {"active", "failing", "recent", "registrations"}
 
 
 def test_a_row_that_changes_is_the_same_row(page: Page) -> None:

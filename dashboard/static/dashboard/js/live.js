@@ -123,8 +123,9 @@ function drawCalls() {
     drawCall,
   );
   const total = store.metrics.active_calls?.now ?? active.length;
+  const shownAll = total <= active.length;
   fill(byId("calls-panel"), {
-    shown: `newest ${number(active.length)} of ${number(Math.max(total, active.length))} active`,
+    shown: shownAll ? `${number(active.length)} active` : `newest ${number(active.length)} of ${number(total)} active`,
   });
   byId("calls-empty").hidden = rows.length > 0;
   byId("calls-table").hidden = rows.length === 0;
