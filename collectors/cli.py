@@ -13,16 +13,14 @@ from types import FrameType
 
 from collectors.config import OPTIONS, Config, ConfigError, load
 from collectors.exporters.base import REFUSED, ExporterError
-from collectors.receivers.base import ReceiverError
+from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.telemetry import release
-
-WRONG_USAGE = 2
 
 EXIT_CODES = """\
 exit codes:
   0  it was stopped, or the file is at its end
   1  it failed while it ran: trying again may help
-  2  wrong usage or configuration
+  2  wrong usage or configuration, or a file that is no capture
   3  no such interface, or it is down
   4  no permission to capture
   5  tshark is not installed

@@ -9,11 +9,11 @@ from collectors.exporters.console import ConsoleExporter
 from collectors.exporters.redis_stream import RedisStreamExporter
 from collectors.processors.pipeline import Pipeline
 from collectors.receivers.base import Receiver
-from collectors.receivers.bpf import sip_filter
+from collectors.receivers.bpf import check, sip_filter
 
 
 def agent(config: Config, boot: str) -> Agent:
-    """Everything, ready to run. Raises `ExporterError`."""
+    """Everything, ready to run. Raises `ReceiverError` or `ExporterError`."""
     pipeline = Pipeline(
         redacted=not config.no_redact, drop_networks=config.drop_address, drop_methods=config.drop_method
     )
@@ -21,9 +21,10 @@ def agent(config: Config, boot: str) -> Agent:
 
 
 def receiver(config: Config, boot: str) -> Receiver:
-    """The receiver; `boot` is the seed of made-up traffic."""
+    """The receiver; `boot` is the seed of made-up traffic. Raises `ReceiverError`."""
     # Each is imported only where it is wanted: pyshark alone takes longer to load than all the rest.
     bpf = config.filter or sip_filter(config.ports)
+    check(bpf)
     if config.receiver == "libpcap":
         from collectors.receivers.libpcap import LibpcapReceiver
 

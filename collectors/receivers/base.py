@@ -1,9 +1,12 @@
 """What the agent asks of a receiver, whatever it reads: an interface, a file, tshark, made-up calls."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from collectors.decode.datagram import Datagram
 from collectors.wire.events import Loss
+
+# The exit code where trying again changes nothing: the arguments name what can't be.
+WRONG_USAGE: Final = 2
 
 
 class ReceiverError(Exception):

@@ -5,7 +5,7 @@ from typing import Final
 
 import pcapy
 
-from collectors.receivers.base import ReceiverError
+from collectors.receivers.base import WRONG_USAGE, ReceiverError
 
 # Later fragments have no ports, and of IPv6 not even the first shows them: all fragments of UDP and TCP
 # are taken, and what they belong to is seen when they are put together.
@@ -46,4 +46,5 @@ def _compiled(expression: str, link_type: int) -> pcapy.BPFProgram:
     try:
         return pcapy.compile(link_type, _ALL, expression, 1, 0xFFFFFFFF)
     except pcapy.PcapError as error:
-        raise ReceiverError(f"the filter {expression!r} can't be used on link type {link_type}: {error}") from error
+        problem = f"the filter {expression!r} can't be used on link type {link_type}: {error}"
+        raise ReceiverError(problem, WRONG_USAGE) from error

@@ -11,7 +11,7 @@ from typing import Final
 from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
-from collectors.receivers.base import ReceiverError
+from collectors.receivers.base import WRONG_USAGE, ReceiverError
 
 _CHUNK: Final = 1024 * 1024  # octets
 _HEAD: Final = 64  # octets by which a format is recognised
@@ -46,7 +46,7 @@ class CaptureFile:
                 self._file = FileIO(self.name)
                 self.size = Path(self.name).stat().st_size
         except OSError as error:
-            raise ReceiverError(f"{self.name} can't be read: {error.strerror}") from error
+            raise ReceiverError(f"{self.name} can't be read: {error.strerror}", WRONG_USAGE) from error
 
     @property
     def packets(self) -> int:
@@ -81,7 +81,7 @@ class CaptureFile:
         try:
             data = self._file.read(_CHUNK)
         except OSError as error:
-            raise ReceiverError(f"{self.name} can't be read: {error.strerror}") from error
+            raise ReceiverError(f"{self.name} can't be read: {error.strerror}", WRONG_USAGE) from error
         self.finished = not data
         self.bytes_read += len(data)
         if self._reader is None:
@@ -103,7 +103,7 @@ class CaptureFile:
         try:
             return reader_for(head)
         except NotACaptureError as error:
-            raise ReceiverError(f"{self.name} is no capture: {error}") from error
+            raise ReceiverError(f"{self.name} is no capture: {error}", WRONG_USAGE) from error
 
     def _declare_interfaces(self, reader: CaptureReader) -> None:
         for index in range(self.decoder.interfaces, len(reader.interfaces)):

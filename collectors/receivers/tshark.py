@@ -17,7 +17,7 @@ from pyshark.capture.capture import TSharkCrashException
 from pyshark.packet.packet import Packet
 
 from collectors.decode.datagram import Datagram
-from collectors.receivers.base import ReceiverError
+from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.receivers.dissector import Dissector, datagrams
 from collectors.receivers.interface import names, unknown
 from collectors.receivers.pace import DISORDER_US, Pacer
@@ -102,7 +102,7 @@ class TsharkReceiver:
         if self.live and (missing := [name for name in self.interfaces if name not in names()]):
             raise unknown(missing[0])
         if self._path and not Path(self._path).is_file():
-            raise ReceiverError(f"{self._path} can't be read: there is no such file")
+            raise ReceiverError(f"{self._path} can't be read: there is no such file", WRONG_USAGE)
         self._loop = asyncio.new_event_loop()
         self._dissector = Dissector(
             self._loop,

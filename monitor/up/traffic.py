@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from collectors.decode.pcap import NotACaptureError, reader_for
 from collectors.receivers import interface
 from monitor.up.state import StateError
 
@@ -42,13 +43,22 @@ def traffic(argument: str | None) -> Traffic:
         return Traffic(Kind.INTERFACE, argument)
     path = Path(argument).expanduser()
     if path.is_file():
-        if not os.access(path, os.R_OK):
-            raise StateError(f"{argument}: no permission to read this file")
+        _require_capture(path)
         return Traffic(Kind.FILE, str(path.resolve()))
     raise StateError(
         f"{argument} is neither a capture file nor an interface of this machine ({', '.join(interfaces)}); "
         "say sample for built-in sample traffic"
     )
+
+
+def _require_capture(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            reader_for(file.read(64))
+    except OSError as error:
+        raise StateError(f"{path} can't be read: {error.strerror}") from error
+    except NotACaptureError as error:
+        raise StateError(f"{path} is no capture: {error}") from error
 
 
 def how_to_capture(argument: str | None) -> list[str]:

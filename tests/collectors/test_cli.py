@@ -64,7 +64,8 @@ def test_a_reader_that_has_had_enough_is_no_failure(tmp_path: Path) -> None:
     ("arguments", "code", "text"),
     [
         (["run", "--pace", "7", "--ports", "x"], 2, "--ports: 'x' is neither a port"),
-        (["run", "--file", "missing.pcap"], 1, "missing.pcap can't be read"),
+        (["run", "--file", "missing.pcap"], 2, "missing.pcap can't be read"),
+        (["run", "--file", cli.__file__, "--output", "console"], 2, "cli.py is no capture: the file is"),
         (
             ["run", "--interface", "nosuch0", "--output", "console"],
             3,
@@ -72,7 +73,7 @@ def test_a_reader_that_has_had_enough_is_no_failure(tmp_path: Path) -> None:
         ),
         (["run", "--filter", "udp porto", "--interface", "lo", "--output", "console"], 2, "syntax error"),
         (["check", "--interface", "nosuch0"], 3, ""),
-        (["check", "--output", "console", "--file", "missing.pcap"], 1, ""),
+        (["check", "--output", "console", "--file", "missing.pcap"], 2, ""),
         (["check", "--receiver", "scenario"], 6, ""),
     ],
 )

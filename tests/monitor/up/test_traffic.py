@@ -7,6 +7,7 @@ import pytest
 
 from monitor.up.state import StateError
 from monitor.up.traffic import Kind, Traffic, how_to_capture, traffic
+from tests.support.packets import pcap
 
 
 def test_nothing_means_live_on_all_interfaces() -> None:
@@ -24,9 +25,15 @@ def test_the_name_of_an_interface_means_the_interface() -> None:
 
 
 def test_a_capture_file_is_passed_on_by_its_full_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "calls.pcap").write_bytes(b"")
+    (tmp_path / "calls.pcap").write_bytes(pcap([]))
     monkeypatch.chdir(tmp_path)
     assert traffic("calls.pcap") == Traffic(Kind.FILE, str(tmp_path / "calls.pcap"))
+
+
+def test_a_file_that_is_no_capture_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Not a capture\n" * 9)
+    with pytest.raises(StateError, match=r"README.md is no capture: the file is text"):
+        traffic(str(tmp_path / "README.md"))
 
 
 def test_anything_else_is_answered_with_what_there_is() -> None:
