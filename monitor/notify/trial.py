@@ -5,7 +5,7 @@ import msgspec
 from monitor.models import Delivery
 from monitor.notify import outbox
 from monitor.services.alerts import new_message_id
-from monitor.services.settings import Mail, mail
+from monitor.services.settings import Mail, address_problem, mail
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -20,7 +20,9 @@ def send_test_email(to: str = "") -> Trial:
     settings = mail()
     recipients = (to,) if to else settings.recipients
     if not recipients:
-        return Trial(arrived=False, lines=["no recipient is set: give one with --to, or set OFFHOOK_MAIL_TO"])
+        return Trial(arrived=False, lines=["no recipient is set: name one on the settings page or in OFFHOOK_MAIL_TO"])
+    if problem := address_problem(to) if to else "":
+        return Trial(arrived=False, lines=[problem])
     outcomes = [_try(settings, recipient) for recipient in recipients]
     return Trial(arrived=all(sent for sent, _ in outcomes), lines=[line for _, line in outcomes])
 
@@ -37,7 +39,6 @@ def _try(settings: Mail, recipient: str) -> tuple[bool, str]:
     )
     outbox.deliver(delivery.pk)
     delivery.refresh_from_db()
-    server = f"{settings.smtp.host}:{settings.smtp.port}" if settings.smtp else "no mail server"
-    if delivery.state == "sent":
-        return True, f"{server} took the mail to {recipient}"
-    return False, f"{server}, to {recipient}: {delivery.last_error}"
+    if settings.smtp and delivery.state == "sent":
+        return True, f"{settings.smtp.host}:{settings.smtp.port} took the mail to {recipient}"
+    return False, f"{recipient}: {delivery.last_error}"

@@ -96,8 +96,10 @@ def set_mail(
     problems: dict[str, str] = {}
     to = tuple(recipients.replace(",", " ").split())
     for address in to:
-        _check_address("recipients", address, problems)
-    _check_address("sender", sender, problems, named=True)
+        if problem := address_problem(address):
+            problems["recipients"] = problem
+    if problem := address_problem(sender, named=True):
+        problems["sender"] = problem
     server = _server(host.strip(), port, username.strip(), password, tls, problems) if host.strip() else None
     if problems:
         raise SettingsError(problems)
@@ -110,6 +112,21 @@ def set_mail(
 def forget_mail() -> None:
     """Go back to what the environment says."""
     Setting.objects.filter(name__in=(SMTP, MAIL_FROM, MAIL_TO)).delete()
+
+
+def address_problem(text: str, *, named: bool = False) -> str:
+    """What is wrong with a mail address ("" if nothing is); `named`: with a name before it, as a sender has."""
+    address = parseaddr(text)[1] if named else text
+    if any(not character.isprintable() for character in text):
+        return "an address has no line breaks or control characters"
+    try:
+        validate_email(address)
+    except ValidationError:
+        # "offhook@localhost" is an address, too, where mail stays in the house.
+        user, at, host = address.rpartition("@")
+        if not (user and at and host == "localhost") or not address.isascii():
+            return f"{text!r} is no mail address: expected one like noc@example.com"
+    return ""
 
 
 def _server(
@@ -127,19 +144,6 @@ def _server(
         old = mail().smtp
         password = old.password if old else ""
     return Smtp(host=host, port=port, username=username, password=password, tls=tls)
-
-
-def _check_address(name: str, text: str, problems: dict[str, str], *, named: bool = False) -> None:
-    address = parseaddr(text)[1] if named else text
-    try:
-        validate_email(address)
-    except ValidationError:
-        # "offhook@localhost" is an address, too, where mail stays in the house.
-        user, at, host = address.rpartition("@")
-        if not (user and at and host == "localhost") or not address.isascii():
-            problems[name] = f"{text!r} is no mail address: expected one like noc@example.com"
-    if any(not character.isprintable() for character in text):
-        problems[name] = "an address has no line breaks or control characters"
 
 
 def _stored() -> dict[str, Any]:

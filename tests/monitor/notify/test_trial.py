@@ -35,8 +35,8 @@ def test_a_refusal_is_said_in_the_servers_words(smtp_server: SmtpServer) -> None
     smtp_server.refuse("550 5.7.1 relaying denied")
     trial = send_test_email("c@example.com")
     assert not trial.arrived
-    assert f"127.0.0.1:{smtp_server.port}, to c@example.com: Refused for good" in trial.lines[0]
-    assert "550 5.7.1 relaying denied" in trial.lines[0]
+    said = f"127.0.0.1:{smtp_server.port} answered 550 5.7.1 relaying denied"
+    assert trial.lines == [f"c@example.com: Refused for good: {said}"]
 
 
 def test_without_anything_set_it_says_what_to_set() -> None:
@@ -44,4 +44,13 @@ def test_without_anything_set_it_says_what_to_set() -> None:
     assert not trial.arrived
     assert "OFFHOOK_MAIL_TO" in trial.lines[0]
     trial = send_test_email("c@example.com")
-    assert trial.lines == ["no mail server, to c@example.com: Not sent: no mail server is set."]
+    assert trial.lines == ["c@example.com: Not sent: no mail server is set."]
+
+
+@pytest.mark.usefixtures("_server")
+def test_what_is_no_address_is_not_tried(smtp_server: SmtpServer) -> None:
+    trial = send_test_email("noc at example.com")
+    assert not trial.arrived
+    assert trial.lines == ["'noc at example.com' is no mail address: expected one like noc@example.com"]
+    assert not smtp_server.messages
+    assert not Delivery.objects.exists()
