@@ -94,7 +94,14 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"sockets": {"()": "monitor.logs.WithoutSockets"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": [] if CONFIG.log_level == "DEBUG" else ["sockets"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": CONFIG.log_level},
     # Celery tells of each task four times, and the sweep runs each few seconds.
     "loggers": {

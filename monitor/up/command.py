@@ -14,7 +14,8 @@ from monitor.up.supervisor import Supervisor
 from monitor.up.traffic import how_to_capture, traffic
 
 FAILED = 1
-WEB_STARTS_WITHIN_S = 60
+# After so long without an answer somebody who waits is told that it goes on.
+PATIENCE_S = 20.0
 
 
 def run(argument: str | None) -> int:
@@ -80,12 +81,13 @@ class Greeting:
 
     async def when_ready(self) -> None:
         """Say it as soon as the web server listens, so that it stands below the start's log."""
+        listening = asyncio.ensure_future(self._web_listens())
         try:
-            async with asyncio.timeout(WEB_STARTS_WITHIN_S):
-                await self._web_listens()
-            self._say(f"Offhook is at  {self._config.public_url}")
-        except TimeoutError:
-            self._say("The web server has not started: see above.")
+            while not (await asyncio.wait((listening,), timeout=PATIENCE_S))[0]:
+                self._console.line("web", "is starting; the address follows as soon as it answers")
+        finally:
+            listening.cancel()
+        self._say(f"Offhook is at  {self._config.public_url}")
 
     def last_chance(self) -> None:
         """Nobody must be left without the password that was made."""
@@ -101,7 +103,7 @@ class Greeting:
                 "Log in as      admin",
                 f"with password  {self._password}",
                 "",
-                "It is shown this once; offhook reset-password admin makes another.",
+                f"It is shown this once. Another one: {sys.argv[0]} reset-password admin",
             ]
         self._console.box(lines)
         if self._notes:

@@ -147,11 +147,15 @@ class Keeper:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(pipe, "rb")
         )
-        lines = Lines(self._write)
+        lines = Lines(self._pass_on)
         while data := await stream.read(CHUNK):
             lines.feed(data)
         lines.feed(b"")
         transport.close()
+
+    def _pass_on(self, line: str) -> None:
+        if not any(words in line for words in self.program.hush):
+            self._write(line)
 
 
 def describe(code: int) -> str:

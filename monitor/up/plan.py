@@ -88,7 +88,11 @@ def _store(config: Config) -> list[Program]:
 
     return [
         Program(
-            name="valkey", command=tuple(store.arguments(server, socket=socket, data=data)), stage=STORE, ready=ready
+            name="valkey",
+            command=tuple(store.arguments(server, socket=socket, data=data)),
+            stage=STORE,
+            ready=ready,
+            hush=store.HUSH,
         )
     ]
 

@@ -16,6 +16,7 @@ class Program:
     says so. A program that ends is started again, save with a code of `hopeless`, where a restart
     changes nothing; or with 0 if it `ends`, which says that its work is done.
     `watchdog_s`: killed when it has once said that it is alive, and then says nothing for so long.
+    `hush`: lines with one of these words in them tell nobody anything.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Program:
     watchdog_s: float | None = None
     grace_s: float = 10  # between SIGTERM and SIGKILL
     ready: Callable[[], Awaitable[bool]] | None = None
+    hush: tuple[str, ...] = ()
 
 
 def python(*arguments: str) -> tuple[str, ...]:

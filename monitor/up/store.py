@@ -2,6 +2,10 @@
 
 import shutil
 from pathlib import Path
+from typing import Final
+
+# What it warns of at each start and stop, and nobody must act on: its memory is bounded, and it is told to stop.
+HUSH: Final = ("Memory overcommit must be enabled", "Received SIGTERM scheduling shutdown", "now ready to exit")
 
 
 def binary() -> str | None:

@@ -1,6 +1,8 @@
 """`offhook up`, as a person starts it."""
 
+import asyncio
 import http.client
+import io
 import os
 import signal
 import socket
@@ -14,6 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from monitor.conf import load
+from monitor.up import command
+from monitor.up.console import Console
 from tests.support.environment import ROOT
 from tests.support.processes import free_port, wait_for
 
@@ -121,6 +126,27 @@ def test_whoever_stops_the_first_start_at_once_still_gets_the_password_and_once(
     with installation.up("│"):
         pass
     assert installation.output.count("with password") == 1
+
+
+def test_whoever_waits_for_a_slow_start_is_told_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, installation: Installation
+) -> None:
+    monkeypatch.setattr(command, "PATIENCE_S", 0.05)
+    stream = io.StringIO()
+    greeting = command.Greeting(
+        Console(["web"], stream=stream), load({"OFFHOOK_PORT": str(installation.port)}), "pass-word", notes=[]
+    )
+
+    async def story() -> None:
+        waiting = asyncio.create_task(greeting.when_ready())
+        await asyncio.to_thread(wait_for, lambda: "web │ is starting" in stream.getvalue(), 10)
+        assert "with password" not in stream.getvalue()
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", installation.port):
+            await waiting
+
+    asyncio.run(story())
+    assert f"Offhook is at  http://127.0.0.1:{installation.port}" in stream.getvalue()
+    assert "with password  pass-word" in stream.getvalue()
 
 
 def test_a_busy_port_is_named_before_anything_starts(installation: Installation) -> None:

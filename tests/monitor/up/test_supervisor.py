@@ -280,3 +280,14 @@ def test_no_signal_to_the_supervisor_leaves_its_programs_behind(tmp_path: Path, 
         os.kill(supervisor, number)
         wait_for(lambda: not alive(program), 5, what="the program's end")
         wait_for(lambda: not alive(supervisor), 5, what="the supervisor's end")
+
+
+def test_lines_that_tell_nobody_anything_are_left_out(tmp_path: Path) -> None:
+    async def story() -> None:
+        command = ("sh", "-c", "echo WARNING of nothing; echo WARNING of something")
+        run = Run([Program(name="valkey", command=command, ends=True, hush=("of nothing",))], tmp_path)
+        await run.says("WARNING of something")
+        assert "of nothing" not in run.output
+        await run.stop()
+
+    asyncio.run(story())
