@@ -63,13 +63,17 @@ def parser() -> argparse.ArgumentParser:
     command("web", _web, "serve the dashboard: pages and the live socket")
     command("correlate", _correlate, "read the streams, correlate, and write what comes of it (one or many)")
     command("watch", _watch, "turn what was committed into alerts, mails and live pages (one works, others wait)")
-    command("migrate", _migrate, "create the database's tables, or bring them up to date")
+    command("migrate", _on_database(_migrate), "create the database's tables, or bring them up to date")
     command("check", _check, "check the configuration, the database and the stream store")
-    mail = command("send-test-email", _send_test_email, "send a mail as alerts send theirs, and say what became of it")
+    mail = command(
+        "send-test-email",
+        _on_database(_send_test_email),
+        "send a mail as alerts send theirs, and say what became of it",
+    )
     mail.add_argument("--to", default="", metavar="ADDRESS", help="instead of everybody who gets alert mails")
-    create = command("create-admin", _create_admin, "make an administrator, and print the password")
+    create = command("create-admin", _on_database(_create_admin), "make an administrator, and print the password")
     create.add_argument("username", nargs="?", default="admin", help="admin, when not given")
-    reset = command("reset-password", _reset_password, "give an account a new password, and print it")
+    reset = command("reset-password", _on_database(_reset_password), "give an account a new password, and print it")
     reset.add_argument("username")
     return root
 
@@ -89,6 +93,24 @@ def _django() -> None:
 
     if not apps.ready:
         django.setup()
+
+
+def _on_database(action: Action) -> Action:
+    """The action with Django set up; a database that can't be used is one line on standard error, and code 1."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        _django()
+        from django.db.utils import DatabaseError
+
+        try:
+            return action(arguments)
+        except DatabaseError as error:
+            # Drivers' messages name host, port and user, and never the password.
+            reason = " ".join(str(error).split())
+            print(f"offhook: the database can't be used: {reason} (offhook check says more)", file=sys.stderr)
+            return 1
+
+    return run
 
 
 def _up(arguments: argparse.Namespace) -> int:
@@ -139,7 +161,6 @@ def _watch(_arguments: argparse.Namespace) -> int:
 
 
 def _migrate(_arguments: argparse.Namespace) -> int:
-    _django()
     from django.core.management import call_command
 
     call_command("migrate", interactive=False, verbosity=1)
@@ -159,7 +180,6 @@ def _check(_arguments: argparse.Namespace) -> int:
 
 
 def _send_test_email(arguments: argparse.Namespace) -> int:
-    _django()
     from monitor.notify.trial import send_test_email
 
     trial = send_test_email(arguments.to)
@@ -168,7 +188,6 @@ def _send_test_email(arguments: argparse.Namespace) -> int:
 
 
 def _create_admin(arguments: argparse.Namespace) -> int:
-    _django()
     from monitor.services.accounts import AccountError, create_admin
 
     try:
@@ -181,7 +200,6 @@ def _create_admin(arguments: argparse.Namespace) -> int:
 
 
 def _reset_password(arguments: argparse.Namespace) -> int:
-    _django()
     from monitor.services.accounts import AccountError, reset_password
 
     try:

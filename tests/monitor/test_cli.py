@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate
@@ -86,6 +87,26 @@ def test_wrong_configuration_is_one_line_a_problem_and_ends_with_2(
     monkeypatch.setenv("OFFHOOK_PORT", "http")
     assert main(["web"]) == 2
     assert capsys.readouterr().err == "offhook: OFFHOOK_PORT: 'http' is no number from 1 to 65535\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "url", "reason"),
+    [
+        ("migrate", "postgresql://offhook:s3cret@127.0.0.1:1/offhook", "Connection refused"),
+        ("create-admin", "", "no such table"),
+        ("send-test-email", "", "no such table"),
+    ],
+)
+def test_a_database_that_can_not_be_used_is_one_line(command: str, url: str, reason: str, tmp_path: Path) -> None:
+    environment = {"OFFHOOK_STATE_DIR": str(tmp_path), "OFFHOOK_DATABASE_URL": url}
+    program = [sys.executable, "-m", "monitor.cli", command]
+    done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("offhook: the database can't be used: ")
+    assert reason in line
+    assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
 
 
 def test_the_command_line_itself_loads_no_framework() -> None:
