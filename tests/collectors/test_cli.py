@@ -51,6 +51,18 @@ def test_a_file_as_json_lines(capture: Path) -> None:
     assert b"ended: received 1, parsed 1, sent 1" in result.stderr
 
 
+@pytest.mark.parametrize(("switches", "seen"), [([], False), (["--no-redact"], True)])
+def test_secrets_leave_only_on_request(switches: list[str], seen: bool, tmp_path: Path) -> None:
+    secret = SIP.replace(b"Max-Forwards: 70", b'Authorization: Digest username="bob", response="0123456789abcdef"')
+    path = tmp_path / "secret.pcap"
+    path.write_bytes(pcap([(1_700_000_000_000_000, ethernet(ipv4(udp(secret))))]))
+    command = [sys.executable, "-m", "collectors.cli", "run", "--file", path, "--pace", "0", "--output", "console"]
+    result = subprocess.run([*command, *switches], cwd=ROOT, capture_output=True, check=True)
+    raw = json.loads(result.stdout)["raw"]
+    assert ("0123456789abcdef" in raw) is seen
+    assert ('response="xxxxxxxxxxxxxxxx"' in raw) is not seen
+
+
 def test_a_reader_that_has_had_enough_is_no_failure(tmp_path: Path) -> None:
     path = tmp_path / "many.pcap"
     path.write_bytes(pcap([(1_700_000_000_000_000, ethernet(ipv4(udp(SIP))))] * 5000))

@@ -5,8 +5,10 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import reverse
+from django.urls import URLPattern, reverse
+from django.urls.converters import IntConverter
 
+from dashboard.urls import urlpatterns
 from monitor.models import Call, Registration, Transaction
 from tests.dashboard import factories
 from tests.dashboard.conftest import PASSWORD
@@ -14,11 +16,26 @@ from tests.dashboard.conftest import PASSWORD
 LISTS = ("live", "calls", "registrations", "transactions", "alerts", "collectors", "imports", "outbox")
 
 
-@pytest.mark.parametrize("name", LISTS)
-def test_nobody_sees_a_page_without_logging_in(db: None, name: str) -> None:
-    response = Client().get(reverse(name))
-    assert response.status_code == 302
-    assert response.headers["Location"] == f"{reverse('login')}?next={reverse(name)}"
+def addresses() -> dict[str, str]:
+    """Every page there is, and everything that can be done on one."""
+    found = {}
+    for pattern in urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        kinds = pattern.pattern.converters
+        values = {
+            name: 1 if type(kind) is IntConverter else "20260101-0123456789abcdef-1" for name, kind in kinds.items()
+        }
+        found[str(pattern.name)] = reverse(str(pattern.name), kwargs=values)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(addresses().keys() - {"login", "logout"}))
+def test_nobody_sees_or_does_anything_without_logging_in(db: None, name: str) -> None:
+    address = addresses()[name]
+    for ask in (Client().get, Client().post):
+        response = ask(address)
+        assert response.status_code == 302
+        assert response.headers["Location"] == f"{reverse('login')}?next={address}"
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -22,6 +22,7 @@ from monitor.models import Call, CommitLog, FindingRow, Import, MessageChunk, Re
 from monitor.services import imports
 from monitor.tasks import run_import, sweep_imports
 from tests.monitor.ingest.edge import Edge
+from tests.support.packets import ethernet, ipv4, pcap, udp
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +114,28 @@ def live(events: list[SipEvent], valkey: Valkey) -> None:
     while worker.cycle():
         pass
     streams.close()
+
+
+def test_no_secret_of_a_file_reaches_the_database() -> None:
+    response, password, key = "0123456789abcdef", "hunter2", "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+    uri = f"<sip:bob:{password}@192.0.2.1>"
+    head = f"Via: SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKa\r\nFrom: {uri};tag=a\r\nTo: {uri}\r\nCall-ID: a\r\n"
+    credentials = f'Authorization: Digest username="bob", nonce="n", response="{response}"\r\n'
+    crypto = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^20\r\n"
+    register = f"REGISTER sip:192.0.2.2 SIP/2.0\r\n{head}CSeq: 1 REGISTER\r\nContact: {uri}\r\n{credentials}\r\n"
+    refused = f"SIP/2.0 403 No {uri} here\r\n{head}CSeq: 1 REGISTER\r\n\r\n"
+    invite = f"INVITE sip:bob:{password}@192.0.2.2 SIP/2.0\r\n{head}CSeq: 2 INVITE\r\n\r\nv=0\r\n{crypto}"
+    frames = [
+        ethernet(ipv4(udp(register.encode()))),
+        ethernet(ipv4(udp(refused.encode(), 5060, 5062), "192.0.2.2", "192.0.2.1")),
+        ethernet(ipv4(udp(invite.encode()))),
+    ]
+    row = imports.add("a", [pcap([(NOW, frame) for frame in frames])], NOW)
+    imports.run(row.id, clock)
+    kept = repr([messages(row.id), rows(row.id)])
+    assert len(messages(row.id)) == 3
+    assert "registration-rejected" in kept
+    assert not [secret for secret in (response, password, key) if secret in kept]
 
 
 def test_an_import_whose_reader_died_starts_over(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
