@@ -1,6 +1,23 @@
-"""The rules: pure functions of facts and time. One file a family; `FINDINGS` names them all.
+"""The rules: pure functions of facts and time. One file a family; `RULES` names them all.
 
-A rule returns the finding as the facts stand at `now_us`, or None where there is nothing to say (any
-more). It is asked again whenever a fact or the time could change its mind, in any order, and gives
-the same verdict for the same facts.
+A rule returns the finding as the facts stand when deadlines have passed up to `now_us`, or None where
+there is nothing to say (any more). It is asked again whenever a fact or the time could change its mind, in
+any order, and gives the same verdict for the same facts. `docs/findings.md` is made of `RULES`.
 """
+
+from typing import Final
+
+from monitor.core.diagnosis import ack, registration, setup
+from monitor.core.diagnosis.rule import Rule
+
+RULES: Final[tuple[Rule, ...]] = (
+    ack.MISSING_ACK,
+    ack.DROPPED_AT_32S,
+    setup.INVITE_UNANSWERED,
+    setup.NO_FINAL_RESPONSE,
+    setup.REJECTED,
+    setup.SLOW_SETUP,
+    registration.REGISTRATION_REJECTED,
+    registration.REGISTRATION_AUTH_FAILED,
+    registration.REGISTRATION_UNANSWERED,
+)
