@@ -66,11 +66,11 @@ _USUAL: Final = {
 }
 # No header that `parse` reads, long or compact, begins with one of these letters; many others do.
 _DULL: Final = frozenset(b"ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz")
+_BLANKS: Final = frozenset(b" \t")
 # Of a header name, and of all headers together, worth remembering: junk must not fill the caches.
 _LONGEST_NAME: Final = 32
 _LONGEST_HEAD: Final = 4096
 
-_LINE_END: Final = re.compile(r"\r\n|[\r\n]")
 _BLANK_LINE: Final = re.compile(rb"(?>\r\n|[\r\n]){2}")
 _FIRST_LINE: Final = re.compile(
     rb"[\r\n]{0,64}(?:SIP/\d+\.\d+[ \t]"
@@ -99,11 +99,7 @@ def looks_like_sip(payload: bytes) -> bool:
 
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
-    end = raw.find(b"\r\n\r\n")
-    lines = raw[: end + 2].splitlines()
-    if end <= 0 or b"" in lines:  # line ends before the start line, or a blank line of another kind
-        head, end = _irregular_lines(raw)
-        lines = [line.encode() for line in head]
+    lines, end = _head(raw)
     (call_id_value, from_, to, cseq_value, via, contact, length), vias = _columns(lines)
     method, status, fault = _start_line(lines[0])
     call_id = call_id_value.decode("utf-8", "replace").strip() if call_id_value else ""
@@ -142,8 +138,8 @@ def parse(raw: bytes) -> Parsed:
 def headers(raw: bytes) -> list[tuple[str, str]]:
     """All headers in order: (long name in lower case, value with folding undone)."""
     found: list[tuple[str, str]] = []
-    for line in _irregular_lines(raw)[0][1:]:
-        name, colon, value = line.partition(":")
+    for line in _unfolded(_head(raw)[0])[1:]:
+        name, colon, value = line.decode("utf-8", "replace").partition(":")
         if colon:
             name = name.rstrip(" \t").lower()
             found.append((COMPACT.get(name, name), value.strip()))
@@ -152,19 +148,13 @@ def headers(raw: bytes) -> list[tuple[str, str]]:
 
 def header(raw: bytes, name: str) -> str | None:
     """The first value of header `name` (long form, lower case); None when there is none."""
-    end = _regular_end(raw)
-    if end < 0:
-        return next((value for each, value in headers(raw) if each == name), None)
-    found = _header_line(name).search(raw, raw.find(b"\n"), end)
-    return _text(found[1]) if found else None
+    values = header_values(raw, name)
+    return values[0] if values else None
 
 
 def header_values(raw: bytes, name: str) -> list[str]:
     """All values of header `name` (long form, lower case), one an occurrence, commas left alone."""
-    end = _regular_end(raw)
-    if end < 0:
-        return [value for each, value in headers(raw) if each == name]
-    return [_text(value) for value in _header_line(name).findall(raw, raw.find(b"\n"), end)]
+    return [value.decode("utf-8", "replace").strip() for value in _values(_head(raw)[0], *_spellings(name))]
 
 
 def body(raw: bytes) -> bytes:
@@ -179,22 +169,23 @@ def start_line(raw: bytes) -> str:
 
 
 @lru_cache(256)
-def _header_line(name: str) -> re.Pattern[bytes]:
-    """Finds a header by its long name or compact form, with its continuation lines, where all lines end with CRLF."""
-    compact = "".join(f"|{short}" for short, long in COMPACT.items() if long == name)
-    return re.compile(
-        rb"^(?:%b)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)" % (re.escape(name) + compact).encode(),
-        re.IGNORECASE | re.MULTILINE,
-    )
+def _spellings(name: str) -> tuple[frozenset[bytes], frozenset[int]]:
+    """A header's long name and compact form in lower case, and the octets that they may begin with."""
+    names = {each.encode() for each in (name, *COMPACT) if COMPACT.get(each, each) == name}
+    return frozenset(names), frozenset(octet for each in names for octet in each[:1] + each[:1].upper())
 
 
-def _text(value: bytes) -> str:
-    return _joined(_LINE_END.split(value.decode("utf-8", "replace")))
-
-
-def _joined(lines: list[str]) -> str:
-    """A header's first line and its continuation lines as one: what folds them is one space (§7.3.1)."""
-    return " ".join(line.strip() for line in lines).strip()
+def _values(lines: list[bytes], names: frozenset[bytes], initials: frozenset[int]) -> list[bytes]:
+    """The values of a header that is spelled in one of these ways, and so begins with one of these octets."""
+    found: list[bytes] = []
+    for line in lines[1:]:
+        if line[0] in initials:
+            name, colon, value = line.partition(b":")
+            if colon and name.rstrip(b" \t").lower() in names:
+                found.append(value)
+        elif line[0] in _BLANKS:
+            return _values(_unfolded(lines), names, initials)
+    return found
 
 
 def _first(raw: bytes) -> int:
@@ -208,29 +199,28 @@ def _blank_line(raw: bytes) -> tuple[int, int]:
     return found.span() if found else (len(raw), len(raw))
 
 
-def _regular_end(raw: bytes) -> int:
-    """Where the blank line begins, if it is there and all lines up to it end with CRLF; else -1."""
+def _head(raw: bytes) -> tuple[list[bytes], int]:
+    """Lines of the head, whether they end with CRLF, LF or CR, and where the blank line begins.
+
+    None is empty but the first, where there is no head at all.
+    """
     end = raw.find(b"\r\n\r\n")
-    regular = end > 0 and raw[0] != 13 and raw.count(b"\n", 0, end) == raw.count(b"\r", 0, end)
-    return end if regular and raw.count(b"\r\n", 0, end) == raw.count(b"\n", 0, end) else -1
+    lines = raw[: end + 2].splitlines()
+    if end <= 0 or b"" in lines:  # line ends before the start line, or a blank line of another kind
+        end = _blank_line(raw)[0]
+        lines = raw[_first(raw) : end].splitlines() or [b""]
+    return lines, end
 
 
-def _irregular_lines(raw: bytes) -> tuple[list[str], int]:
-    """Lines of the head, whether they end with CRLF, LF or CR, unfolded; and where the blank line begins."""
-    end = _blank_line(raw)[0]
-    head = raw[_first(raw) : end].decode("utf-8", "replace")
-    return _unfolded(_LINE_END.split(head)), end
-
-
-def _unfolded(lines: list[str]) -> list[str]:
+def _unfolded(lines: list[bytes]) -> list[bytes]:
     """The lines, those that begin with white space joined to the header that they continue (§7.3.1)."""
-    found: list[list[str]] = []
+    found: list[list[bytes]] = []
     for line in lines[1:]:
-        if line[:1] not in (" ", "\t"):
+        if line[0] not in _BLANKS:
             found.append([line])
         elif found:
             found[-1].append(line)
-    return [lines[0], *(parts[0] if len(parts) == 1 else _joined(parts) for parts in found)]
+    return [lines[0], *(b" ".join([part.strip(b" \t") for part in parts]) for parts in found)]
 
 
 def _columns(lines: list[bytes]) -> tuple[list[bytes | None], int]:
@@ -238,17 +228,16 @@ def _columns(lines: list[bytes]) -> tuple[list[bytes | None], int]:
     values: list[bytes | None] = [None] * 7
     vias = 0
     for line in lines[1:]:
-        if not line or line[0] in _DULL:
+        if line[0] in _DULL:
             continue
         name, colon, value = line.partition(b":")
         column = _USUAL.get(name)
         if column is None:
-            column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if name[:1] in b" \t" else _OTHER
+            column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if line[0] in _BLANKS else _OTHER
         if column == _OTHER:
             continue
         if column == _FOLD:
-            text = [line.decode("utf-8", "replace") for line in lines]
-            return _columns([line.encode() for line in _unfolded(text)])
+            return _columns(_unfolded(lines))
         if column == _VIA and colon:
             vias += 1 + value.count(b",")
         if colon and values[column] is None:  # of several, the first counts
