@@ -56,7 +56,7 @@ def test_secrets_leave_only_on_request(switches: list[str], seen: bool, tmp_path
     secret = SIP.replace(b"Max-Forwards: 70", b'Authorization: Digest username="bob", response="0123456789abcdef"')
     path = tmp_path / "secret.pcap"
     path.write_bytes(pcap([(1_700_000_000_000_000, ethernet(ipv4(udp(secret))))]))
-    command = [sys.executable, "-m", "collectors.cli", "run", "--file", path, "--pace", "0", "--output", "console"]
+    command = [sys.executable, "-m", "collectors.cli", "run", "--file", str(path), "--pace", "0", "--output", "console"]
     result = subprocess.run([*command, *switches], cwd=ROOT, capture_output=True, check=True)
     raw = json.loads(result.stdout)["raw"]
     assert ("0123456789abcdef" in raw) is seen
