@@ -1,7 +1,7 @@
 """`offhook analyze FILE`: what a capture file tells, as a report or as JSON.
 
 Exit codes: 0 the file was read; 1 it was, and holds a confirmed finding that `--fail-on` names; 2 it
-can't be read, is no capture, or the arguments are wrong; 130 interrupted.
+can't be read, is no capture, the output can't be written, or the arguments are wrong; 130 interrupted.
 
 What draws for a terminal is imported where it is needed: JSON, read by other programs, does without.
 """
@@ -53,11 +53,19 @@ def execute(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not find the pipe broken again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()  # whoever read it has seen enough
         return 0
+    except OSError as error:
+        _abandon_output()
+        print(f"offhook analyze: the output can't be written: {error.strerror}", file=sys.stderr)
+        return UNREADABLE
     finally:
         gc.enable()
+
+
+def _abandon_output() -> None:
+    """What waits to be written goes nowhere, so that the interpreter does not fail on it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _analyze(arguments: argparse.Namespace) -> int:

@@ -114,6 +114,20 @@ def test_standard_input_is_read_once_and_the_report_says_what_that_costs(tmp_pat
     assert "Standard input can't be read twice" in done.stdout
 
 
+@pytest.mark.parametrize("option", ["--json", "--no-color"])
+def test_a_full_disk_is_said_in_a_line(tmp_path: Path, option: str) -> None:
+    path = joined(tmp_path, *["good"] * 30)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -c "$1" "{path}" {option} >/dev/full', sys.executable, COMMAND],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "offhook analyze: the output can't be written: No space left on device\n"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     path = joined(tmp_path, *["good"] * 300)
     shell = f'"$0" -c "$1" "{path}" --limit 0 | head -1'
