@@ -78,6 +78,12 @@ def test_every_situation_has_a_page_with_a_ladder_and_its_messages(client: Clien
         assert re.search(r"SIP/2\.0", message.content.decode())
 
 
+def test_a_name_that_is_not_ours_says_what_to_set(db: None) -> None:
+    response = Client(headers={"host": "monitor.example.net"}).get(reverse("login"))
+    assert response.status_code == 400
+    assert "OFFHOOK_ALLOWED_HOSTS" in response.content.decode()
+
+
 def test_a_record_that_is_not_there_says_so(client: Client) -> None:
     response = client.get(reverse("call", args=["20260101-0123456789abcdef-1"]))
     assert response.status_code == 404
