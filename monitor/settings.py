@@ -4,6 +4,8 @@ the only place of this package that names `dashboard`.
 
 from pathlib import Path
 
+from django.contrib.messages import constants as message_levels
+
 from monitor.conf import load
 from monitor.setup import database, secret_key
 
@@ -90,6 +92,13 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# The classes of notices: the dashboard's tones.
+MESSAGE_TAGS = {
+    message_levels.INFO: "info",
+    message_levels.SUCCESS: "good",
+    message_levels.WARNING: "minor",
+    message_levels.ERROR: "major",
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -35,7 +35,7 @@ class _Table:
 
     model: type[Model]
     columns: tuple[str, ...]
-    texts: tuple[str, str]  # where text is looked for, beside the Call-ID
+    texts: tuple[str, ...]  # where text is looked for, beside the Call-ID
     state: str  # the column that `RecordFilter.state` is about
 
 
@@ -51,19 +51,19 @@ _TABLES: Final = {
             *("from_uri", "to_uri", "caller", "callee", "state", "acked", "answered_us", "ended_us"),
             *("setup_ms", "pdd_ms", "duration_ms"),
         ),
-        texts=("from_uri", "to_uri"),
+        texts=("from_uri", "to_uri", "caller", "callee"),
         state="state",
     ),
     Kind.REGISTRATION: _Table(
         model=Registration,
         columns=(*_COMMON, "aor", "contact", "client", "registrar", "outcome", "registered_us", "expires_us"),
-        texts=("aor", "contact"),
+        texts=("aor", "contact", "client", "registrar"),
         state="outcome",
     ),
     Kind.TRANSACTION: _Table(
         model=Transaction,
         columns=(*_COMMON, "method", "from_uri", "to_uri", "client", "server", "fault"),
-        texts=("from_uri", "to_uri"),
+        texts=("from_uri", "to_uri", "client", "server"),
         state="method",
     ),
 }
@@ -75,7 +75,7 @@ class RecordFilter:
 
     state: str = ""  # of calls "active" or a CallState, of registrations "failing" or an outcome, else a method
     code: str = ""  # of a finding that is not cleared
-    text: str = ""  # a part of either party's URI or of the Call-ID
+    text: str = ""  # a part of a party's URI or address, or of the Call-ID
     import_id: int = 0
     since_us: int = 0  # of the first message
 
@@ -210,8 +210,7 @@ def _text(table: _Table, text: str) -> Q:
     """A whole Call-ID is found by its index; anything else is looked for in the parties and the Call-ID."""
     if whole := list(table.model._default_manager.filter(call_id=text).values_list("id", flat=True)[:_RARE]):
         return Q(id__in=whole)
-    first, second = table.texts
-    return Q((f"{first}__icontains", text)) | Q((f"{second}__icontains", text)) | Q(call_id__icontains=text)
+    return Q(*((f"{name}__icontains", text) for name in (*table.texts, "call_id")), _connector=Q.OR)
 
 
 def _beyond(matching: QuerySet[Any], cursor: Cursor | None) -> QuerySet[Any]:

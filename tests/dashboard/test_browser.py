@@ -167,6 +167,20 @@ def test_a_message_is_chosen_by_mouse_and_by_keyboard(page: Page) -> None:
     expect(page.locator("#message")).to_contain_text("SIP/2.0 200")
     page.reload()
     expect(page.locator("#message")).to_contain_text("SIP/2.0 200")
+    page.keyboard.press("Escape")
+    expect(page.locator("#message")).to_contain_text("Choose a message")
+    expect(page.locator("#ladder .row[aria-current=true]")).to_have_count(0)
+    assert "#" not in page.url
+
+
+def test_on_a_phone_a_chosen_message_is_in_sight(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    factories.store_situations(["missing-ack"], ago_s=60)
+    page.goto(f"/calls/{Call.objects.get().slug}")
+    page.locator("#ladder .row").first.click()
+    expect(page.locator("#raw-text")).to_be_in_viewport()
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#message")).to_contain_text("Choose a message")
 
 
 def test_the_time_column_is_switched(page: Page) -> None:
@@ -284,6 +298,13 @@ def test_a_dropped_capture_shows_its_progress_and_its_calls(page: Page, tmp_path
     expect(page.locator("#rows tbody tr")).to_contain_text("Waiting")
     imports.run(Import.objects.get().pk, factories.now_us)
     expect(page.locator("#rows tbody tr")).to_contain_text("Done")
+    # The list of files is there now, and is followed again.
+    page.set_input_files("#file", {"name": "notes.pcap", "mimeType": "", "buffer": b"what I saw today: " * 9})
+    expect(page.locator("#rows tbody tr").first).to_contain_text("Waiting")
+    imports.run(Import.objects.latest("id").pk, factories.now_us)
+    expect(page.locator("#rows tbody tr").first).to_contain_text(
+        "notes.pcap is no capture: the file is text, not a packet capture"
+    )
     page.get_by_role("link", name="trunk.pcap").click()
     expect(page.locator("#rows tbody tr")).to_contain_text("missing-ack")
 

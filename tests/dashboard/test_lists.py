@@ -40,6 +40,9 @@ def test_each_filter_shows_what_it_says(client: Client) -> None:
     assert shown(client, "code=missing") == []
     assert shown(client, "q=ada%40") == slugs(from_uri__contains="ada@")
     call = Call.objects.earliest("first_us")
+    assert shown(client, f"q={call.caller.rpartition(':')[0]}") == slugs(
+        caller__startswith=call.caller.rpartition(":")[0]
+    )
     assert shown(client, f"q={call.call_id}") == [call.slug]
     assert shown(client, f"q={call.call_id[3:12].upper()}") == [call.slug]
     assert shown(client, "last=15m") == slugs()

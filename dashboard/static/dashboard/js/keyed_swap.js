@@ -4,7 +4,8 @@
  */
 
 /**
- * Make the children of `old` those of `fresh`. Elements with data-keyed are entered; all others are kept or replaced.
+ * Make the children of `old` those of `fresh`. Elements with data-keyed are entered, and take the new attributes; all others are
+ * kept or replaced.
  *
  * @param {Element} old
  * @param {Element|DocumentFragment} fresh
@@ -51,8 +52,13 @@ function same(known, wanted) {
 
 /** @param {Element} known @param {Element} wanted */
 function update(known, wanted) {
-  if (known.hasAttribute("data-keyed") && wanted.hasAttribute("data-keyed")) patch(known, wanted);
-  else known.replaceWith(wanted);
+  if (!known.hasAttribute("data-keyed") || !wanted.hasAttribute("data-keyed")) {
+    known.replaceWith(wanted);
+    return;
+  }
+  for (const { name } of [...known.attributes]) if (!wanted.hasAttribute(name)) known.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) known.setAttribute(name, value);
+  patch(known, wanted);
 }
 
 /** Where an answer came from, when the session has ended: then the page has to log in, not to show that here. @param {string} url */

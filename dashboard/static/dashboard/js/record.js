@@ -52,6 +52,20 @@ async function choose(number) {
   }
 }
 
+const nothingChosen = document.getElementById("message")?.innerHTML ?? "";
+
+/** Show no message any more. */
+function leave() {
+  const panel = document.getElementById("message");
+  if (!panel || !shown) return;
+  fetching?.abort();
+  if (panel.contains(document.activeElement)) rowOf(shown)?.focus({ preventScroll: true });
+  shown = 0;
+  mark(0);
+  panel.innerHTML = nothingChosen;
+  window.history.replaceState(null, "", window.location.pathname + window.location.search);
+}
+
 /** Choose a message and bring it into view. @param {number} number */
 function open(number) {
   const row = rowOf(number);
@@ -96,6 +110,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     open(Number(link.getAttribute("data-message")));
   }
+  if (target.closest("[data-leave]")) leave();
   const copied = target.closest("[data-copy]")?.getAttribute("data-copy");
   if (copied) navigator.clipboard.writeText(document.getElementById(copied)?.textContent ?? "");
 });
@@ -106,6 +121,7 @@ document.addEventListener("focusin", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) leave();
   if ((event.key === "Enter" || event.key === " ") && event.target instanceof SVGGElement) {
     event.preventDefault();
     choose(Number(event.target.dataset.number));
