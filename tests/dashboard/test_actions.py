@@ -196,7 +196,9 @@ def test_a_file_that_is_too_large_is_refused_with_a_reason(client: Client, monke
 def test_what_is_no_capture_is_told_in_the_list(client: Client) -> None:
     client.post(f"{reverse('import-upload')}?name=x.zip", b"PK\x03\x04 zip", content_type="application/octet-stream")
     imports.run(Import.objects.get().pk, factories.now_us)
-    assert Import.objects.get().error in text_of(client, "imports").replace("&#x27;", "'")
+    error = Import.objects.get().error
+    assert error.startswith("x.zip ")
+    assert error in text_of(client, "imports").replace("&#x27;", "'")
 
 
 def test_an_import_is_deleted_with_its_calls(client: Client) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from collectors.scenario.capture import capture
 from monitor import queries
-from monitor.models import Alert, Call, Delivery, Import, Registration
+from monitor.models import Alert, Call, Collector, Delivery, Import, Registration
 from monitor.services import imports
 from tests.dashboard import factories
 from tests.dashboard.browser import PHONE, chromium, visitor
@@ -220,6 +220,18 @@ def test_a_list_follows_what_happens(page: Page) -> None:
     factories.store_situations(["good", "busy"], ago_s=20)
     tell(2, calls=calls())
     expect(page.locator("#rows tbody tr")).to_have_count(2)
+
+
+def test_what_a_reader_has_opened_stays_open_when_it_is_refreshed(page: Page) -> None:
+    factories.an_overview(sequence=1)
+    factories.a_collector()
+    page.goto("/collectors")
+    expect(page.locator("#stream")).to_have_text("Live")
+    page.locator("#cards details summary").click()
+    Collector.objects.update(rate=77.7, last_seen_us=factories.now_us())
+    tell(2, collectors=queries.collector_rows(["edge-1"]))
+    expect(page.locator("#cards")).to_contain_text("77.7", timeout=8000)
+    expect(page.locator("#cards .counters")).to_be_visible()
 
 
 def test_a_session_that_ended_leads_to_the_login_and_back(page: Page) -> None:

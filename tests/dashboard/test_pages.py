@@ -9,7 +9,8 @@ from django.urls import URLPattern, reverse
 from django.urls.converters import IntConverter
 
 from dashboard.urls import urlpatterns
-from monitor.models import Call, Registration, Transaction
+from dashboard.views.raw import MAX_SHOWN, explain
+from monitor.models import AlertOccurrence, Call, Registration, Transaction
 from tests.dashboard import factories
 from tests.dashboard.conftest import PASSWORD
 
@@ -82,6 +83,67 @@ def test_a_name_that_is_not_ours_says_what_to_set(db: None) -> None:
     response = Client(headers={"host": "monitor.example.net"}).get(reverse("login"))
     assert response.status_code == 400
     assert "OFFHOOK_ALLOWED_HOSTS" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/alerts?state=lost", "/alerts/77", "/outbox?state=lost", "/outbox/77", "/outbox/77/html", "/nowhere"]
+)
+def test_what_is_not_there_is_said_in_the_dashboards_own_words(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "nothing at this address" in response.content.decode()
+
+
+def test_a_message_that_is_not_there_says_so(client: Client) -> None:
+    factories.store_situations(["good"], ago_s=60)
+    address = reverse("call-message", args=[Call.objects.get().slug, 999])
+    assert client.get(address).status_code == 404
+
+
+def test_a_live_refresh_gets_the_part_that_can_change_and_no_frame(client: Client) -> None:
+    factories.store_situations(["missing-ack"], ago_s=60)
+    alert = factories.an_alert()
+    parts = {
+        reverse("calls"): "rows",
+        reverse("alerts"): "rows",
+        reverse("collectors"): "rows",
+        reverse("imports"): "rows",
+        reverse("alert", args=[alert.pk]): "alert",
+        reverse("call", args=[Call.objects.get().slug]): "record",
+    }
+    for path, target in parts.items():
+        part = client.get(path, headers={"HX-Target": target}).content.decode()
+        assert part.strip()
+        assert "<html" not in part
+
+
+def test_an_alert_about_a_collector_leads_to_the_collectors(client: Client) -> None:
+    alert = factories.an_alert("capture-loss", title="messages lost at collector edge-1")
+    AlertOccurrence.objects.create(
+        alert=alert, kind="collector", slug="edge 1", code="capture-loss", state="confirmed", at_us=1, cause="12 lost"
+    )
+    page = client.get(reverse("alert", args=[alert.pk])).content.decode()
+    assert "Messages lost at collector edge-1" in page
+    assert re.search(rf'href="{reverse("collectors")}"\s+data-stop', page)
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../../etc/passwd", "Europe", "\x00", "x" * 500])
+def test_a_zone_that_is_none_is_utc(client: Client, zone: str) -> None:
+    factories.store_situations(["good"], ago_s=60)
+    client.cookies["offhook_zone"] = zone
+    assert 'data-zone="UTC"' in client.get(reverse("calls")).content.decode()
+
+
+def test_a_raw_message_is_shown_as_it_was_sent_and_does_nothing() -> None:
+    raw = explain(b"INVITE sip:a SIP/2.0\r\nSubject: one\r\n two\r\nX: <b>\xff\x07\r\n\r\nv=0\r\n")
+    assert raw.start == "INVITE sip:a SIP/2.0"
+    assert [(line.name, line.rest) for line in raw.lines] == [
+        ("Subject", ": one"),
+        ("", " two"),
+        ("X", ": <b>\\xff\\x07"),
+    ]
+    assert raw.body == "v=0\n"
+    assert explain(b"x" * 70_000).left_out == 70_000 - MAX_SHOWN
 
 
 def test_a_record_that_is_not_there_says_so(client: Client) -> None:

@@ -6,11 +6,13 @@ import pytest
 from django.utils import timezone
 
 from collectors.scenario.library import CALLS, REGISTRATIONS
+from collectors.sip.message import parse
+from collectors.wire.events import SipEvent
 from dashboard import charts, words
 from dashboard.templatetags import offhook
 from monitor import queries
 from monitor.core.updates import CallState, Kind, RegistrationOutcome
-from monitor.models import Call, Registration
+from monitor.models import Call, Registration, Transaction
 from tests.dashboard import factories
 
 AT_US = 1_795_340_527_123_456  # 2026-11-22 09:42:07.123456 UTC
@@ -159,3 +161,12 @@ def assert_sentence(kind: Kind, slug: str, pattern: str) -> None:
     sentence = words.result(record, queries.messages(record))
     assert re.search(pattern, sentence), sentence
     assert words.title(record)
+
+
+@pytest.mark.django_db
+def test_a_message_that_breaks_the_rules_says_which() -> None:
+    raw = b"OPTIONS sip:pbx SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nCSeq: many OPTIONS\r\n\r\n"
+    now_us = factories.now_us()
+    event = SipEvent(now_us, now_us, "192.0.2.1", 5060, "192.0.2.2", 5060, "udp", "edge-1/eth0", raw, *parse(raw))
+    factories.store([event], now_us)
+    assert_sentence(Kind.TRANSACTION, Transaction.objects.get().slug, r"^A message that breaks the rules: no call id")

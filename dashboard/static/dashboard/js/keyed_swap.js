@@ -56,7 +56,9 @@ function update(known, wanted) {
     known.replaceWith(wanted);
     return;
   }
-  for (const { name } of [...known.attributes]) if (!wanted.hasAttribute(name)) known.removeAttribute(name);
+  // What the reader has opened stays open.
+  const gone = [...known.attributes].filter(({ name }) => !wanted.hasAttribute(name) && name !== "open");
+  for (const { name } of gone) known.removeAttribute(name);
   for (const { name, value } of wanted.attributes) known.setAttribute(name, value);
   patch(known, wanted);
 }
