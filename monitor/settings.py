@@ -112,9 +112,13 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": CONFIG.log_level},
-    # Celery tells of each task four times, and the sweep runs each few seconds.
     "loggers": {
-        name: {"level": "DEBUG" if CONFIG.log_level == "DEBUG" else "WARNING"}
-        for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+        # Each scanner that makes up a host would be a trace in the log; the page says what to set.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # Celery tells of each task four times, and the sweep runs each few seconds.
+        **{
+            name: {"level": "DEBUG" if CONFIG.log_level == "DEBUG" else "WARNING"}
+            for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+        },
     },
 }

@@ -63,6 +63,12 @@ def test_a_page_of_another_site_can_not_connect(web: Web, cookie: str) -> None:
         pass
 
 
+def test_a_socket_that_is_not_there_is_refused_without_a_fuss(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(InvalidStatus, match="403"), web.socket(path="/ws/elsewhere"):
+        pass
+    assert "Traceback" not in caplog.text
+
+
 def test_the_first_frame_is_a_snapshot_and_deltas_follow_in_order(web: Web, cookie: str) -> None:
     factories.store_situations(["good", "missing-ack"], ago_s=60)
     factories.an_overview(sequence=41)
