@@ -1,8 +1,8 @@
 """Which lanes a ladder has and in what order: the path of the first request, left to right.
 
 A host is one lane, however many ports it sends from. Its ports are elements of their own, each with its lane,
-where it sends to itself, or where a request is offered to several of them: two servers on one machine,
-two phones behind one address.
+where it sends to itself, where a request is offered to several of them, or where one comes back to another port
+than that from which it set out: two servers on one machine, two phones behind one address.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,13 +58,21 @@ def endpoint(host: str, port: int) -> str:
 
 def _of_several_elements(events: Sequence[SipEvent]) -> frozenset[str]:
     offered: dict[str, set[int]] = {}
+    began: dict[str, set[int]] = {}  # host → ports that a request set out from
+    reached: set[_Key] = set()  # where one came by way of others
     split = set()
     for event in events:
         if event.source == event.destination:
             split.add(event.source)
         elif event.method and not event.to_tag:
             offered.setdefault(event.destination, set()).add(event.destination_port)
-    return frozenset(split.union(host for host, ports in offered.items() if len(ports) > 1))
+            if event.vias == 1:
+                began.setdefault(event.source, set()).add(event.source_port)
+            else:
+                reached.add((event.destination, event.destination_port))
+    split.update(host for host, ports in offered.items() if len(ports) > 1)
+    split.update(host for host, port in reached if began.get(host, set()) - {port})
+    return frozenset(split)
 
 
 def _key(host: str, port: int, split: frozenset[str]) -> _Key:

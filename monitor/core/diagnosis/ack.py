@@ -91,7 +91,7 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
         return None
     hop, cause, remedy = _blame(seen)
     if hung_up_us:
-        cause += f" {ends(hop)[1]} hung up {seconds(hung_up_us - answer.first_us)} after answering."
+        cause += f" {_answered(seen)} hung up {seconds(hung_up_us - answer.first_us)} after answering."
     return MISSING_ACK.finding(
         subject=answer.subject,
         state=state,
@@ -130,9 +130,14 @@ def dropped_at_32s(seen: Delivery, settings: Settings, now_us: int) -> Finding |
         at_us=hung_up_us if by_bye else sending.last_us,
         hop=hop,
         messages=_evidence(seen, hung_up=by_bye),
-        cause=f"{ends(hop)[1]} {how}, {why}: that is 64·T1, and the call is gone.",
+        cause=f"{_answered(seen)} {how}, {why}: that is 64·T1, and the call is gone.",
         remedy=remedy,
     )
+
+
+def _answered(seen: Delivery) -> str:
+    """Whose 2xx it is: the callee's end of the last hop that was seen; elements before it only pass it on."""
+    return ends(seen.deepest.hop)[1]
 
 
 def _callee_hung_up(seen: Delivery, acked_us: int) -> int:
@@ -165,7 +170,12 @@ def _blame(seen: Delivery) -> tuple[str, str, str]:
         return sending.hop, cause, _NOT_SENT_ON
     nearest = min(answer.sendings.values(), key=lambda sending: (sending.vias, sending.first_us))
     caller, callee = ends(nearest.hop)
-    resent = f"{callee} sent its 200 OK to {caller} {over}"
+    origin = _answered(seen)
+    resent = (
+        f"{callee} sent its 200 OK to {caller} {over}"
+        if callee == origin
+        else f"{callee} passed the 200 OK of {origin} to {caller} {over}"
+    )
     if seen.acked_us:
         late = seconds(seen.acked_us - answer.first_us)
         return nearest.hop, f"The ACK came late, {late} after the 200 OK: {resent}.", MISSING_ACK.remedy

@@ -32,7 +32,7 @@ def test_findings_come_first_with_cause_remedy_place_and_ladder(tmp_path: Path) 
     assert parts == sorted(parts)
     assert "3 confirmed, 0 suspected" in text
     assert "▲ missing-ack  critical, confirmed · 1 call · 192.0.2.10:5060 → 203.0.113.5:5060" in text
-    assert "The ACK never came: 203.0.113.5:5060 sent its 200 OK" in text
+    assert "The ACK never came: 203.0.113.5:5060 passed the 200 OK of " in text
     assert "→ See where the caller sends the ACK" in text
     assert "200 (SDP) ×" in text
 

@@ -183,7 +183,12 @@ def test_behind_a_proxy_the_hop_of_the_caller_is_named_when_no_ack_was_seen() ->
     scenario, alice, _, _ = proxied()
     alice.never_acks()
     watch = Watch(scenario.events(), until=80)
-    assert watch.finding("missing-ack").hop == hop("alice>proxy")
+    missing, dropped = watch.finding("missing-ack"), watch.finding("dropped-at-32s")
+    assert missing.hop == dropped.hop == hop("alice>proxy")
+    # The proxy only passes on what the callee says, and hangs up on nobody.
+    assert "10.0.0.2:5060 passed the 200 OK of 10.0.0.3:5060 to 10.0.0.1:5060 11 times" in missing.cause
+    assert missing.cause.endswith("10.0.0.3:5060 hung up 32 s after answering.")
+    assert dropped.cause.startswith("10.0.0.3:5060 hung up 32 s after its 200 OK")
 
 
 def test_an_ack_that_goes_round_the_proxy_is_an_ack() -> None:

@@ -84,6 +84,22 @@ def test_two_phones_behind_one_address_are_two_lanes() -> None:
     assert names(lay_out(events)) == [ALICE, PROXY, "203.0.113.99:20001", "203.0.113.99:20002"]
 
 
+def test_two_phones_behind_one_address_that_call_each_other_are_two_lanes() -> None:
+    there, back = message(0, "203.0.113.99:20001", PROXY, "INVITE"), (PROXY, "203.0.113.99:20002", "INVITE")
+    assert names(lay_out([there, message(0.1, *back, vias=2)])) == ["203.0.113.99:20001", PROXY, "203.0.113.99:20002"]
+    # A request of the dialog goes to a Contact, of whatever port: that is the same phone.
+    assert names(lay_out([there, message(9, *back[:2], "BYE", to_tag="a")])) == ["203.0.113.99", PROXY]
+
+
+def test_a_proxy_that_receives_and_sends_at_different_ports_is_one_lane() -> None:
+    events = [
+        message(0, ALICE, "10.0.0.2:5060", "INVITE"),
+        message(0.1, "10.0.0.2:40001", PBX, "INVITE", vias=2),
+        message(0.2, PBX, "10.0.0.2:5060", "INVITE", vias=3),
+    ]
+    assert names(lay_out(events)) == [ALICE, "10.0.0.2", PBX]
+
+
 def test_ipv6_addresses_stand_in_brackets_with_their_port() -> None:
     assert names(lay_out([message(0, "[2001:db8::1]:5060", PBX, "OPTIONS")])) == ["[2001:db8::1]:5060", PBX]
 
