@@ -1,5 +1,6 @@
 """Alerts and collectors."""
 
+import itertools
 import time
 from typing import Final
 
@@ -84,17 +85,14 @@ def collector_page(request: HttpRequest) -> HttpResponse:
 
 def _examples(occurrences: list[queries.Row]) -> list[dict[str, object]]:
     """The newest records that an alert counts, each with a small ladder of its evidence."""
-    examples: list[dict[str, object]] = []
-    seen: set[str] = set()
+    of_record: dict[str, queries.Row] = {}
     for occurrence in occurrences:
-        if len(examples) == EXAMPLES:
-            break
-        if occurrence["slug"] in seen:
-            continue
-        seen.add(occurrence["slug"])
-        if occurrence["kind"] == COLLECTOR:
-            continue
-        if record := queries.record(Kind(occurrence["kind"]), occurrence["slug"], import_id=0):
+        if occurrence["kind"] != COLLECTOR:
+            # The one that came first: what followed from it says less.
+            of_record[occurrence["slug"]] = occurrence
+    examples: list[dict[str, object]] = []
+    for slug, occurrence in itertools.islice(of_record.items(), EXAMPLES):
+        if record := queries.record(Kind(occurrence["kind"]), slug, import_id=0):
             examples.append({"occurrence": occurrence, "ladder": _mini_ladder(record, occurrence["code"])})
     return examples
 

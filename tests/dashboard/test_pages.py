@@ -150,3 +150,15 @@ def test_a_record_that_is_not_there_says_so(client: Client) -> None:
     response = client.get(reverse("call", args=["20260101-0123456789abcdef-1"]))
     assert response.status_code == 404
     assert "nothing at this address" in response.content.decode()
+
+
+def test_an_alerts_example_shows_what_came_first_not_what_followed_from_it(client: Client) -> None:
+    factories.store_situations(["missing-ack"], ago_s=120)
+    alert = factories.an_alert()
+    raised = alert.occurrences.get()
+    AlertOccurrence.objects.create(
+        alert=alert, kind="call", slug=raised.slug, code="dropped-at-32s", state="confirmed", at_us=raised.at_us
+    )
+    page = client.get(reverse("alert", args=[alert.pk])).content.decode()
+    assert page.count('class="mini"') == 1
+    assert '<g class="absence' in page
