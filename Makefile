@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench fmt lock clean lint types layers django templates scripts pytest-sqlite \
+.PHONY: help setup run test check bench wheel fmt lock clean lint types layers django templates scripts pytest-sqlite \
         pytest-postgresql coverage
 
 VENV := .venv
@@ -31,6 +31,9 @@ run: $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp) ## 
 bench: setup ## Measure it beside sngrep, tshark and sipgrep
 	.ci/setup bench
 	$(BIN)/python -m bench
+
+wheel: setup ## Build a wheel with the hot path compiled, into dist/ (needs a C compiler and Python's headers)
+	$(BIN)/python -m bench.compiled dist
 
 # ── checks ────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import backlog, capture, live, programs, report
+from bench import backlog, capture, compiled, live, programs, report
 from bench.installation import DATABASES, Database
-from bench.programs import PROGRAMS, SNGREP, Run, RunError
+from bench.programs import PROGRAMS, SNGREP, Program, Run, RunError
 
 STAGES = {
     "read": "read a file and decode its packets",
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = report.Report(messages=arguments.messages, rounds=arguments.rounds, core=core, machine=report.machine())
     try:
         if "programs" in arguments.parts:
-            _programs(found, file, console)
+            _programs(found, file, [*PROGRAMS, *_compiled(file, arguments.out, console)], console)
         if "stages" in arguments.parts:
             measured = _stages(file, arguments.rounds, core)
             found.stages = report.stage_rows(measured, STAGES)
@@ -63,9 +63,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _programs(found: report.Report, file: Path, console: Console) -> None:
-    present = [program for program in PROGRAMS if programs.installed(program)]
-    found.missing = [program.binary for program in PROGRAMS if program not in present]
+def _compiled(file: Path, out: Path, console: Console) -> list[Program]:
+    """Ours once more, where it can be compiled."""
+    console.print("Compiling the hot path, unless that was done …")
+    try:
+        return [compiled.program(compiled.installed(out), file)]
+    except compiled.BuildError as error:
+        console.print(f"The compiled one is left out: {error}")
+        return []
+
+
+def _programs(found: report.Report, file: Path, wanted: Sequence[Program], console: Console) -> None:
+    present = [program for program in wanted if programs.installed(program)]
+    found.missing = [program.binary for program in wanted if program not in present]
     for program in present:
         if version := programs.version(program):
             found.machine[program.binary] = version

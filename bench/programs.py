@@ -25,6 +25,7 @@ class Program(NamedTuple):
     version: tuple[str, ...] = ()
     # Whether its output proves that it did the work, given the number of messages.
     proof: Callable[[bytes, int], bool] = lambda _output, _messages: True
+    folder: Path = ROOT  # where it runs, and Python looks for its modules
 
 
 class Run(NamedTuple):
@@ -83,7 +84,7 @@ def run(program: Program, file: Path, messages: int, core: int | None) -> Run:
         command = pinned(program.command(file), core)
         before = os.times()
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        process = subprocess.Popen(command, cwd=program.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         peak_mib = _watch(process)
         seconds = time.perf_counter() - started
         after = os.times()

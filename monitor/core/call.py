@@ -18,7 +18,7 @@ from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import ack, setup
 from monitor.core.diagnosis.setup import Surroundings
-from monitor.core.dialog import Answer, DialogInput, Dialogs
+from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import (
@@ -35,7 +35,10 @@ from monitor.core.updates import (
 
 _MOST_ATTEMPTS: Final = 64
 # Asked often, and slowly through the class (Python 3.11).
-_TRYING, _ANSWERED, _ENDED = CallState.TRYING, CallState.ANSWERED, CallState.ENDED
+_TRYING: Final = CallState.TRYING
+_RINGING: Final = CallState.RINGING
+_ANSWERED: Final = CallState.ANSWERED
+_ENDED: Final = CallState.ENDED
 _ALIVE: Final = frozenset(state for state in CallState if state.alive)
 
 
@@ -168,7 +171,7 @@ class Call(Fold):
             return
         attempt.rang(at_us, no_final_us)
         if event.to_tag:
-            self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, DialogInput.PROVISIONAL)
+            self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, PROVISIONAL)
         if status >= 180 and attempt.initial:
             if not self.rung_us and self.state == _TRYING:
                 out.append(CallRang(self.key, at_us, status, self._since_invite_ms(at_us)))
@@ -188,7 +191,7 @@ class Call(Fold):
                 self.wake_at(answer.first_us + timers.timeout_us, Timer.ANSWER, answer)
                 self.wake_at(answer.first_us + timers.timeout_us + timers.t2_us, Timer.RESENDS, answer)
             self._judge_ack(answer, at_us, out)
-        self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, DialogInput.SUCCESS)
+        self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, SUCCESS)
         if not self.answered_us:
             out.append(CallAnswered(self.key, at_us, self._since_invite_ms(at_us)))
         if not self.answered_us or at_us < self.answered_us:
@@ -204,7 +207,7 @@ class Call(Fold):
         if transaction.final_sends > 1 or transaction.final_status != event.status:
             return
         if event.to_tag:
-            self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, DialogInput.FAILURE)
+            self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, FAILURE)
         if repairable(event.status):
             self.wake_at(at_us + self.context.settings.repair_us, Timer.REPAIR, attempt)
         if self.findings:
@@ -337,7 +340,7 @@ class Call(Fold):
             return CallState.FAILED
         if status >= 300:
             return CallState.REDIRECTED
-        return CallState.RINGING if attempt.ringing_us else _TRYING
+        return _RINGING if attempt.ringing_us else _TRYING
 
     def _retried_after_end(self) -> bool:
         """Whether the last attempt came after an earlier, answered one was over, and is not answered."""

@@ -25,7 +25,9 @@ class Sight(IntEnum):
 
 
 # Asked with each message, and slowly through the class (Python 3.11).
-NEW, COPY, RETRANSMISSION = Sight
+NEW: Final = Sight.NEW
+COPY: Final = Sight.COPY
+RETRANSMISSION: Final = Sight.RETRANSMISSION
 
 
 class Copies:

@@ -43,24 +43,33 @@ class DialogInput(IntEnum):
     BYE = 3
 
 
-_S, _I = DialogState, DialogInput
+# Looked up often, and through the class slowly (Python 3.11).
+EARLY: Final = DialogState.EARLY
+FAILED: Final = DialogState.FAILED
+CONFIRMED: Final = DialogState.CONFIRMED
+TERMINATED: Final = DialogState.TERMINATED
+PROVISIONAL: Final = DialogInput.PROVISIONAL
+SUCCESS: Final = DialogInput.SUCCESS
+FAILURE: Final = DialogInput.FAILURE
+BYE: Final = DialogInput.BYE
+
 DIALOG_TABLE: Final[dict[tuple[DialogState, DialogInput], DialogState]] = {
-    (_S.EARLY, _I.PROVISIONAL): _S.EARLY,
-    (_S.EARLY, _I.SUCCESS): _S.CONFIRMED,
-    (_S.EARLY, _I.FAILURE): _S.FAILED,
-    (_S.EARLY, _I.BYE): _S.TERMINATED,
-    (_S.FAILED, _I.PROVISIONAL): _S.FAILED,
-    (_S.FAILED, _I.SUCCESS): _S.CONFIRMED,
-    (_S.FAILED, _I.FAILURE): _S.FAILED,
-    (_S.FAILED, _I.BYE): _S.TERMINATED,
-    (_S.CONFIRMED, _I.PROVISIONAL): _S.CONFIRMED,
-    (_S.CONFIRMED, _I.SUCCESS): _S.CONFIRMED,
-    (_S.CONFIRMED, _I.FAILURE): _S.CONFIRMED,
-    (_S.CONFIRMED, _I.BYE): _S.TERMINATED,
-    (_S.TERMINATED, _I.PROVISIONAL): _S.TERMINATED,
-    (_S.TERMINATED, _I.SUCCESS): _S.TERMINATED,
-    (_S.TERMINATED, _I.FAILURE): _S.TERMINATED,
-    (_S.TERMINATED, _I.BYE): _S.TERMINATED,
+    (EARLY, PROVISIONAL): EARLY,
+    (EARLY, SUCCESS): CONFIRMED,
+    (EARLY, FAILURE): FAILED,
+    (EARLY, BYE): TERMINATED,
+    (FAILED, PROVISIONAL): FAILED,
+    (FAILED, SUCCESS): CONFIRMED,
+    (FAILED, FAILURE): FAILED,
+    (FAILED, BYE): TERMINATED,
+    (CONFIRMED, PROVISIONAL): CONFIRMED,
+    (CONFIRMED, SUCCESS): CONFIRMED,
+    (CONFIRMED, FAILURE): CONFIRMED,
+    (CONFIRMED, BYE): TERMINATED,
+    (TERMINATED, PROVISIONAL): TERMINATED,
+    (TERMINATED, SUCCESS): TERMINATED,
+    (TERMINATED, FAILURE): TERMINATED,
+    (TERMINATED, BYE): TERMINATED,
 }
 
 
@@ -72,7 +81,7 @@ class Dialog:
     def __init__(self, from_tag: str, to_tag: str) -> None:
         self.from_tag = from_tag
         self.to_tag = to_tag
-        self.state = DialogState.EARLY
+        self.state = EARLY
         self.known = False  # by more than a BYE
         self.answered_us = 0
         self.bye_us = 0
@@ -83,12 +92,12 @@ class Dialog:
         """A response to its INVITE was seen."""
         self.known = True
         self.state = DIALOG_TABLE[self.state, message]
-        if message == DialogInput.SUCCESS and (not self.answered_us or at_us < self.answered_us):
+        if message == SUCCESS and (not self.answered_us or at_us < self.answered_us):
             self.answered_us = at_us
 
     def hung_up(self, event: SipEvent, number: int) -> None:
         """A BYE was seen."""
-        self.state = DIALOG_TABLE[self.state, DialogInput.BYE]
+        self.state = DIALOG_TABLE[self.state, BYE]
         if not self.bye_us or event.captured_us < self.bye_us:
             self.bye_us, self.bye_tag, self.bye_number = event.captured_us, event.from_tag, number
 
@@ -219,7 +228,7 @@ class Dialogs:
         for dialog in self._dialogs.values():
             if dialog.answered_us:
                 answered += 1
-                alive += dialog.state is not DialogState.TERMINATED or dialog.bye_us >= before_us
+                alive += dialog.state is not TERMINATED or dialog.bye_us >= before_us
         if answered == alive == 1:
             # A BYE whose tags fit nothing is the end of the only dialog there is.
             return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs.values())

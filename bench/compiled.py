@@ -1,0 +1,102 @@
+"""The hot path compiled by mypyc, from the same source: as a wheel, and as a program beside the pure one.
+
+`python -m bench.compiled FOLDER` (`make wheel`) builds it; what is compiled is said in pyproject.toml. It is built
+from a copy: a compiled module that lies beside its source hides every later change of that.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from bench.capture import ROOT
+from bench.programs import ANALYZE, Program
+
+_PACKAGES: Final = ("collectors", "monitor", "dashboard")
+_FILES: Final = ("pyproject.toml", "README.md", "LICENSE")
+# Fails where what it would run is not compiled.
+_PROGRAM: Final = """
+import sys
+from collectors.sip import message
+from monitor.core import call
+from monitor.cli import main
+if any(module.__file__.endswith(".py") for module in (message, call)):
+    sys.exit("this is the pure source")
+sys.exit(main())
+"""
+
+
+class BuildError(Exception):
+    """It can't be compiled here; the text says why."""
+
+
+def build(folder: Path) -> Path:
+    """The wheel for this Python and this machine, made in `folder`. Raises `BuildError`."""
+    with tempfile.TemporaryDirectory(prefix="offhook-wheel-") as scratch:
+        copy = Path(scratch) / "source"
+        for name in _PACKAGES:
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        for name in _FILES:
+            shutil.copy(ROOT / name, copy)
+        made = Path(scratch) / "wheel"
+        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(made), str(copy))
+        wheel = next(made.glob("*.whl"))
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(wheel, folder))
+
+
+def installed(out: Path) -> Path:
+    """The folder under `out` where it is installed; built when the sources have changed. Raises `BuildError`."""
+    folder = out.resolve() / f"compiled-{_version():08x}"
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=_made(out), prefix="building-") as scratch:
+            half = Path(scratch) / "installed"
+            _pip("install", "--no-deps", "--target", str(half), str(build(Path(scratch))))
+            half.rename(folder)
+    return folder
+
+
+def program(folder: Path, file: Path) -> Program:
+    """`offhook analyze --json` from there, which must say of `file` what the pure source says, to the octet."""
+    pure = subprocess.run(ANALYZE.command(file), check=True, cwd=ANALYZE.folder, stdout=subprocess.PIPE).stdout
+    expected = blake2b(pure).digest()
+    return Program(
+        f"{ANALYZE.name} (compiled)",
+        sys.executable,
+        lambda file: [sys.executable, "-c", _PROGRAM, "analyze", "--json", str(file)],
+        proof=lambda output, _messages: blake2b(output).digest() == expected,
+        folder=folder,
+    )
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    environment = os.environ | {"HATCH_BUILD_HOOK_ENABLE_MYPYC": "1"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise BuildError(f"pip {arguments[0]} failed:\n{(ended.stdout + ended.stderr).strip()[-2000:]}")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _version() -> int:
+    """A number that changes with the sources, and with the Python that they are compiled for."""
+    sources = sorted(path for name in _PACKAGES for path in (ROOT / name).rglob("*.py"))
+    tag = str(sysconfig.get_config_var("EXT_SUFFIX")).encode()
+    return crc32(b"".join(path.read_bytes() for path in (*sources, ROOT / "pyproject.toml")) + tag)
+
+
+if __name__ == "__main__":
+    try:
+        print(build(Path(sys.argv[1])))
+    except BuildError as error:
+        sys.exit(str(error))
