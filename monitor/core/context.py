@@ -112,3 +112,4 @@ class Context:
         self.peers = peers
         self.alarms = Alarms()
         self.blind = BlindSpots()
+        self.watermark_us = 0  # to which the correlator has advanced

@@ -71,6 +71,7 @@ class Correlator:
     def advance(self, watermark_us: int) -> list[Update]:
         """Nothing captured before `watermark_us` will come any more: fire what is due."""
         self._closed.clear()
+        self._context.watermark_us = watermark_us
         out: list[Update] = []
         while due := self._context.alarms.due(watermark_us):
             due_us, ident = due
@@ -83,7 +84,10 @@ class Correlator:
         return out
 
     def lost(self, loss: Loss) -> None:
-        """An observer lost messages: no absence is claimed there."""
+        """An observer lost messages: no absence is claimed there.
+
+        Best told before `advance` passes it: what is told later doesn't undo what was claimed.
+        """
         self._context.blind.add(loss)
 
     # --- what is held
@@ -126,16 +130,23 @@ class Correlator:
 
         `parts` are its messages in the order of their arrival, each list with the watermark to which
         the correlator had advanced when they were fed; `watermark_us` is where it stands now. What
-        comes of it was told when it happened, so nothing is told again.
+        comes of it was told when it happened, so nothing is told again. Deadlines that were past already
+        when a late message set them wait for the next `advance`, as they did.
         """
         fold: Fold | None = None
+        context = self._context
+        context.watermark_us = 0
         for fed_us, events in parts:
-            if fold is not None:
+            advanced = fed_us > context.watermark_us
+            context.watermark_us = fed_us
+            if fold is not None and advanced:
                 fold.catch_up(fed_us)
             for event in events:
                 fold = fold or self._start(key, event)
                 fold.feed(event, [])
-        if fold is not None:
+        advanced = watermark_us > context.watermark_us
+        context.watermark_us = watermark_us
+        if fold is not None and advanced:
             fold.catch_up(watermark_us)
 
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:

@@ -238,12 +238,18 @@ class Fold(ABC):
             verdict = replace(known, state=FindingState.CLEARED)
         elif known is None and len(self.findings) >= _MOST_FINDINGS:
             return
-        elif verdict.state == FindingState.CONFIRMED and self.context.blind.covers(self.observers, since_us, at_us):
+        elif verdict.state == FindingState.CONFIRMED and self._blind(since_us, at_us):
             verdict = replace(verdict, state=FindingState.SUSPECTED)
         if known is not None and known.state == FindingState.CONFIRMED and verdict.state == FindingState.SUSPECTED:
             verdict = replace(verdict, state=FindingState.CONFIRMED)
         self.findings[rule.code, subject] = verdict
         self._tell(rule, known, verdict, at_us, out)
+
+    def _blind(self, since_us: int, at_us: int) -> bool:
+        """Whether an observer lost messages in that time, as far as the watermark knows: what was lost
+        after it may be told sooner or later, and must not make a difference.
+        """
+        return self.context.blind.covers(self.observers, since_us, min(at_us, self.context.watermark_us))
 
     def _tell(self, rule: Rule, known: Finding | None, verdict: Finding, at_us: int, out: list[Update]) -> None:
         about = (self.from_uri, self.to_uri)

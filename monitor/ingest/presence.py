@@ -33,7 +33,9 @@ MOST_BLIND: Final = 200
 
 
 def heard(marks: Marks, now_us: int) -> list[Loss]:
-    """An entry of stream time `now_us` is at hand. Returns the silences that have begun by then."""
+    """An entry of stream time `now_us` is at hand. Returns the silences that have begun by then,
+    and the lags that ended in one.
+    """
     if now_us - marks.last_us > PAUSE_US:
         marks.awake_us = now_us
     marks.last_us = max(marks.last_us, now_us)
@@ -43,7 +45,7 @@ def heard(marks: Marks, now_us: int) -> list[Loss]:
 def unheard(marks: Marks, now_us: int, listening_us: int) -> list[Loss]:
     """All up to stream time `now_us` was read, and nothing came; before `listening_us` nobody listened.
 
-    Returns the silences that have begun.
+    Returns the same.
     """
     return _silence(marks, now_us, max(marks.awake_us, listening_us))
 
@@ -107,6 +109,8 @@ def _silence(marks: Marks, now_us: int, since_us: int) -> list[Loss]:
         if source.presence is Presence.SILENT:
             continue
         if source.final or now_us - max(source.heard_us, since_us) > SILENT_US:
+            if source.presence is Presence.LAGGING:
+                begun.append(whole(name, source.absent_us, source.low_water_us, Presence.LAGGING))
             _leave(source, Presence.SILENT)
             begun.append(whole(name, source.absent_us, now_us, Presence.SILENT))
     return begun

@@ -236,8 +236,14 @@ class Shard:
             self._note(loss)
 
     def _tell(self, loss: Loss) -> None:
-        presence.remember(self._marks, loss)
-        self.correlator.lost(loss)
+        """Withhold claims of absence over a loss: over what of it lies ahead. Behind the watermark they were
+        made, and a restore, which knows all losses from the start, must come to the same.
+        """
+        if loss.to_us <= self.watermark_us:
+            return
+        ahead = msgspec.structs.replace(loss, from_us=max(loss.from_us, self.watermark_us + 1))
+        presence.remember(self._marks, ahead)
+        self.correlator.lost(ahead)
 
     def _note(self, loss: Loss, *, everywhere: bool = False, log: bool = True) -> None:
         """Show a loss to people: once, by the one partition that speaks for its collector; what befell

@@ -157,3 +157,29 @@ def test_deadlines_that_passed_between_two_messages_pass_between_them_again() ->
 
     assert again.record(key).findings[0].state == FindingState.CLEARED
     assert again.record(key) == correlator.record(key)
+
+
+def test_a_deadline_that_was_past_when_a_late_message_set_it_is_told_by_the_next_advance_as_before() -> None:
+    redirected = play("redirected-unfollowed").events()
+    late_us = redirected[-1].captured_us + 10_000_000
+    correlator, store = Correlator(), Store()
+    for event in redirected:
+        store.keep(correlator.feed(event), late_us)
+
+    again = store.restored(Peers(), [], late_us)
+
+    told = texts(correlator.advance(late_us + 1))
+    assert any("CallEnded" in text for text in told)
+    assert texts(again.advance(late_us + 1)) == told
+
+
+def test_what_was_lost_after_the_watermark_makes_no_difference_before_it_is_passed() -> None:
+    events = play("unanswered-invite").events()
+    lost = Loss("lab/eth0", events[0].captured_us, events[-1].captured_us, "kernel", 1)
+    told_before, told_after = Correlator(), Correlator()
+    told_before.lost(lost)
+    for event in events:
+        assert texts(told_before.feed(event)) == texts(told_after.feed(event))
+    told_after.lost(lost)
+    over_us = events[-1].captured_us + 60_000_000
+    assert texts(told_before.advance(over_us)) == texts(told_after.advance(over_us))

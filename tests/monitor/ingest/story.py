@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 
+from collectors.scenario import Scenario
 from collectors.scenario.library import SITUATIONS, play
 from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, encode, partition_of, stream
@@ -40,7 +41,22 @@ def situations(dice: random.Random, end_us: int, count: int = 14, span_s: int = 
         start_us = begin_us + dice.randrange(span_s * SECOND)
         observer = dice.choice(OBSERVERS)
         events += play(name, f"{name}-{number}-{dice.random()}").events(start_us=start_us, observer=observer)
+    for number in range(3):
+        start_us = begin_us + dice.randrange(span_s * SECOND // 2)
+        events += slow(f"slow {number}").events(start_us=start_us, observer=OBSERVERS[0])
     return sorted((event for event in events if event.captured_us < end_us), key=lambda event: event.captured_us)
+
+
+def slow(seed: str) -> Scenario:
+    """A call on which a suspicion falls by time alone, and is cleared: its first response comes after ten seconds."""
+    scenario = Scenario(seed)
+    alice, bob = scenario.phone("alice@10.0.0.1", transport="tcp"), scenario.phone("bob@10.0.0.2", transport="tcp")
+    bob.says_trying = False
+    alice.invites(bob)
+    bob.rings(at=10)
+    bob.answers(at=12)
+    alice.hangs_up(at=30)
+    return scenario
 
 
 class Story:

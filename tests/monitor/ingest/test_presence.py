@@ -98,6 +98,21 @@ def test_one_that_comes_back_with_its_spool_lags_until_it_has_caught_up() -> Non
     assert partition.beat(32, "b") == 30.5
 
 
+def test_a_lag_that_ends_in_silence_is_told_as_both() -> None:
+    partition = Partition()
+    partition.beat(0, "a")
+    for second in range(1, 10):
+        partition.beat(second, "b")
+    partition.beat(9.5, "a", low=1)
+    partition.beat(10, "b")
+    assert partition.absent() == [("a/*", 1, "lagging")]
+    begun: list[Loss] = []
+    for second in range(11, 16):
+        begun = presence.heard(partition.marks, NOW + second * SECOND)
+        partition.beat(second, "b")
+    assert [(loss.reason, loss.from_us) for loss in begun] == [("lagging", NOW + SECOND), ("silent", NOW + SECOND)]
+
+
 def test_a_lone_collector_that_was_cut_off_is_read_as_if_it_had_never_been_away() -> None:
     partition = Partition()
     partition.beat(0, "a")

@@ -4,7 +4,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -94,7 +93,7 @@ def test_killed_at_any_point_and_taken_over_by_others_the_outcome_is_the_same(
         steady = outcome()
         begin_again(client)
 
-        worker, former, killed = new_worker(Perilous(valkey.url, dice)), new_worker(), 0
+        worker, frozen, killed = new_worker(Perilous(valkey.url, dice)), new_worker(), 0
 
         def peril(execute: Callable[..., Any], *statement: Any) -> Any:
             with_peril(dice, 0.003)
@@ -109,11 +108,12 @@ def test_killed_at_any_point_and_taken_over_by_others_the_outcome_is_the_same(
             except Killed:
                 killed += 1
                 expire_leases()
-                former, worker = worker, new_worker(Perilous(valkey.url, dice))
-            if dice.random() < 0.02:  # who seemed to be dead was only slow
-                former._streams = former._bell = Streams(valkey.url)
-                with suppress(Fenced):
-                    former.cycle()
+                worker = new_worker(Perilous(valkey.url, dice))
+            except Fenced:
+                worker = new_worker(Perilous(valkey.url, dice))
+            if dice.random() < 0.03:
+                worker, frozen = frozen, worker
+                expire_leases()
         expire_leases()
         finish(new_worker())
     log.warning("killed %d times in %d entries", killed, len(story.entries))
