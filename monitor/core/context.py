@@ -12,6 +12,9 @@ _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
 _MOST_PEERS: Final = 100_000  # addresses remembered
 
 
+FAR: Final = 2**63
+
+
 class Alarms:
     """The deadlines of all records: a heap of (time, order of setting, record id)."""
 
@@ -112,4 +115,4 @@ class Context:
         self.peers = peers
         self.alarms = Alarms()
         self.blind = BlindSpots()
-        self.watermark_us = 0  # to which the correlator has advanced
+        self.horizon_us = FAR  # losses after this wire time are not known yet

@@ -12,7 +12,7 @@ from typing import Final
 
 from collectors.wire.events import Loss, SipEvent
 from monitor.core.call import Call
-from monitor.core.context import Context, Peers
+from monitor.core.context import FAR, Context, Peers
 from monitor.core.fold import Fold
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
@@ -71,7 +71,6 @@ class Correlator:
     def advance(self, watermark_us: int) -> list[Update]:
         """Nothing captured before `watermark_us` will come any more: fire what is due."""
         self._closed.clear()
-        self._context.watermark_us = watermark_us
         out: list[Update] = []
         while due := self._context.alarms.due(watermark_us):
             due_us, ident = due
@@ -84,10 +83,7 @@ class Correlator:
         return out
 
     def lost(self, loss: Loss) -> None:
-        """An observer lost messages: no absence is claimed there.
-
-        Best told before `advance` passes it: what is told later doesn't undo what was claimed.
-        """
+        """An observer lost messages: no absence is claimed there."""
         self._context.blind.add(loss)
 
     # --- what is held
@@ -132,21 +128,22 @@ class Correlator:
         the correlator had advanced when they were fed; `watermark_us` is where it stands now. What
         comes of it was told when it happened, so nothing is told again. Deadlines that were past already
         when a late message set them wait for the next `advance`, as they did.
+
+        What was `lost` must be told before. It makes no difference to this that it is all known now, if it
+        was known in time: what was lost up to a watermark by `advance` to it, and not before.
         """
         fold: Fold | None = None
-        context = self._context
-        context.watermark_us = 0
+        context, advanced_us = self._context, 0
         for fed_us, events in parts:
-            advanced = fed_us > context.watermark_us
-            context.watermark_us = fed_us
-            if fold is not None and advanced:
+            context.horizon_us = fed_us
+            if fold is not None and fed_us > advanced_us:
                 fold.catch_up(fed_us)
+            advanced_us = fed_us
             for event in events:
                 fold = fold or self._start(key, event)
                 fold.feed(event, [])
-        advanced = watermark_us > context.watermark_us
-        context.watermark_us = watermark_us
-        if fold is not None and advanced:
+        context.horizon_us = FAR
+        if fold is not None and watermark_us > advanced_us:
             fold.catch_up(watermark_us)
 
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:

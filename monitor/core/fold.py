@@ -246,10 +246,9 @@ class Fold(ABC):
         self._tell(rule, known, verdict, at_us, out)
 
     def _blind(self, since_us: int, at_us: int) -> bool:
-        """Whether an observer lost messages in that time, as far as the watermark knows: what was lost
-        after it may be told sooner or later, and must not make a difference.
-        """
-        return self.context.blind.covers(self.observers, since_us, min(at_us, self.context.watermark_us))
+        """Whether an observer lost messages in that time, as far as was known."""
+        horizon_us = self.context.horizon_us
+        return since_us <= horizon_us and self.context.blind.covers(self.observers, since_us, min(at_us, horizon_us))
 
     def _tell(self, rule: Rule, known: Finding | None, verdict: Finding, at_us: int, out: list[Update]) -> None:
         about = (self.from_uri, self.to_uri)

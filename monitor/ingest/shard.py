@@ -61,8 +61,7 @@ class Shard:
         self._collectors: dict[str, CollectorState] = {}
         self._losses: list[NotedLoss] = []
         self._dead_letters: list[DeadLetter] = []
-        for loss in self._marks.blind:
-            self.correlator.lost(loss)
+        self._tell(0)
 
     # --- input
 
@@ -88,7 +87,7 @@ class Shard:
             self._harvest.add(self.correlator.feed(event), self.watermark_us)
         clamped = marks.clamped(batch.collector, source)
         if clamped is not None:
-            self._tell(clamped)
+            self._withhold(clamped)
             self._note(clamped, log=clamped.from_us == entry.stored_us)
         self._report(batch, entry.stored_us)
         self._advance(entry.stored_us)
@@ -103,7 +102,7 @@ class Shard:
         elif self._admit(entry, batch):
             times = [event.captured_us for event in batch.events] or [entry.stored_us]
             lost = marks.whole(batch.collector, min(times), max(times), "poison", len(batch.events))
-            self._tell(lost)
+            self._withhold(lost)
             self._note(lost, everywhere=True)
             self._report(batch, entry.stored_us)
 
@@ -117,7 +116,7 @@ class Shard:
         self.offset = "0-0"
         for name, source in self._marks.sources.items():
             lost = marks.whole(name, source.seen_us, now_us, "reset")
-            self._tell(lost)
+            self._withhold(lost)
             self._note(lost, everywhere=True)
 
     def refold(self, key: RecordKey, parts: Iterable[Part]) -> None:
@@ -175,7 +174,7 @@ class Shard:
         admission = marks.admit(self._marks, batch, now_us)
         self._pass(entry)
         for loss in admission.losses:
-            self._tell(loss)
+            self._withhold(loss)
             self._note(loss, everywhere=loss.reason == "gap")
         if admission.ended is not None:
             self._note(admission.ended)
@@ -188,7 +187,7 @@ class Shard:
         source = self._marks.sources[name]
         losses, rate = marks.report(source, heartbeat, now_us)
         for loss in losses:
-            self._tell(loss)
+            self._withhold(loss)
             self._note(loss)
         if self._is_mine(name):
             reported = CollectorReported(name, batch.boot, now_us, heartbeat)
@@ -202,8 +201,9 @@ class Shard:
         if watermark_us <= self.watermark_us:
             return
         for loss in presence.absences(self._marks, watermark_us):
-            self._tell(loss)
-        self.watermark_us = watermark_us
+            self._withhold(loss)
+        before_us, self.watermark_us = self.watermark_us, watermark_us
+        self._tell(before_us)
         self._harvest.add(self.correlator.advance(watermark_us), watermark_us)
 
     def _recall(self, event: SipEvent) -> None:
@@ -235,15 +235,20 @@ class Shard:
         for loss in begun:
             self._note(loss)
 
-    def _tell(self, loss: Loss) -> None:
-        """Withhold claims of absence over a loss: over what of it lies ahead. Behind the watermark they were
-        made, and a restore, which knows all losses from the start, must come to the same.
+    def _withhold(self, loss: Loss) -> None:
+        """Claim no absence over a loss, as far as it lies ahead: behind the watermark they were made, and a
+        restore, which knows all losses from the start, must come to the same.
         """
-        if loss.to_us <= self.watermark_us:
-            return
-        ahead = msgspec.structs.replace(loss, from_us=max(loss.from_us, self.watermark_us + 1))
-        presence.remember(self._marks, ahead)
-        self.correlator.lost(ahead)
+        if loss.to_us > self.watermark_us:
+            ahead = msgspec.structs.replace(loss, from_us=max(loss.from_us, self.watermark_us + 1))
+            presence.remember(self._marks, ahead)
+
+    def _tell(self, since_us: int) -> None:
+        """Tell the correlator what was lost after `since_us` and up to the watermark."""
+        for loss in self._marks.blind:
+            begin_us, end_us = max(loss.from_us, since_us + 1), min(loss.to_us, self.watermark_us)
+            if begin_us <= end_us:
+                self.correlator.lost(msgspec.structs.replace(loss, from_us=begin_us, to_us=end_us))
 
     def _note(self, loss: Loss, *, everywhere: bool = False, log: bool = True) -> None:
         """Show a loss to people: once, by the one partition that speaks for its collector; what befell
