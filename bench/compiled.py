@@ -58,6 +58,8 @@ def installed(out: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=_made(out), prefix="building-") as scratch:
             half = Path(scratch) / "installed"
             _pip("install", "--no-deps", "--target", str(half), str(build(Path(scratch))))
+            for stale in out.glob("compiled-*"):
+                shutil.rmtree(stale)
             half.rename(folder)
     return folder
 
