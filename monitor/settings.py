@@ -2,6 +2,7 @@
 the only place of this package that names `dashboard`.
 """
 
+import os
 from pathlib import Path
 
 from django.contrib.messages import constants as message_levels
@@ -10,12 +11,15 @@ from monitor.conf import load
 from monitor.setup import database, secret_key
 
 CONFIG = load()
+# What is kept there (messages, keys, captures) is nobody else's to read, even in a folder made by hand.
+os.umask(0o077)
 CONFIG.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = CONFIG.secret_key or secret_key(CONFIG.state_dir)
 DEBUG = CONFIG.debug
-ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
+# This machine may always ask: health checks do.
+ALLOWED_HOSTS = list(dict.fromkeys([*CONFIG.allowed_hosts, "127.0.0.1", "localhost", "[::1]"]))
 CSRF_TRUSTED_ORIGINS = [CONFIG.public_url]
 
 INSTALLED_APPS = [
