@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
+from monitor.core.overview import NOT_LOST
 from monitor.models import Alert, AlertOccurrence, Collector, DeadLetter, Delivery, Import, LossRange, Partition
 from monitor.queries.live import ALERT_COLUMNS, collector_value
 from monitor.queries.records import Row, plain
@@ -44,18 +45,21 @@ def alert(alert_id: int) -> Row | None:
 
 
 def collectors() -> list[Row]:
-    """Every collector with `losses` (how many messages it lost, by reason) and `lost` (their sum)."""
-    lost: dict[str, dict[str, int]] = {}
-    by_reason = LossRange.objects.values("collector", "reason").annotate(count=Sum("count"), ranges=Count("id"))
-    for row in by_reason.order_by("collector", "reason"):
-        # A range of unknown count is at least one message.
-        lost.setdefault(row["collector"], {})[row["reason"]] = row["count"] or row["ranges"]
-    rows = plain(Collector.objects.order_by("name").values())
-    return [
-        collector_value(row) | {"losses": reasons, "lost": sum(reasons.values())}
-        for row in rows
-        for reasons in [lost.get(row["name"], {})]
-    ]
+    """Every collector with `losses`: for each reason how many messages are known to be `lost`, and in how many
+    ranges that is `unknown`; of the collector `lost` and `unknown` are the sums.
+    """
+    losses: dict[str, list[Row]] = {}
+    found = LossRange.objects.values("collector", "reason").order_by("collector", "reason")
+    # A silence is told as such; it is no loss that anybody knows of.
+    unknown = Count("id", filter=Q(count=0) & ~Q(reason__in=NOT_LOST))
+    for loss in plain(found.annotate(lost=Sum("count"), unknown=unknown)):
+        losses.setdefault(loss["collector"], []).append(loss)
+    rows = []
+    for row in plain(Collector.objects.order_by("name").values()):
+        of_it = losses.get(row["name"], [])
+        sums = {name: sum(loss[name] for loss in of_it) for name in ("lost", "unknown")}
+        rows.append(collector_value(row) | {"losses": of_it} | sums)
+    return rows
 
 
 def losses() -> list[Row]:

@@ -101,7 +101,7 @@ def a_collector(name: str = "edge-1", **columns: Any) -> Collector:
 
 
 def a_loss(collector: str = "edge-1", reason: str = "kernel", count: int = 12) -> LossRange:
-    at_us = now_us()
+    at_us = now_us() + LossRange.objects.count()
     return LossRange.objects.create(
         collector=collector,
         observer=f"{collector}/eth0",

@@ -146,6 +146,20 @@ def test_a_raw_message_is_shown_as_it_was_sent_and_does_nothing() -> None:
     assert explain(b"x" * 70_000).left_out == 70_000 - MAX_SHOWN
 
 
+def test_losses_are_told_by_reason_and_what_nobody_counted_is_said(client: Client) -> None:
+    factories.a_collector()
+    factories.a_loss(reason="kernel", count=12)
+    factories.a_loss(reason="kernel", count=30)
+    factories.a_loss(reason="silent", count=0)
+    page = client.get(reverse("collectors")).content.decode()
+    assert re.search(r"<dt>Lost</dt>\s*<dd[^>]*>\s*42\s*<", page)
+    assert "kernel 42" in page
+    factories.a_loss(reason="restart", count=0)
+    page = client.get(reverse("collectors")).content.decode()
+    assert "42, and more that nobody counted" in page
+    assert "restart, number unknown" in page
+
+
 def test_a_record_that_is_not_there_says_so(client: Client) -> None:
     response = client.get(reverse("call", args=["20260101-0123456789abcdef-1"]))
     assert response.status_code == 404
