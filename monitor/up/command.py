@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 from collectors.receivers.interface import may_capture
 from monitor.conf import Config, load
@@ -103,7 +104,7 @@ class Greeting:
                 "Log in as      admin",
                 f"with password  {self._password}",
                 "",
-                f"It is shown this once. Another one: {sys.argv[0]} reset-password admin",
+                f"It is shown this once. Another one: {_this_program()} reset-password admin",
             ]
         self._console.box(lines)
         if self._notes:
@@ -117,3 +118,9 @@ class Greeting:
                 writer.close()
                 return
             await asyncio.sleep(0.1)
+
+
+def _this_program() -> str:
+    """As it can be typed here: ".venv/bin/offhook"."""
+    path = Path(sys.argv[0])
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
