@@ -5,6 +5,7 @@ from typing import Final, TypeGuard
 
 import msgspec
 
+from monitor.core.updates import FindingState
 from monitor.ladder.values import Absence, Arrow, Ladder, Pin, Row
 
 # Advance width of a monospaced character, as a share of the font size: 0.6 em in all common fonts.
@@ -18,6 +19,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     time_width: int = 100  # fits a time of day in ms
     min_pitch: int = 148  # between two lanes
     max_pitch: int = 236
+    room: int = 450  # that all lanes share, before a label is cut rather than that they go further apart
     lift: int = 6  # of words over their arrow
     arrow: int = 36  # heights of rows
     under: int = 10  # more for a row with a note under its arrow
@@ -38,6 +40,7 @@ MINI: Final = Scale(
     time_width=0,
     min_pitch=96,
     max_pitch=150,
+    room=450,
     lift=4,
     arrow=24,
     under=0,
@@ -114,13 +117,19 @@ def _pitch(ladder: Ladder, scale: Scale) -> int:
         default=0,
     )
     names = _widest_name(ladder, scale)
-    bounded = min(max(wanted + 3 * scale.font, names + scale.font, scale.min_pitch), scale.max_pitch)
+    widest = min(wanted + 3 * scale.font, scale.room / max(1, len(ladder.lanes) - 1))
+    bounded = min(max(widest, names + scale.font, scale.min_pitch), scale.max_pitch)
     return int(bounded) // 2 * 2
 
 
 def pin_words(pin: Pin) -> tuple[str, str]:
     """The two lines that stand beside a pin; the second may be empty."""
-    return f"{pin.code} {pin.state.value}", pin.timer
+    return f"{pin.code} {pin_doubt(pin)}".rstrip(), pin.timer
+
+
+def pin_doubt(pin: Pin) -> str:
+    """How a finding stands, unless it is what findings are: confirmed."""
+    return "" if pin.state is FindingState.CONFIRMED else pin.state.value
 
 
 def _is_loop_at(row: Row, lane: int) -> TypeGuard[Arrow]:

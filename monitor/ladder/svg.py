@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from monitor.core.updates import FindingState, Severity
-from monitor.ladder.geometry import FULL, MINI, Geometry, Scale, has_break
+from monitor.ladder.geometry import FULL, MINI, Geometry, Scale, has_break, pin_doubt
 from monitor.ladder.values import Absence, Arrow, Bar, Elision, Gap, Ladder, Lane, Pin, Row
 from monitor.ladder.words import absolute, clock, duration, seconds
 
@@ -284,7 +284,7 @@ def _pins(pins: Iterable[Pin], geometry: Geometry) -> Iterator[str]:
             f'data-code="{escape(pin.code)}">'
             f"<title>{escape(pin.cause)}</title>{_sign(pin, x + 6, y)}"
             f'<text x="{x + 20}" y="{y + 4}"><tspan class="code">{escape(pin.code)}</tspan>'
-            f'<tspan class="state" dx="0.5em">{pin.state.value}</tspan></text>'
+            f'<tspan class="state" dx="0.5em">{pin_doubt(pin)}</tspan></text>'
         )
         y += geometry.scale.pin_line
         if pin.timer:

@@ -11,7 +11,15 @@ SDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n
 ALICE, PROXY, PBX, BOB = "198.51.100.7:5060", "203.0.113.10:5060", "203.0.113.20:5080", "192.0.2.44:5062"
 ALIASES = {"203.0.113.10": "proxy-1", PBX: "pbx-3"}
 
-REASONS = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 401: "Unauthorized", 486: "Busy Here"}
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    183: "Session Progress",
+    200: "OK",
+    401: "Unauthorized",
+    407: "Proxy Authentication Required",
+    486: "Busy Here",
+}
 
 
 def message(

@@ -9,6 +9,7 @@ import pytest
 from monitor.core.updates import FindingState, Severity
 from monitor.ladder import mail, svg, text
 from monitor.ladder.elide import excerpt
+from monitor.ladder.geometry import Geometry
 from monitor.ladder.layout import Limits, lay_out
 from monitor.ladder.values import Ladder
 from monitor.ladder.words import absolute, clock, duration
@@ -145,6 +146,22 @@ def test_mail_is_a_plain_table_whose_rows_are_equally_wide(ladder: Ladder) -> No
     assert tags.open == []
     assert tags.seen <= {"table", "tr", "td", "b", "i", "br", "span"}
     assert set(tags.columns) == {2 * len(ladder.lanes) + 1}
+
+
+def test_a_long_reason_is_cut_before_four_lanes_leave_the_page() -> None:
+    hops = [("10.0.0.1:5060", PBX), (PBX, "10.0.0.8:5060"), ("10.0.0.8:5060", "10.0.0.9:5060")]
+    events = [message(n, *hop, "INVITE", vias=n + 1) for n, hop in enumerate(hops)]
+    challenge = message(4, PBX, "10.0.0.1:5060", 407)
+    whole, four = Geometry(lay_out([events[0], challenge])), Geometry(lay_out([*events, challenge]))
+    assert whole.pitch > four.pitch
+    assert four.width <= 740
+    assert "407" in svg.draw(lay_out([*events, challenge]))
+
+
+def test_a_pin_says_how_a_finding_stands_unless_it_is_confirmed() -> None:
+    assert ">confirmed<" not in svg.draw(SAMPLES["lost ack"])
+    suspected = lay_out(lost_ack()[0], [finding("missing-ack", (3,), state=FindingState.SUSPECTED)])
+    assert ">suspected<" in svg.draw(suspected)
 
 
 @each_sample

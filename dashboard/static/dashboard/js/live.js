@@ -147,7 +147,7 @@ function failures() {
     key: row.slug,
     href: `/registrations/${row.slug}`,
     from: row.aor,
-    to: row.registrar,
+    to: "",
     at_us: row.finding?.at_us ?? row.last_us,
     row,
   }));
@@ -162,10 +162,11 @@ function drawFailure(element, failure) {
   fillTime(element, "at", failure.at_us);
   fillParty(element, "from", failure.from);
   fillParty(element, "to", failure.to);
+  for (const part of element.querySelectorAll(".arrow, [data-is=to]")) part.toggleAttribute("hidden", !failure.to);
   fill(element, {
     cause: finding?.cause ?? ("outcome" in failure.row ? `Registration ${failure.row.outcome}` : ""),
     code: finding?.code ?? "",
-    doubt: finding?.state === "suspected" ? "suspected" : "",
+    doubt: finding?.state === "suspected" ? "Suspected:" : "",
   });
   element.className = finding?.severity ?? "major";
 }
