@@ -188,26 +188,26 @@ def _send_test_email(arguments: argparse.Namespace) -> int:
 
 
 def _create_admin(arguments: argparse.Namespace) -> int:
-    from monitor.services.accounts import AccountError, create_admin
+    from monitor.services.accounts import create_admin
 
-    try:
-        password = create_admin(arguments.username)
-    except AccountError as error:
-        print(f"offhook: {error}", file=sys.stderr)
-        return 1
-    print(f"{arguments.username}: {password}")
-    return 0
+    return _print_password(create_admin, arguments.username)
 
 
 def _reset_password(arguments: argparse.Namespace) -> int:
-    from monitor.services.accounts import AccountError, reset_password
+    from monitor.services.accounts import reset_password
+
+    return _print_password(reset_password, arguments.username)
+
+
+def _print_password(make: Callable[[str], str], username: str) -> int:
+    from monitor.services.accounts import AccountError
 
     try:
-        password = reset_password(arguments.username)
+        password = make(username)
     except AccountError as error:
         print(f"offhook: {error}", file=sys.stderr)
         return 1
-    print(f"{arguments.username}: {password}")
+    print(f"{username}: {password}")
     return 0
 
 

@@ -11,6 +11,7 @@ from monitor.analyze.run import Result
 from monitor.core.updates import (
     CallRecord,
     Finding,
+    Record,
     RegistrationRecord,
     TransactionRecord,
 )
@@ -73,11 +74,7 @@ def _call(call: CallRecord) -> Document:
         "setup_ms": call.setup_ms,
         "pdd_ms": call.pdd_ms,
         "duration_ms": call.duration_ms,
-        "messages": call.messages,
-        "retransmissions": call.retransmissions,
-        "hops": list(call.hops),
-        "findings": _findings(call.findings),
-        "anomalies": list(call.anomalies),
+        **_common(call),
     }
 
 
@@ -91,11 +88,7 @@ def _registration(registration: RegistrationRecord) -> Document:
         "outcome": str(outcome(registration)),
         "status": registration.status,
         "first": timestamp(registration.first_us),
-        "messages": registration.messages,
-        "retransmissions": registration.retransmissions,
-        "hops": list(registration.hops),
-        "findings": _findings(registration.findings),
-        "anomalies": list(registration.anomalies),
+        **_common(registration),
     }
 
 
@@ -109,12 +102,19 @@ def _transaction(transaction: TransactionRecord) -> Document:
         "server": transaction.server,
         "status": transaction.status,
         "first": timestamp(transaction.first_us),
-        "messages": transaction.messages,
-        "retransmissions": transaction.retransmissions,
         "fault": transaction.fault or None,
-        "hops": list(transaction.hops),
-        "findings": _findings(transaction.findings),
-        "anomalies": list(transaction.anomalies),
+        **_common(transaction),
+    }
+
+
+def _common(record: Record) -> Document:
+    """What every record ends with."""
+    return {
+        "messages": record.messages,
+        "retransmissions": record.retransmissions,
+        "hops": list(record.hops),
+        "findings": _findings(record.findings),
+        "anomalies": list(record.anomalies),
     }
 
 

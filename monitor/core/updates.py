@@ -270,9 +270,9 @@ class RecordClosed(_RecordUpdate, frozen=True, tag=True):
     reason: str
 
 
-Update: TypeAlias = (
-    MessageAdded
-    | CallStarted
+# What happened to a record, beside that it got a message.
+Happened: TypeAlias = (
+    CallStarted
     | CallRang
     | CallAnswered
     | CallEnded
@@ -283,6 +283,7 @@ Update: TypeAlias = (
     | FindingCleared
     | RecordClosed
 )
+Update: TypeAlias = MessageAdded | Happened
 
 
 # --- what ingest adds beside the correlator's updates, for the overview ---------------------------
@@ -315,21 +316,7 @@ class AlertAcknowledged(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
-LoggedUpdate: TypeAlias = (
-    CallStarted
-    | CallRang
-    | CallAnswered
-    | CallEnded
-    | RegistrationSucceeded
-    | RegistrationEnded
-    | FindingRaised
-    | FindingConfirmed
-    | FindingCleared
-    | RecordClosed
-    | CollectorReported
-    | LossRecorded
-    | AlertAcknowledged
-)
+LoggedUpdate: TypeAlias = Happened | CollectorReported | LossRecorded | AlertAcknowledged
 
 
 class Committed(msgspec.Struct, frozen=True, array_like=True):
