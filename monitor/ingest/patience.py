@@ -18,16 +18,16 @@ class Patience:
         self._wait_s = 0.0
         self._since = 0.0  # time.monotonic()
         self._said = 0.0
-        self._what = ""
+        self._what = self._why = ""
 
     def failed(self, what: str, error: BaseException) -> float:
         """`what` ("the database is away") for this reason; how many seconds to wait before the next try."""
-        now = time.monotonic()
+        now, why = time.monotonic(), str(error)
         if not self._what:
             self._since = now
-        if what != self._what or now - self._said > _REMIND_S:
-            log.warning("%s: %s; trying again", what, error)
-            self._what, self._said = what, now
+        if (what, why) != (self._what, self._why) or now - self._said > _REMIND_S:
+            log.warning("%s: %s; trying again", what, why)
+            self._what, self._why, self._said = what, why, now
         self._wait_s = min(max(2 * self._wait_s, _FIRST_S), _LONGEST_S)
         return self._wait_s
 
@@ -35,4 +35,4 @@ class Patience:
         """It works (again)."""
         if self._what:
             log.warning("no longer %r, after %.1f s", self._what, time.monotonic() - self._since)
-        self._wait_s, self._what = 0.0, ""
+        self._wait_s, self._what, self._why = 0.0, "", ""

@@ -29,3 +29,14 @@ def test_it_says_what_is_away_once_and_when_it_is_back(caplog: pytest.LogCapture
     assert first == "the store is away: gone; trying again"
     assert second == "the database is away: gone; trying again"
     assert third.startswith("no longer 'the database is away', after 0.")
+
+
+def test_another_reason_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    patience = Patience()
+    with caplog.at_level(logging.WARNING):
+        for error in (ERROR, ERROR, OSError("wrong password"), OSError("wrong password")):
+            patience.failed("the store is away", error)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the store is away: gone; trying again",
+        "the store is away: wrong password; trying again",
+    ]
