@@ -1,32 +1,33 @@
-"""The documentation leads where it says."""
+"""The pages that are made from the code say what the code says."""
 
-import re
-from pathlib import Path
+import importlib
+import pkgutil
 
 import pytest
 
-from tests.support.environment import ROOT
-
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
-
-
-def anchors(page: Path) -> set[str]:
-    """Of its headings, as the usual renderers make them."""
-    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+from docs.generate import PAGES, ROOT
+from monitor.core import diagnosis
+from monitor.core.diagnosis.rule import Rule
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
-    for path, anchor in LINK.findall(page.read_text()):
-        target = (page.parent / path).resolve() if path else page
-        assert target.exists(), f"{path} in {page.name}"
-        if anchor:
-            assert anchor[1:] in anchors(target), f"{path}{anchor} in {page.name}"
+@pytest.mark.parametrize("page", PAGES)
+def test_a_generated_page_is_up_to_date(page: str) -> None:
+    made = PAGES[page]()
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made, "run: python docs/generate.py"
 
 
-def test_the_manual_names_every_page() -> None:
-    manual = (ROOT / "docs" / "README.md").read_text()
-    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
-    assert {name for name in pages if f"]({name})" not in manual} == set()
+def test_the_catalogue_names_every_rule_once() -> None:
+    modules = [
+        importlib.import_module(f"{diagnosis.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(diagnosis.__path__)
+    ]
+    rules = [value for module in modules for name, value in vars(module).items() if isinstance(value, Rule)]
+    assert {rule.code for rule in rules} == {rule.code for rule in diagnosis.RULES}
+    assert len({rule.code for rule in diagnosis.RULES}) == len(diagnosis.RULES)
+
+
+def test_every_rule_says_when_where_and_what_to_do() -> None:
+    for rule in diagnosis.RULES:
+        assert rule.when.endswith(".")
+        assert rule.source.startswith("RFC ")
+        assert rule.remedy
