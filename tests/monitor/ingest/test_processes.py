@@ -134,7 +134,7 @@ def test_killed_in_mid_traffic_again_and_again_it_loses_and_doubles_nothing(valk
     assert epochs > KILLS
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 def test_a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws(valkey: Valkey, start: Start) -> None:
     client = valkey.client()
     feed = Feed(client, "frozen", PARTITIONS)
@@ -143,7 +143,7 @@ def test_a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws(valkey: Va
     feed.run(1)
     frozen.send_signal(signal.SIGSTOP)
     other = start()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60  # PostgreSQL ends a frozen transaction after 15 s, and then the lease runs out
     while holders() != {other.pid}:
         feed.run(0.1)
         assert time.monotonic() < end, "the lease runs out"
