@@ -121,6 +121,11 @@ class Attempt:
         if not self.ringing_us or at_us - self.ringing_us < within_us:
             self.ringing_us = max(self.ringing_us, at_us)
 
+    @property
+    def asked(self) -> bool:
+        """Whether the request itself was seen, on any hop: else its sender may be out of sight."""
+        return any(transaction.seen_request for transaction in self.transactions)
+
     def response_us(self) -> int:
         """When the first response came, on any hop; 0 when none did."""
         return min((t.response_us for t in self.transactions if t.response_us), default=0)

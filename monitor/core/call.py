@@ -241,7 +241,7 @@ class Call(Fold):
             self.wake_at(again_us, Timer.NO_FINAL, attempt)
             return
         verdict = setup.no_final_response(attempt, settings, self.now_us)
-        self.judge(setup.NO_FINAL_RESPONSE, attempt.subject, verdict, attempt.ringing_us, due_us, out)
+        self.judge(setup.NO_FINAL_RESPONSE, attempt.subject, verdict, attempt.first_us, due_us, out)
         attempt.timed_out_us = attempt.timed_out_us or due_us
 
     # --- verdicts

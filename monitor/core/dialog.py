@@ -176,6 +176,11 @@ class Answer:
         """Whether it is no 2xx of a re-INVITE."""
         return self.attempt is not None and self.attempt.initial
 
+    @property
+    def asked(self) -> bool:
+        """Whether its INVITE was seen."""
+        return self.attempt is not None and self.attempt.asked
+
     def sent(self, event: SipEvent, number: int, attempt: Attempt) -> int:
         """The 2xx was seen, for the first time or again; how often its hop has carried it."""
         self.attempt = attempt

@@ -102,6 +102,12 @@ class Login(Attempt):
             self.expires_s = _requested_expiry(event)
             self.nonces = credentials(event.raw)
 
+    def before(self, other: "Login") -> bool:
+        """Whether it was sent before another one."""
+        if self.from_tag == other.from_tag:
+            return self.cseq < other.cseq  # §10.2: it counts up, whichever message is seen first
+        return self.first_us < other.first_us
+
 
 def credentials(raw: bytes) -> dict[str, str]:
     """Realm → nonce of the digest credentials in a request."""
@@ -204,7 +210,7 @@ class Registration(Fold):
         # A first challenge is how a registration begins: nothing to judge.
         if self.findings or (status >= 300 and not (status in CHALLENGES and len(self.logins) == 1)):
             self._judge_all(at_us, out)
-        if self._decided is None or login.first_us >= self._decided.first_us:  # else: a later REGISTER has the word
+        if self._decided is None or not login.before(self._decided):
             self._decide(event, login, status, out)
 
     def _challenged(self, event: SipEvent, login: Login) -> None:
@@ -240,7 +246,7 @@ class Registration(Fold):
         self._expire(at_us, out)
         if login.expires_s == 0:
             self._move(RegistrationInput.REMOVAL)
-            self.expires_us = 0
+            self.registered_us = self.expires_us = 0
             self._tell_end(at_us, out)
             return
         if self.outcome != RegistrationOutcome.REGISTERED or login is self._bound_by:

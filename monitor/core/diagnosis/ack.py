@@ -82,9 +82,11 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     suspected_us = sending.nth_us(settings.suspect_resends + 1)
     given_up_us = hung_up_us if 0 < sending.nth_us(2) < hung_up_us else 0
     timed_out_us = deadline_us if suspected_us and now_us >= deadline_us else 0
+    certain_us = given_up_us or timed_out_us
     state = standing(
-        suspected_us=suspected_us,
-        confirmed_us=given_up_us or timed_out_us,
+        suspected_us=suspected_us or certain_us,
+        # Of a caller out of sight, no ACK would have been seen.
+        confirmed_us=certain_us if answer.asked else 0,
         cleared_us=acked_us if acked_us <= (hung_up_us or deadline_us) else 0,
     )
     if state is None:

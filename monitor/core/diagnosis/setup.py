@@ -125,7 +125,8 @@ def no_final_response(attempt: Attempt, settings: Settings, now_us: int) -> Find
     _, server = ends(place.hop)
     return NO_FINAL_RESPONSE.finding(
         subject=attempt.subject,
-        state=FindingState.CONFIRMED,
+        # Of a caller out of sight, a CANCEL would not have been seen.
+        state=FindingState.CONFIRMED if attempt.asked else FindingState.SUSPECTED,
         at_us=deadline_us,
         hop=place.hop,
         messages={*place.numbers[:1], last.provisional_number},

@@ -110,3 +110,10 @@ def test_the_callees_bye_proves_no_missing_ack_where_the_ack_may_have_been_lost(
     ]
     assert Watch(events).findings() == {"missing-ack": "confirmed"}
     assert Watch().lose(2.6, 2.6).see(events).findings() == {"missing-ack": "suspected"}
+
+
+@pytest.mark.parametrize(("code", "events"), [("missing-ack", unacknowledged), ("no-final-response", undecided)])
+def test_of_a_caller_out_of_sight_nothing_is_certain(code: str, events: Callable[[], list[SipEvent]]) -> None:
+    """Requests and responses may go different ways: then their ACK or CANCEL would not have been seen either."""
+    watch = Watch(events()[1:], until=250)
+    assert watch.findings()[code] == "suspected"
