@@ -159,6 +159,13 @@ class Attempts(Generic[A]):
                 return attempt
         return None
 
+    def holding(self, transaction: Transaction) -> A | None:
+        """The attempt that a transaction is a hop of; None where it is long forgotten."""
+        for attempt in reversed(self._all):
+            if transaction in attempt.transactions:
+                return attempt
+        return None
+
     def on(self, transaction: Transaction, event: SipEvent) -> A:
         """The attempt of a transaction that was seen for the first time; a new one, where it has none."""
         attempt = self.of(event)

@@ -150,7 +150,7 @@ class Call(Fold):
         self.note(transaction)
         if event.cseq_method != "INVITE":
             return
-        attempt = self._begin(transaction, event, out) if new else self.attempts.of(event)
+        attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
             return  # long forgotten
         if first and self.findings:
@@ -311,10 +311,9 @@ class Call(Fold):
                     self._judge_unanswered(transaction, at_us, out)
 
     def _judge_rejected(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
-        if attempt.initial:
-            retried_us = self.attempts.next_us(attempt)
-            verdict = setup.rejected(attempt, self.context.settings, self.now_us, retried_us=retried_us)
-            self.judge(setup.REJECTED, attempt.subject, verdict, attempt.first_us, at_us, out)
+        retried_us = self.attempts.next_us(attempt)
+        verdict = setup.rejected(attempt, self.context.settings, self.now_us, retried_us=retried_us)
+        self.judge(setup.REJECTED, attempt.subject, verdict, attempt.first_us, at_us, out)
 
     # --- state
 

@@ -180,7 +180,7 @@ class Registration(Fold):
         first = not transaction.response_us
         transaction.answered(event, number)
         self.note(transaction)
-        login = self._begin(transaction, event) if new else self.logins.of(event)
+        login = self._begin(transaction, event) if new else self.logins.holding(transaction)
         if login is None:
             return  # long forgotten
         if first and self.findings:

@@ -112,6 +112,13 @@ def test_the_callees_bye_proves_no_missing_ack_where_the_ack_may_have_been_lost(
     assert Watch().lose(2.6, 2.6).see(events).findings() == {"missing-ack": "suspected"}
 
 
+def test_losses_without_end_are_one_and_none_is_forgotten() -> None:
+    watch = Watch()
+    for tenth in range(20_000):
+        watch.lose(tenth / 10, tenth / 10 + 0.1)
+    assert watch.see(unacknowledged()).wait(60).findings()["missing-ack"] == "suspected"
+
+
 @pytest.mark.parametrize(("code", "events"), [("missing-ack", unacknowledged), ("no-final-response", undecided)])
 def test_of_a_caller_out_of_sight_nothing_is_certain(code: str, events: Callable[[], list[SipEvent]]) -> None:
     """Requests and responses may go different ways: then their ACK or CANCEL would not have been seen either."""

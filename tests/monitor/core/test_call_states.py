@@ -147,6 +147,11 @@ def test_a_reinvite_changes_neither_state_nor_times() -> None:
     assert (call.state, call.setup_ms, call.acked) == (plain.state, plain.setup_ms, True)
 
 
+def test_a_refused_reinvite_whose_response_is_seen_first_is_known_for_what_it_is() -> None:
+    watch = Watch([INVITE, OK, ACK, response(488, 5.1, cseq=2), request("INVITE", 5, cseq=2, to_tag="b")], until=30)
+    assert (watch.call.state, watch.standing()) == (CallState.ANSWERED, set())
+
+
 def test_a_call_joined_at_a_reinvite_is_answered_by_it() -> None:
     events = [
         request("INVITE", 0, cseq=8, to_tag="b"),

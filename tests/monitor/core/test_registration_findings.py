@@ -103,7 +103,7 @@ def test_a_retry_that_is_refused_too_is_the_refusal() -> None:
     events = [register(0, 1), answer(423, 0.1, 1), register(0.2, 2), answer(403, 0.3, 2)]
     watch = Watch(events, until=60)
     assert watch.story("registration-rejected") == [("confirmed", 0.3)]
-    assert "with 403" in watch.finding("registration-rejected").cause
+    assert "refused the registration with 403" in watch.finding("registration-rejected").cause
 
 
 def test_behind_a_proxy_the_registrar_that_refuses_is_named() -> None:

@@ -63,6 +63,11 @@ def test_the_last_final_response_makes_the_outcome(
     assert (registration.outcome, registration.status) == (outcome, status)
 
 
+def test_a_response_with_altered_tags_belongs_to_its_request() -> None:
+    altered = response(200, 1, "alice>edge", method="REGISTER", from_tag="altered")
+    assert Watch([register(0), altered], until=60).registration.outcome == RegistrationOutcome.REGISTERED
+
+
 def test_a_straggling_response_of_an_earlier_register_does_not() -> None:
     events = [register(0), register(1, 2), answer(200, 1.1, 2), answer(401, 1.2, 1)]
     assert Watch(events, until=2).registration.outcome == RegistrationOutcome.REGISTERED
@@ -177,6 +182,15 @@ def test_through_a_proxy_the_response_at_the_client_counts() -> None:
     watch = Watch(events)
     assert watch.registration.outcome == RegistrationOutcome.PENDING
     assert watch.see([answer(200, 0.03)]).registration.registered_us == us(0.03)
+
+
+def test_a_binding_begins_at_the_client_whichever_hop_is_seen_first() -> None:
+    behind = [
+        request("REGISTER", 0.01, "edge>proxy", vias=2),
+        response(200, 0.02, "edge>proxy", method="REGISTER", vias=2),
+    ]
+    watch = Watch([*behind, register(0), answer(200, 0.03)])
+    assert watch.registration.registered_us == us(0.03)
 
 
 def test_two_registrars_asked_at_once_are_answered_when_one_is() -> None:

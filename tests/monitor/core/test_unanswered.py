@@ -70,6 +70,11 @@ def test_a_response_clears_it() -> None:
     assert watch.call.state == CallState.TRYING
 
 
+def test_the_third_send_is_the_third_on_the_wire_whatever_arrives_last() -> None:
+    watch = Watch([request("INVITE", 0), response(100, 0.3), request("INVITE", 0.4), request("INVITE", 0.2)], until=9)
+    assert watch.story("invite-unanswered") == []
+
+
 def test_a_response_after_timer_b_comes_too_late() -> None:
     watch = Watch([heard("bob"), *invites(), response(180, 33)], until=60)
     assert watch.story("invite-unanswered") == [("suspected", 1.5), ("confirmed", 32.0)]
