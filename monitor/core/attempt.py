@@ -67,12 +67,15 @@ class Attempt:
         return f"{self.cseq} {self.from_tag}"
 
     def nearest(self) -> list[Transaction]:
-        """The hops nearest to the client."""
+        """The hops nearest to the client; those without any response in 64·T1 only where no other has one.
+
+        To a forking proxy such a branch is as good as a 408 (§16.8); of others, the responses are out of sight.
+        """
         nearest: list[Transaction] = []
         for transaction in self.transactions:
-            if not nearest or transaction.vias < nearest[0].vias:
+            if not nearest or _distance(transaction) < _distance(nearest[0]):
                 nearest = [transaction]
-            elif transaction.vias == nearest[0].vias:
+            elif _distance(transaction) == _distance(nearest[0]):
                 nearest.append(transaction)
         return nearest
 
@@ -191,6 +194,10 @@ class Attempts(Generic[A]):
         """When the initial attempt after this one began; 0 when there is none."""
         later = (each.first_us for each in self._all if each.initial and each.first_us > attempt.first_us)
         return min(later, default=0)
+
+
+def _distance(transaction: Transaction) -> tuple[bool, int]:
+    return transaction.silent and not transaction.response_us, transaction.vias
 
 
 def _preference(status: int) -> tuple[int, int, int]:

@@ -222,8 +222,8 @@ class Call(Fold):
         if timer in (Timer.REQUEST, Timer.RELIABLE):
             attempt, transaction = about
             self._judge_unanswered(transaction, due_us, out)
-            if timer == Timer.REQUEST and not 0 < attempt.response_us() <= due_us:
-                attempt.timed_out_us = attempt.timed_out_us or due_us
+            if timer == Timer.REQUEST:
+                self._time_out(attempt, transaction, due_us, out)
         elif timer == Timer.NO_FINAL:
             self._no_final(about, due_us, out)
         elif timer == Timer.CANCELLED:
@@ -233,6 +233,14 @@ class Call(Fold):
         else:
             self._judge_ack(about, due_us, out)
         self._review(due_us, out)
+
+    def _time_out(self, attempt: Attempt, transaction: Transaction, due_us: int, out: list[Update]) -> None:
+        """Timer B: without a response, this hop has failed; without one on any, the attempt has."""
+        if not 0 < transaction.response_us <= due_us:
+            transaction.silent = True
+            self._judge_rejected(attempt, due_us, out)
+        if not 0 < attempt.response_us() <= due_us:
+            attempt.timed_out_us = attempt.timed_out_us or due_us
 
     def _no_final(self, attempt: Attempt, due_us: int, out: list[Update]) -> None:
         settings = self.context.settings

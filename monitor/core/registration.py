@@ -194,10 +194,11 @@ class Registration(Fold):
         """A hop of a REGISTER appeared."""
         self.introduce(event)
         self.add_hop(transaction)
+        another = self.logins.of(event) is None
         login = self.logins.on(transaction, event)
         timeout_us = self.context.settings.timers.timeout_us
         self.wake_at(event.captured_us + timeout_us, Timer.REQUEST, (login, transaction))
-        if login is self.logins.current:
+        if another and login is self.logins.current:
             self._told_end = False
         return login
 
@@ -268,8 +269,7 @@ class Registration(Fold):
             self._expire(due_us, out)
         elif timer == Timer.REPAIR:
             self._judge_all(due_us, out)
-            if about is self.logins.current:
-                self._tell_end(due_us, out)
+            self._settle(due_us, out)
         else:
             login, transaction = about
             self._judge_unanswered(transaction, due_us, out)
@@ -278,8 +278,14 @@ class Registration(Fold):
             retried = 0 < self.logins.next_us(login) <= due_us
             if timer == Timer.REQUEST and not answered and not retried:
                 self._move(RegistrationInput.SILENCE)
-                if login is self.logins.current:
-                    self._tell_end(due_us, out)
+            if timer == Timer.REQUEST:
+                self._settle(due_us, out)
+
+    def _settle(self, at_us: int, out: list[Update]) -> None:
+        """Tell the end, unless a REGISTER still waits for its final response."""
+        timeout_us = self.context.settings.timers.timeout_us
+        if not any(login.final() is None and at_us < login.first_us + timeout_us for login in self.logins):
+            self._tell_end(at_us, out)
 
     def _expire(self, at_us: int, out: list[Update]) -> None:
         """The binding runs out, if nothing has prolonged it."""

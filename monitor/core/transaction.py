@@ -124,6 +124,7 @@ class Transaction:
         "sends",
         "sent_us",
         "sibling",
+        "silent",
         "source",
         "source_port",
         "succeeded_us",
@@ -167,6 +168,7 @@ class Transaction:
         self.failed_us = 0  # first and last 3xx–6xx
         self.failed_again_us = 0
         self.acked_us = 0  # last ACK with its branch
+        self.silent = False  # no response within 64·T1
         self.sibling: Transaction | None = None  # the same branch on another hop
 
     def carries(self, event: SipEvent) -> bool:

@@ -107,6 +107,26 @@ def test_forks_seen_without_their_proxy_end_with_the_response_that_it_would_choo
     assert Watch([*forks, response(404, 1, "proxy>bob", vias=2), cancelled]).call.state == CallState.CANCELLED
 
 
+def test_a_fork_that_stays_silent_leaves_the_word_to_the_others() -> None:
+    forks = [request("INVITE", 0, "proxy>bob", vias=2), request("INVITE", 0, "proxy>carol", vias=2)]
+    refused = response(404, 1, "proxy>bob", vias=2)
+    watch = Watch([*forks, refused], until=31.9)
+    assert (watch.call.state, watch.findings()) == (CallState.TRYING, {})
+    watch.wait(32)
+    assert (watch.call.status, watch.findings()) == (404, {"rejected": "confirmed"})
+    assert not watch.wait(65).call.open
+
+
+def test_a_hop_whose_responses_are_out_of_sight_leaves_the_word_to_the_next() -> None:
+    events = [INVITE, request("INVITE", 0.01, "bob>carol", vias=2), response(404, 1, "bob>carol", vias=2)]
+    watch = Watch(events, until=31.9)
+    assert watch.call.state == CallState.TRYING
+    watch.wait(32)
+    assert (watch.call.status, watch.standing()) == (404, {"rejected"})
+    late = Watch([*events, response(486, 33)], until=60)
+    assert late.call.status == 486
+
+
 def test_two_dialogs_end_when_both_have() -> None:
     forks = [INVITE, OK, response(200, 2.2, to_tag="c"), ACK, request("ACK", 2.3, to_tag="c", branch="other")]
     watch = Watch([*forks, request("BYE", 3, to_tag="c")])

@@ -156,6 +156,11 @@ def test_it_leaves_memory_some_time_after_its_end() -> None:
     assert isinstance(watch.told[-1], RecordClosed)
 
 
+def test_another_hop_of_a_register_that_was_refused_does_not_keep_it_in_memory() -> None:
+    behind = request("REGISTER", 0.9, "edge>proxy", vias=2)
+    assert not Watch([register(0), answer(403, 1), behind], until=33.5).registration.open
+
+
 def test_a_retry_keeps_it_in_memory() -> None:
     watch = Watch([register(0), answer(403, 1), register(30, 2)], until=40)
     assert watch.registration.open
