@@ -28,7 +28,8 @@ class Router(Party):
 
     def receive(self, message: Message, source: Endpoint) -> None:
         contact = message.get("Contact")
-        if contact and not isinstance(self.stage.listeners.get(source), Router):
+        elsewhere = 300 <= message.status < 400  # a redirection's Contact is another's
+        if contact and not elsewhere and not isinstance(self.stage.listeners.get(source), Router):
             self._outside[endpoint_of(contact)] = source
         super().receive(message, source)
 

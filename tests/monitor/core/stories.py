@@ -100,7 +100,12 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         request("BYE", 2.4, to_tag="c"),
         *_bye(9),
     ],
-    "failure after the answer": [*_invites([0.0]), response(200, 2), response(487, 2.1, to_tag="c"), response(180, 2.2)],
+    "failure after the answer": [
+        *_invites([0.0]),
+        response(200, 2),
+        response(487, 2.1, to_tag="c"),
+        response(180, 2.2),
+    ],
     "answer after a failure": [*_invites([0.0]), response(486, 2), response(200, 2.3, to_tag="c")],
     "cancelled and never decided": [*_invites([0.0]), response(180, 0.1), request("CANCEL", 0.2)],
     "cancelled on two hops": [

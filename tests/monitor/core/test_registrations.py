@@ -63,6 +63,17 @@ def test_the_last_final_response_makes_the_outcome(
     assert (registration.outcome, registration.status) == (outcome, status)
 
 
+def test_of_two_tags_the_register_that_was_sent_later_has_the_word() -> None:
+    """A phone that has lost its count begins anew, with another tag."""
+    events = [
+        register(0, 7),
+        request("REGISTER", 1, "alice>edge", cseq=1, from_tag="b"),
+        response(200, 1.1, "alice>edge", method="REGISTER", cseq=1, from_tag="b"),
+        answer(403, 1.2, 7),
+    ]
+    assert Watch(events, until=60).registration.outcome == RegistrationOutcome.REGISTERED
+
+
 def test_a_response_with_altered_tags_belongs_to_its_request() -> None:
     altered = response(200, 1, "alice>edge", method="REGISTER", from_tag="altered")
     assert Watch([register(0), altered], until=60).registration.outcome == RegistrationOutcome.REGISTERED
