@@ -112,6 +112,6 @@ def test_every_make_of_phone_says_the_same_in_its_own_way(dialect: Dialect) -> N
 
 
 def test_a_redirection_behind_a_proxy_reaches_the_phone_that_it_names() -> None:
-    events = play("redirected").events()
+    events = library.play("redirected").events()
     assert any(event.destination_port == 5078 and event.method == "INVITE" for event in events)
     assert any(event.source_port == 5078 and event.status == 200 for event in events)
