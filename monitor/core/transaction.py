@@ -250,20 +250,12 @@ class Transaction:
             self.final_numbers.append(number)
 
     @property
-    def state(self) -> State:
-        """How far it has come."""
-        return self._walk()[0]
-
-    @property
     def irregular(self) -> bool:
         """Whether anomalies are possible: a cheap question, asked at each response."""
         return self.final_us > 0 and (self.progress_us > self.final_us or (self.failed_us > 0 < self.succeeded_us))
 
     def anomalies(self) -> list[str]:
         """What the RFC forbids and was seen."""
-        return self._walk()[1]
-
-    def _walk(self) -> tuple[State, list[str]]:
         seen = [
             (self.first_us if self.seen_request else 0, REQUEST),
             (self.progress_us, PROVISIONAL),
@@ -273,7 +265,8 @@ class Transaction:
             (self.acked_us, ACK),
         ]
         table = INVITE_TABLE if self.method == "INVITE" else NON_INVITE_TABLE
-        return walk(table, CALLING, [(at_us, message) for at_us, message in seen if at_us])
+        _, anomalies = walk(table, CALLING, [(at_us, message) for at_us, message in seen if at_us])
+        return anomalies
 
     @property
     def reliable(self) -> bool:

@@ -36,6 +36,7 @@ def bye_of_bob(at: float, *, from_tag: str = "b", to_tag: str = "a") -> SipEvent
         ([INVITE, OK, BYE], 10, CallState.ENDED, 200, True, False),
         ([INVITE, RINGING, response(486, 3)], 4, CallState.FAILED, 486, False, None),
         ([INVITE, response(401, 3)], 4, CallState.FAILED, 401, False, None),
+        ([INVITE, response(404, 3, to_tag="")], 4, CallState.FAILED, 404, False, None),
         ([INVITE, RINGING, request("CANCEL", 3), response(487, 3.1)], 4, CallState.CANCELLED, 487, False, None),
         ([INVITE, response(302, 3)], 4, CallState.REDIRECTED, 302, False, None),
         ([INVITE], 32, CallState.FAILED, None, False, None),  # Timer B
