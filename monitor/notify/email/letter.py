@@ -24,7 +24,9 @@ _SMALL: Final = "font-size:12px;line-height:16px"
 _LINE: Final = "1px solid #8a929c"
 # Mail clients drop style sheets; nothing paints a background, so that dark clients stay dark.
 _CSS: Final = {
-    "page": "width:100%;max-width:600px;text-align:left;font-size:14px;line-height:20px;"
+    # A wide ladder scrolls by itself: on a phone, all else stays as wide as the screen.
+    "page": "width:100%;max-width:600px;table-layout:fixed;overflow-wrap:anywhere;text-align:left;"
+    "font-size:14px;line-height:20px;"
     "font-family:system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif",
     "lead": f"padding:0 0 4px;{_SMALL};font-weight:600;text-transform:uppercase",
     "title": "margin:0;font-size:20px;line-height:28px;font-weight:600",
@@ -34,6 +36,7 @@ _CSS: Final = {
     "name": f"padding:0 16px 0 0;{_QUIET}",
     "head": f"padding:0 0 4px;{_SMALL};font-weight:600;{_QUIET}",
     "row": "padding:4px 0 16px",
+    "wide": "max-width:100%;overflow-x:auto",
     "example": f"padding:4px 0 8px;border-top:{_LINE}",
     "quiet": _QUIET,
     "link": "color:#3f78d8",

@@ -107,10 +107,12 @@ def _outcome(alert: Alert, cleared: str) -> str:
 
 
 def _newest(alert: Alert) -> list[AlertOccurrence]:
-    """The newest findings, one a record; those that stand before those that were taken back."""
+    """The newest records, each with one finding; those that stand before those that were taken back."""
     found: dict[str, AlertOccurrence] = {}
     rows = AlertOccurrence.objects.filter(alert=alert).order_by("-at_us", "-id")
-    for row in (*rows.exclude(state=FindingState.CLEARED)[:20], *rows.filter(state=FindingState.CLEARED)[:20]):
+    for row in rows.exclude(state=FindingState.CLEARED)[:20]:
+        found[row.slug] = row  # the one that came first: what followed from it says less
+    for row in rows.filter(state=FindingState.CLEARED)[:20]:
         found.setdefault(row.slug, row)
     return list(found.values())[:EXAMPLES]
 

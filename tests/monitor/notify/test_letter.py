@@ -106,7 +106,11 @@ def test_a_quiet_alert_says_for_how_long(ingest: Ingest) -> None:
     ingest.play("missing-ack", T0)
     ingest.advance(T0 + 3600 * SECOND)
     overview()
-    assert "Nothing more came for 10 min." in write(story("resolved")).text
+    letter = write(story("resolved"))
+    assert "Nothing more came for 10 min." in letter.text
+    # The call has two findings by now; shown is the one that came first.
+    assert AlertOccurrence.objects.count() == 2
+    assert "ACK never came" in letter.text.split("EVIDENCE")[1]
 
 
 def test_an_alert_about_a_collector_needs_no_ladder() -> None:
