@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from monitor.core.diagnosis import RULES  # noqa: E402 - found from the root
-from monitor.core.diagnosis.refusal import Refusal, refusal  # noqa: E402
-from monitor.core.diagnosis.rule import Rule  # noqa: E402
-from monitor.core.dialog import DIALOG_TABLE, DialogState  # noqa: E402
-from monitor.core.registration import OUTCOME_TABLE  # noqa: E402
-from monitor.core.transaction import INVITE_TABLE, NON_INVITE_TABLE, State  # noqa: E402
-from monitor.core.updates import RegistrationOutcome as Outcome  # noqa: E402
+from monitor.core.diagnosis.refusal import Refusal, refusal  # noqa: E402 - as above
+from monitor.core.diagnosis.rule import Rule  # noqa: E402 - as above
+from monitor.core.dialog import DIALOG_TABLE, DialogState  # noqa: E402 - as above
+from monitor.core.registration import OUTCOME_TABLE  # noqa: E402 - as above
+from monitor.core.transaction import INVITE_TABLE, NON_INVITE_TABLE, State  # noqa: E402 - as above
+from monitor.core.updates import RegistrationOutcome as Outcome  # noqa: E402 - as above
 
 Table = Mapping[tuple[Any, Any], tuple[Any, str]]
 

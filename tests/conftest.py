@@ -18,8 +18,8 @@ django.setup()
 logging.getLogger().handlers.clear()
 
 from tests.support.postgres import Postgres  # noqa: E402 - after the environment is made
-from tests.support.smtp import SmtpServer  # noqa: E402
-from tests.support.valkey import Valkey  # noqa: E402
+from tests.support.smtp import SmtpServer  # noqa: E402 - as above
+from tests.support.valkey import Valkey  # noqa: E402 - as above
 
 CORPUS_MISSING = "no corpus of real captures in ../shared/corpus or $OFFHOOK_CORPUS"
 PURE = tuple(

@@ -211,7 +211,7 @@ def commits(history: Iterable[tuple[int, list[tuple[object, str, int]], int]]) -
         at_s += pause_s
         reports = [report(at_s, f"edge-{partition}", parsed=at_s)] if partition > 0 else []
         made.append(
-            commit(at_s, *(build(at_s + off, name) for build, name, off in updates), *reports, partition=partition)  # type: ignore[operator]
+            commit(at_s, *(build(at_s + off, name) for build, name, off in updates), *reports, partition=partition)  # type: ignore[operator]  # drawn
         )
     return made
 
