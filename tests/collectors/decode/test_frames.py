@@ -1,5 +1,7 @@
 """Frames → datagrams: what every link layer carries, and why other frames carry none."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +64,9 @@ def test_sip_over_ipv6_is_a_datagram() -> None:
 
 
 @pytest.mark.parametrize("cut", [pieces_v4, pieces_v6], ids=["IPv4", "IPv6"])
-def test_a_fragmented_message_is_one_datagram_at_the_time_of_its_last_piece(cut) -> None:  # type: ignore[no-untyped-def]  # a strategy gives it
+def test_a_fragmented_message_is_one_datagram_at_the_time_of_its_last_piece(
+    cut: Callable[[bytes, int], list[bytes]],
+) -> None:
     found, skipped = decode(*[ethernet(piece) for piece in reversed(cut(udp(LONG), 1480))])
     assert [(datagram.captured_us, datagram.payload) for datagram in found] == [(1002, LONG)]
     assert skipped == {Skip.FRAGMENT: 2}
