@@ -73,27 +73,27 @@ class Call(Fold):
 
     # --- messages
 
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
         """Take a message that is no mere copy."""
         method = event.method
         if number == 1:
             out.append(CallStarted(self.key, event.captured_us, self.from_uri, self.to_uri, self.client, self.server))
         if not method:
-            self._response(event, number, out)
-        elif method == "INVITE":
-            self._invite(event, number, out)
-        elif method == "ACK":
-            self._ack(event, number, out)
-        else:
-            transaction, _ = self.transactions.of_request(event)
-            transaction.sent(event, number)
-            if method == "BYE":
-                self._bye(event, number, out)
-            elif method == "CANCEL":
-                self._cancel(event)
-
-    def _invite(self, event: SipEvent, number: int, out: list[Update]) -> None:
+            return self._response(event, number, out)
+        if method == "ACK":
+            return self._ack(event, number, out)
         transaction, _ = self.transactions.of_request(event)
+        if method == "INVITE":
+            self._invite(event, number, transaction, out)
+            return transaction
+        transaction.sent(event, number)
+        if method == "BYE":
+            self._bye(event, number, out)
+        elif method == "CANCEL":
+            self._cancel(event)
+        return transaction
+
+    def _invite(self, event: SipEvent, number: int, transaction: Transaction, out: list[Update]) -> None:
         first, at_us = not transaction.seen_request, event.captured_us
         transaction.sent(event, number)
         if not self.invited_us or at_us < self.invited_us:
@@ -119,15 +119,16 @@ class Call(Fold):
             self._review(at_us, out)
         return attempt
 
-    def _ack(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def _ack(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
         transaction = self.transactions.with_branch(event, "INVITE")
         if transaction is not None:
             transaction.acknowledged(event)
             if transaction.final_status >= 300:
-                return  # of a failure: hop by hop, the same branch (§17.1.1.3)
+                return transaction  # of a failure: hop by hop, the same branch (§17.1.1.3)
         answer = self.dialogs.answer_of(event)
         answer.acknowledged(event, number)
         self._judge_acks(event, out)
+        return None
 
     def _bye(self, event: SipEvent, number: int, out: list[Update]) -> None:
         at_us = event.captured_us
@@ -143,16 +144,16 @@ class Call(Fold):
             attempt.cancelled_us = at_us
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.CANCELLED, attempt)
 
-    def _response(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
         transaction, new = self.transactions.of_response(event)
         first = not transaction.response_us
         transaction.answered(event, number)
         self.note(transaction)
         if event.cseq_method != "INVITE":
-            return
+            return transaction
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
-            return  # long forgotten
+            return transaction  # long forgotten
         if first and self.findings:
             self._judge_unanswered(transaction, event.captured_us, out)
         if event.status < 200:
@@ -161,6 +162,7 @@ class Call(Fold):
             self._success(event, number, attempt, out)
         else:
             self._failure(event, transaction, attempt, out)
+        return transaction
 
     def _provisional(self, event: SipEvent, attempt: Attempt, out: list[Update]) -> None:
         at_us, status, no_final_us = event.captured_us, event.status, self.context.settings.no_final_us

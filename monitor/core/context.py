@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from collectors.wire.events import Loss
+from monitor.core.facet import Families
 from monitor.core.settings import Settings
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
@@ -110,8 +111,9 @@ class Peers:
 class Context:
     """Shared by the records of one correlator."""
 
-    def __init__(self, settings: Settings, peers: Peers) -> None:
+    def __init__(self, settings: Settings, peers: Peers, families: Families) -> None:
         self.settings = settings
+        self.families = families
         self.peers = peers
         self.alarms = Alarms()
         self.blind = BlindSpots()

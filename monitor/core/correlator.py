@@ -13,6 +13,8 @@ from typing import Final
 from collectors.wire.events import Loss, SipEvent
 from monitor.core.call import Call
 from monitor.core.context import FAR, Context, Peers
+from monitor.core.facet import Families
+from monitor.core.families import FAMILIES
 from monitor.core.fold import Fold
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
@@ -36,8 +38,10 @@ Name = tuple[Kind, str, str]
 class Correlator:
     """Holds the open records of one partition, or of one capture file."""
 
-    def __init__(self, settings: Settings | None = None, peers: Peers | None = None) -> None:
-        self._context = Context(settings or Settings(), peers or Peers())
+    def __init__(
+        self, settings: Settings | None = None, peers: Peers | None = None, families: Families = FAMILIES
+    ) -> None:
+        self._context = Context(settings or Settings(), peers or Peers(), families)
         self._hear = self._context.peers.hear
         self._by_name: OrderedDict[Name, Fold] = OrderedDict()  # the least recently fed first
         self._calls: dict[str, Fold] = {}  # of these, the calls, by Call-ID

@@ -17,10 +17,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.context import Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
+from monitor.core.facet import Facet
 from monitor.core.hop import request_hop
 from monitor.core.transaction import Transaction
 from monitor.core.updates import (
@@ -52,6 +54,7 @@ class Timer(IntEnum):
     RESENDS = auto()  # the resends of a 2xx must have ended
     REPAIR = auto()  # a refusal was not repaired
     EXPIRY = auto()  # a binding runs out
+    FACET = auto()  # one of a facet's own; the reference is (facet, what it is about)
     LINGER = auto()  # stragglers are over
 
 
@@ -61,6 +64,8 @@ class Fold(ABC):
     __slots__ = (
         "_copies",
         "_deadlines",
+        "_facets",
+        "_families",
         "_lingers",
         "_rank",
         "client",
@@ -104,6 +109,8 @@ class Fold(ABC):
         self.hops: dict[str, Transaction] = {}  # the first on each
         self.irregular: dict[Transaction, None] = {}
         self.findings: dict[tuple[str, str], Finding] = {}
+        self._families = context.families[key.kind]
+        self._facets: list[Facet[Any] | None] = [None] * len(self._families)
         self._copies = Copies(most_messages)
         self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
         self._lingers = False
@@ -111,8 +118,8 @@ class Fold(ABC):
     # --- to be implemented
 
     @abstractmethod
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
-        """Take a message that is no mere copy."""
+    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
+        """Take a message that is no mere copy; its transaction on this hop, where it has one that is known."""
 
     @abstractmethod
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
@@ -143,9 +150,25 @@ class Fold(ABC):
         sight = self._copies.add(event, self.observers)
         if sight is COPY:
             return
+        transaction = self.add(event, number, out)
         if sight is RETRANSMISSION:
             self.retransmissions += 1
-        self.add(event, number, out)
+            for facet in self._facets:
+                if facet is not None:
+                    facet.again(event, number, transaction, out)
+        elif self._families:
+            self._show(event, number, transaction, out)
+
+    def _show(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+        """Show a message to the facets that it concerns."""
+        reading = Reading(event.raw)
+        for index, family in enumerate(self._families):
+            facet = self._facets[index]
+            if facet is None:
+                if not family.begins(event, reading):
+                    continue
+                facet = self._facets[index] = family(self)
+            facet.news(event, reading, number, transaction, out)
 
     def introduce(self, event: SipEvent) -> None:
         """Learn who asks whom, from the message that is nearest to the client; of these, the first."""
@@ -182,6 +205,10 @@ class Fold(ABC):
         """Call `fire(timer, about, …)` when the watermark passes `due_us`."""
         heappush(self._deadlines, (due_us, timer, self.context.alarms.set(due_us, self.ident), about))
 
+    def wake_facet(self, due_us: int, facet: Facet[Any], about: Any = None) -> None:
+        """Call `facet.fire(about, …)` when the watermark passes `due_us`."""
+        self.wake_at(due_us, Timer.FACET, (facet, about))
+
     def wake(self, due_us: int, out: list[Update]) -> None:
         """Fire all deadlines up to `due_us`, each at its own time."""
         while self._deadlines and self._deadlines[0][0] <= due_us:
@@ -189,6 +216,9 @@ class Fold(ABC):
             self.now_us = max(self.now_us, at_us)
             if timer == Timer.LINGER:
                 self._leave(at_us, out)
+            elif timer == Timer.FACET:
+                facet, subject = about
+                facet.fire(subject, at_us, out)
             else:
                 self.fire(timer, about, at_us, out)
 

@@ -153,14 +153,11 @@ class Registration(Fold):
 
     # --- messages
 
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
         """Take a message that is no mere copy."""
-        if event.method:
-            self._request(event, number, out)
-        else:
-            self._response(event, number, out)
+        return self._request(event, number, out) if event.method else self._response(event, number, out)
 
-    def _request(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def _request(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
         transaction, _ = self.transactions.of_request(event)
         first = not transaction.seen_request
         transaction.sent(event, number)
@@ -174,21 +171,23 @@ class Registration(Fold):
                 login.early_final = None
         elif transaction.sends >= self.context.settings.suspect_sends:
             self._judge_unanswered(transaction, event.captured_us, out)
+        return transaction
 
-    def _response(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
         transaction, new = self.transactions.of_response(event)
         first = not transaction.response_us
         transaction.answered(event, number)
         self.note(transaction)
         login = self._begin(transaction, event) if new else self.logins.holding(transaction)
         if login is None:
-            return  # long forgotten
+            return transaction  # long forgotten
         if first and self.findings:
             self._judge_unanswered(transaction, event.captured_us, out)
         if event.status >= 200 and transaction.final_sends == 1 and transaction in login.nearest():
             if not transaction.seen_request:
                 login.early_final = event
             self._final(event, login, out)
+        return transaction
 
     def _begin(self, transaction: Transaction, event: SipEvent) -> Login:
         """A hop of a REGISTER appeared."""

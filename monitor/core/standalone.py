@@ -10,7 +10,7 @@ from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt
 from monitor.core.context import Context
 from monitor.core.fold import Fold, Timer
-from monitor.core.transaction import Transactions
+from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import RecordKey, TransactionRecord, Update
 
 
@@ -27,11 +27,11 @@ class Standalone(Fold):
         self.transactions = Transactions()
         self.linger(event.captured_us)
 
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
         """Take a message that is no mere copy."""
         self.fault = self.fault or event.fault
         if event.method == "ACK":
-            return  # of a call that was joined too late to know it
+            return None  # of a call that was joined too late to know it
         if event.method:
             transaction, new = self.transactions.of_request(event)
             transaction.sent(event, number)
@@ -43,6 +43,7 @@ class Standalone(Fold):
             self.introduce(event)
             self.add_hop(transaction)
             self.attempt.sent_on(transaction, event)
+        return transaction
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """No deadlines but the common ones."""

@@ -1,0 +1,52 @@
+"""A facet: what one family of findings keeps of a record beside the core's facts, and what it says of it.
+
+The core follows each message; a facet looks at those that are news: the first of its kind on its hop, no
+copy and no retransmission (those are offered to `again`, which most leave alone). It is made when the first
+message comes that `begins` it, so that a call without a transfer carries nothing of transfers. It keeps ints and
+short texts, never messages, and bounds what it keeps. Like the core's, its facts must not depend on the order
+of arrival within the window; its verdicts go through `Fold.judge`, and its deadlines through `Fold.wake_facet`.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Kind, Update
+
+F = TypeVar("F")  # the kind of record: Call, Registration, Standalone
+
+
+class Facet(ABC, Generic[F]):
+    """Base of all facets of one kind of record."""
+
+    __slots__ = ("fold",)
+
+    def __init__(self, fold: F) -> None:
+        self.fold = fold
+
+    @staticmethod
+    @abstractmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """Whether this message is the first that concerns the family: a cheap question, asked of each news."""
+
+    @abstractmethod
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A message that was not seen before on its hop; the core's facts know it already.
+
+        `number` names it within the record. `transaction`: that which it belongs to on this hop; None for
+        an ACK of a 2xx, and where it is not known any more.
+        """
+
+    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+        """A retransmission."""
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """A deadline that it set with `Fold.wake_facet` passed."""
+
+
+# The facets of each kind of record, in the order in which they are shown a message.
+Families: TypeAlias = dict[Kind, tuple[type[Facet[Any]], ...]]
