@@ -84,12 +84,9 @@ class Decoder:
                     payload = frame[at + 28 : at + length]
                     found.append(Datagram(captured_us, *ends, "udp", observers[interface], payload))
                     continue
-            other = self._general(captured_us, interface, frame, at)
-            if isinstance(other, Datagram):
-                self.cut += other.cut > 0
-                found.append(other)
-            else:
-                self.skipped[other] += 1
+            reason = self._general(captured_us, interface, frame, at, found)
+            if reason is not None:
+                self.skipped[reason] += 1
         return found
 
     def _flow(self, octets: bytes) -> tuple[str, int, str, int]:
@@ -100,32 +97,46 @@ class Decoder:
         self._flows[octets] = ends
         return ends
 
-    def _general(self, captured_us: int, interface: int, frame: bytes, at: int) -> Datagram | Skip:
-        """Any frame: every link layer, IP version, extension header, fragment."""
+    def _general(self, captured_us: int, interface: int, frame: bytes, at: int, found: list[Datagram]) -> Skip | None:
+        """Any frame: every link layer. What it completes is added to `found`; else the reason is returned."""
         if at < 0:
             return Skip.NOT_IP if at == link.NOT_IP else Skip.UNKNOWN_LINK
         packet = ip.parse(frame, at)
-        if isinstance(packet, ip.Packet) and packet.piece:
-            packet = self._reassemblies[interface].add(packet, packet.piece, captured_us)
         if isinstance(packet, Skip):
             return packet
-        if packet.protocol != ip.UDP:
-            return _skipped_protocol(packet)
+        return self._packet(captured_us, interface, packet, found)
+
+    def _packet(self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram]) -> Skip | None:
+        """Any IP packet, of a frame or of a tunnel: fragments are joined, then its protocol decides."""
+        if packet.piece:
+            whole = self._reassemblies[interface].add(packet, packet.piece, captured_us)
+            if isinstance(whole, Skip):
+                return whole
+            packet = whole
+        if packet.protocol == ip.UDP:
+            return self._udp(captured_us, interface, packet, found)
+        return _skipped_protocol(packet)
+
+    def _udp(self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram]) -> Skip | None:
         parsed = udp.parse(packet.payload, packet.cut)
         if isinstance(parsed, Skip):
             return parsed
         source_port, destination_port, payload, cut = parsed
-        return Datagram(
-            captured_us,
-            ip.address(packet.source),
-            source_port,
-            ip.address(packet.destination),
-            destination_port,
-            "udp",
-            self._observers[interface],
-            payload,
-            cut,
+        self.cut += cut > 0
+        found.append(
+            Datagram(
+                captured_us,
+                ip.address(packet.source),
+                source_port,
+                ip.address(packet.destination),
+                destination_port,
+                "udp",
+                self._observers[interface],
+                payload,
+                cut,
+            )
         )
+        return None
 
 
 def _skipped_protocol(packet: ip.Packet) -> Skip:
