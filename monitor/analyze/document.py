@@ -123,6 +123,7 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
     return [
         {
             "code": finding.code,
+            "variant": finding.variant,
             "state": str(finding.state),
             "severity": str(finding.severity),
             "at": timestamp(finding.at_us),

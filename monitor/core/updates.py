@@ -73,6 +73,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[int, ...]  # the evidence: 1-based numbers of messages within the record
     cause: str  # one plain sentence
     remedy: str  # what to do about it
+    variant: str = ""  # which of the forms of its code it has ("not-sent-on", "capacity"), "" where there is one
 
 
 class CallState(StrEnum):

@@ -216,6 +216,7 @@ class Migration(migrations.Migration):
                 ('evidence', models.JSONField(default=list)),
                 ('cause', models.TextField()),
                 ('remedy', models.TextField()),
+                ('variant', models.CharField(default='', max_length=40)),
             ],
             options={
                 'indexes': [models.Index(fields=['code', '-at_us'], name='finding_code')],

@@ -126,6 +126,7 @@ class FindingRow(models.Model):
     evidence = models.JSONField(default=list)  # message numbers
     cause = models.TextField()
     remedy = models.TextField()
+    variant = models.CharField(max_length=40, default="")
 
     class Meta:
         indexes = [models.Index(fields=["code", "-at_us"], name="finding_code")]

@@ -39,6 +39,7 @@ def findings(record: Row) -> list[Finding]:
             messages=tuple(row["evidence"]),
             cause=row["cause"],
             remedy=row["remedy"],
+            variant=row["variant"],
         )
         for row in record["findings"]
     ]

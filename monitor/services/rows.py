@@ -49,7 +49,7 @@ FINDINGS: Final = Table(
     "monitor_findingrow",
     (
         *("kind", "day", "key", "incarnation", "import_id", "slug", "code", "subject", "severity", "state"),
-        *("at_us", "hop", "evidence", "cause", "remedy"),
+        *("at_us", "hop", "evidence", "cause", "remedy", "variant"),
     ),
     ("day", "key", "incarnation", "import_id", "code", "subject"),
 )
@@ -149,7 +149,14 @@ def findings(value: Record, import_id: int) -> Iterator[Row]:
 
 
 def _particulars(finding: Finding) -> Row:
-    return big(finding.at_us), text(finding.hop), json(finding.messages), text(finding.cause, 2_000), finding.remedy
+    return (
+        big(finding.at_us),
+        text(finding.hop),
+        json(finding.messages),
+        text(finding.cause, 2_000),
+        finding.remedy,
+        finding.variant,
+    )
 
 
 def chunk(value: Chunk, import_id: int) -> Row:

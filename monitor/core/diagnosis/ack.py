@@ -49,6 +49,15 @@ _WRONG: Final = (
 )
 
 
+class Blame(NamedTuple):
+    """Where and how an ACK was lost."""
+
+    variant: str
+    hop: str
+    cause: str  # the sentence that says so
+    remedy: str
+
+
 class Delivery(NamedTuple):
     """How far a 2xx and its ACK came. Wire times in µs, 0: never."""
 
@@ -91,7 +100,7 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     )
     if state is None:
         return None
-    hop, cause, remedy = _blame(seen)
+    variant, hop, cause, remedy = _blame(seen)
     if hung_up_us:
         cause += f" {_answered(seen)} hung up {seconds(hung_up_us - answer.first_us)} after answering."
     return MISSING_ACK.finding(
@@ -102,6 +111,7 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
         messages=_evidence(seen, hung_up=hung_up_us > 0),
         cause=cause,
         remedy=remedy,
+        variant=variant,
     )
 
 
@@ -119,7 +129,7 @@ def dropped_at_32s(seen: Delivery, settings: Settings, now_us: int) -> Finding |
     silent = not over and not acked_us and now_us >= deadline_us + timers.t2_us
     if not (by_bye or silent):
         return None
-    hop, _, remedy = (seen.deepest.hop, "", _IGNORED) if ignored else _blame(seen)
+    variant, hop, _, remedy = Blame("ignored", seen.deepest.hop, "", _IGNORED) if ignored else _blame(seen)
     how = (
         f"hung up {seconds(hung_up_us - answer.first_us)} after its 200 OK"
         if by_bye
@@ -134,6 +144,7 @@ def dropped_at_32s(seen: Delivery, settings: Settings, now_us: int) -> Finding |
         messages=_evidence(seen, hung_up=by_bye),
         cause=f"{_answered(seen)} {how}, {why}: that is 64·T1, and the call is gone.",
         remedy=remedy,
+        variant=variant,
     )
 
 
@@ -162,14 +173,13 @@ def _is_stuck(answer: Answer, deepest: Sending, settings: Settings) -> bool:
     return bool(received) and deepest.resends_after(min(received) + settings.timers.t1_us) >= 2
 
 
-def _blame(seen: Delivery) -> tuple[str, str, str]:
-    """Where the ACK was lost, the sentence that says so, and what to do about it."""
+def _blame(seen: Delivery) -> Blame:
     answer, sending = seen.answer, seen.sending
     over = f"{times(sending.sends)} over {seconds(sending.last_us - sending.first_us)}"
     if seen.stuck:
         element, callee = ends(sending.hop)
         cause = f"{element} received the ACK and did not send it on: {callee} sent its 200 OK {over}."
-        return sending.hop, cause, _NOT_SENT_ON
+        return Blame("not-sent-on", sending.hop, cause, _NOT_SENT_ON)
     nearest = min(answer.sendings.values(), key=lambda sending: (sending.vias, sending.first_us))
     caller, callee = ends(nearest.hop)
     origin = _answered(seen)
@@ -180,15 +190,16 @@ def _blame(seen: Delivery) -> tuple[str, str, str]:
     )
     if seen.acked_us:
         late = seconds(seen.acked_us - answer.first_us)
-        return nearest.hop, f"The ACK came late, {late} after the 200 OK: {resent}.", MISSING_ACK.remedy
+        return Blame("late", nearest.hop, f"The ACK came late, {late} after the 200 OK: {resent}.", MISSING_ACK.remedy)
     if not seen.strays:
-        return nearest.hop, f"The ACK never came: {resent}, and no ACK was seen.", MISSING_ACK.remedy
+        cause = f"The ACK never came: {resent}, and no ACK was seen."
+        return Blame("never-seen", nearest.hop, cause, MISSING_ACK.remedy)
     stray = seen.strays[0]
     if stray.cseq != answer.cseq:
-        wrong = f"CSeq {stray.cseq}, where its INVITE had {answer.cseq}"
+        variant, wrong = "wrong-cseq", f"CSeq {stray.cseq}, where its INVITE had {answer.cseq}"
     else:
-        wrong = f"the To tag {stray.to_tag!r}, where the 200 OK has {answer.to_tag!r}"
-    return nearest.hop, f"The ACK is wrong: {resent}, and the ACK that came has {wrong}.", _WRONG
+        variant, wrong = "wrong-tag", f"the To tag {stray.to_tag!r}, where the 200 OK has {answer.to_tag!r}"
+    return Blame(variant, nearest.hop, f"The ACK is wrong: {resent}, and the ACK that came has {wrong}.", _WRONG)
 
 
 def _evidence(seen: Delivery, *, hung_up: bool) -> set[int]:

@@ -66,6 +66,7 @@ def rejected(attempts: Sequence[Attempt], settings: Settings, now_us: int, *, re
         messages={*final.numbers[:1], *_finals(refused)},
         cause=f"{registrar} refused the registration{often} with {final.explanation or final.final_status}: "
         f"{why.meaning}.",
+        variant=why.name,
     )
 
 

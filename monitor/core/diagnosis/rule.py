@@ -25,6 +25,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         messages: set[int],
         cause: str,
         remedy: str = "",
+        variant: str = "",
         severity: Severity | None = None,
     ) -> Finding:
         """A finding of this code; the rule's own remedy and severity unless others are given."""
@@ -38,6 +39,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             messages=tuple(sorted(messages)),
             cause=cause,
             remedy=remedy or self.remedy,
+            variant=variant,
         )
 
 

@@ -158,6 +158,7 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
         messages={*final.numbers[:1], *final.final_numbers[:1], *origin.final_numbers[:1]},
         cause=f"{server} refused the call with {final.explanation or status}: {why.meaning}.",
         remedy=why.remedy,
+        variant=why.name,
     )
 
 

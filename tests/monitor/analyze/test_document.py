@@ -24,7 +24,7 @@ TRANSACTION = {
     "call_id", "method", "from", "to", "client", "server", "status", "first", "messages", "retransmissions", "fault",
     "hops", "findings", "anomalies",
 }  # fmt: skip
-FINDING = {"code", "state", "severity", "at", "hop", "messages", "cause", "remedy"}
+FINDING = {"code", "variant", "state", "severity", "at", "hop", "messages", "cause", "remedy"}
 DOCUMENT = {
     "schema", "file", "packets", "messages", "malformed", "first", "last", "calls", "registrations", "transactions",
     "findings", "measures", "skipped", "capture_drops", "evicted", "fault",
