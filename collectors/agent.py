@@ -71,7 +71,10 @@ class Agent:
     def _pass_on(self, timeout_s: float) -> None:
         """One reading, as far as the exporter."""
         datagrams = self._receiver.read(timeout_s)
-        self._exporter.export(self._pipeline.run(datagrams, _now_us() if self._receiver.live else None))
+        received_us = _now_us() if self._receiver.live else None
+        events = self._pipeline.run(datagrams, received_us)
+        side = self._pipeline.beside(self._receiver.side(), received_us)
+        self._exporter.export([*events, *side])
 
     def _read_the_rest(self) -> None:
         """What was captured before a stop, and is still with the kernel or with tshark."""

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from collectors.decode import ip, link, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
+from collectors.wire.events import SideEvent
 
 # (captured_us, index of the capture's interface, octets)
 Frame: TypeAlias = tuple[int, int, bytes]
@@ -40,6 +41,7 @@ class Decoder:
         self.frames = 0
         self.cut = 0  # datagrams of which the capture left out the end
         self.skipped: Counter[Skip] = Counter()
+        self.side: list[SideEvent] = []  # in order; `take_side` empties it
         self._limits = limits
         self._links: list[link.LinkLayer] = []
         self._observers: list[str] = []
@@ -88,6 +90,11 @@ class Decoder:
             if reason is not None:
                 self.skipped[reason] += 1
         return found
+
+    def take_side(self) -> list[SideEvent]:
+        """What was seen beside the datagrams since this was last asked."""
+        taken, self.side = self.side, []
+        return taken
 
     def _flow(self, octets: bytes) -> tuple[str, int, str, int]:
         if len(self._flows) >= _MAX_FLOWS:

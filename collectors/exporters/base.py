@@ -1,8 +1,9 @@
 """What the agent asks of an exporter, wherever events go: the stream store, standard output."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from collectors.wire.events import Heartbeat, Loss, SipEvent
+from collectors.wire.events import Heartbeat, Loss, Observation
 
 REFUSED: Final = 6  # exit code: only the operator can mend it
 
@@ -16,7 +17,10 @@ class ExporterError(Exception):
 
 
 class Exporter(Protocol):
-    """Takes events in order, from one thread; never blocks for long and never loses silently."""
+    """Takes events in order, from one thread; never blocks for long and never loses silently.
+
+    A side event is an event here: what was seen before it goes before it, and it is counted as one.
+    """
 
     @property
     def backlog(self) -> int:
@@ -29,7 +33,7 @@ class Exporter(Protocol):
     def start(self) -> None:
         """Get ready. Raises `ExporterError` for what only the operator can mend."""
 
-    def export(self, events: list[SipEvent]) -> None:
+    def export(self, events: Sequence[Observation]) -> None:
         """Take these; called with an empty list, too, so that what waits for company goes in time."""
 
     def heartbeat(self, heartbeat: Heartbeat) -> None:

@@ -4,14 +4,14 @@
 holes: the server drops what comes twice and counts what is missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from collectors.wire.codec import partition_of
-from collectors.wire.events import SCHEMA, Batch, Heartbeat, SipEvent
+from collectors.wire.events import SCHEMA, Batch, Heartbeat, Observation, SideEvent, SipEvent
 
 MAX_EVENTS: Final = 1_000  # in a batch
-MAX_OCTETS: Final = 1024 * 1024  # of messages in a batch, before one more is added
+MAX_OCTETS: Final = 1024 * 1024  # of raw data in a batch, before one more is added
 
 
 class Batcher:
@@ -23,22 +23,27 @@ class Batcher:
         self._boot = boot
         self._sequences = [0] * partitions
         self._events: list[list[SipEvent]] = [[] for _ in range(partitions)]
+        self._side: list[list[SideEvent]] = [[] for _ in range(partitions)]
         self._octets = [0] * partitions
 
     @property
     def waiting(self) -> int:
         """Events that are in no batch yet."""
-        return sum(map(len, self._events))
+        return sum(map(len, self._events)) + sum(map(len, self._side))
 
-    def add(self, events: list[SipEvent]) -> list[Batch]:
+    def add(self, events: Iterable[Observation]) -> list[Batch]:
         """Take events; the batches that are full by that."""
         full: list[Batch] = []
         for event in events:
             partition = partition_of(event.call_id, event.source, self.partitions)
-            gathered = self._events[partition]
-            gathered.append(event)
+            gathered, side = self._events[partition], self._side[partition]
+            if isinstance(event, SipEvent):
+                gathered.append(event)
+            else:
+                side.append(event)
+                self._octets[partition] += len(event.text)
             self._octets[partition] += len(event.raw)
-            if len(gathered) >= MAX_EVENTS or self._octets[partition] >= MAX_OCTETS:
+            if len(gathered) + len(side) >= MAX_EVENTS or self._octets[partition] >= MAX_OCTETS:
                 full.append(self._cut(partition, None))
         return full
 
@@ -46,11 +51,13 @@ class Batcher:
         """Everything that waits: with `heartbeats`, one for each partition, a batch for every partition."""
         if heartbeats:
             return [self._cut(partition, heartbeat) for partition, heartbeat in enumerate(heartbeats)]
-        return [self._cut(partition, None) for partition, events in enumerate(self._events) if events]
+        waiting = enumerate(zip(self._events, self._side, strict=True))
+        return [self._cut(partition, None) for partition, gathered in waiting if any(gathered)]
 
     def _cut(self, partition: int, heartbeat: Heartbeat | None) -> Batch:
         events, self._events[partition] = self._events[partition], []
+        side, self._side[partition] = self._side[partition], []
         self._octets[partition] = 0
         sequence = self._sequences[partition]
         self._sequences[partition] += 1
-        return Batch(SCHEMA, self._collector, self._boot, partition, sequence, events, heartbeat)
+        return Batch(SCHEMA, self._collector, self._boot, partition, sequence, events, heartbeat, side)

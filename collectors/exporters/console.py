@@ -1,16 +1,15 @@
 """Events as JSON lines, for looking at what a collector sees and for other programs to read."""
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import msgspec
 
-from collectors.wire.events import Heartbeat, Loss, SipEvent
-
-_FIELDS = SipEvent.__struct_fields__
+from collectors.wire.events import Heartbeat, Loss, Observation
 
 
 class ConsoleExporter:
-    """One JSON object a message; `raw` as text, octets that are no UTF-8 replaced."""
+    """One JSON object a message, or side event (it has a `kind`); `raw` as text, octets that are no UTF-8 replaced."""
 
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
@@ -23,15 +22,15 @@ class ConsoleExporter:
     def start(self) -> None:
         """Nothing has to be got ready."""
 
-    def export(self, events: list[SipEvent]) -> None:
+    def export(self, events: Sequence[Observation]) -> None:
         """Write these, and pass them on at once."""
         if events:
             self._output.writelines(map(self._line, events))
             self._output.flush()
             self._sent += len(events)
 
-    def _line(self, event: SipEvent) -> bytes:
-        values = {name: getattr(event, name) for name in _FIELDS}
+    def _line(self, event: Observation) -> bytes:
+        values = {name: getattr(event, name) for name in event.__struct_fields__}
         values["raw"] = event.raw.decode("utf-8", "replace")
         return self._encoder.encode(values) + b"\n"
 

@@ -17,7 +17,7 @@ import msgspec
 from collectors.exporters.spool import Dropped, Record, Spool
 from collectors.exporters.stream_store import StoreError, StreamStore
 from collectors.wire.codec import BatchError, decode, encode
-from collectors.wire.events import Batch, Loss, SipEvent
+from collectors.wire.events import Batch, Loss, Observation
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ class Addressed(NamedTuple):
         return self.batch.partition
 
     @property
-    def events(self) -> list[SipEvent]:
-        """What is in it."""
-        return self.batch.events
+    def events(self) -> int:
+        """How many are in it, side events among them."""
+        return self.batch.size
 
 
 class Delivery:
@@ -55,7 +55,7 @@ class Delivery:
         # What the gathering side must take back: losses of heartbeats that could not be told (partition,
         # losses), events for other partitions than was thought, and what did not fit into the spool.
         self.untold: list[tuple[int, list[Loss]]] = []
-        self.misaddressed: list[SipEvent] = []
+        self.misaddressed: list[Observation] = []
         self.dropped = Dropped()
         self._store = store
         self._spool = spool
@@ -77,7 +77,7 @@ class Delivery:
     @property
     def backlog(self) -> int:
         """Events that wait, here and in the spool."""
-        return self._spool.events + sum(len(each.events) for each in self.waiting)
+        return self._spool.events + sum(each.events for each in self.waiting)
 
     @property
     def spool_fill(self) -> float:
@@ -150,20 +150,20 @@ class Delivery:
 
     def _readdress(self, record: Record) -> None:
         try:
-            self.misaddressed += decode(record.data).events
+            self.misaddressed += decode(record.data).observations
         except BatchError:
             self.counters["spool_damaged"] += 1
 
     def _send(self) -> None:
         batches = _one_each(islice(self.waiting, _AT_ONCE), self.partitions)
         if not batches:
-            self.misaddressed += self.waiting.popleft().events
+            self.misaddressed += self.waiting.popleft().batch.observations
             return
         accepted = self._append([(each.partition, encode(each.batch)) for each in batches])
         for _ in batches:
             self.waiting.popleft()
         self.waiting.extendleft(each for each, done in zip(batches[::-1], accepted[::-1], strict=True) if not done)
-        self.counters["sent"] += sum(len(each.events) for each, done in zip(batches, accepted, strict=True) if done)
+        self.counters["sent"] += sum(each.events for each, done in zip(batches, accepted, strict=True) if done)
 
     def _append(self, entries: list[tuple[int, bytes]]) -> list[bool]:
         """One round trip: which of the entries have been accepted."""
@@ -190,10 +190,10 @@ class Delivery:
             # It speaks of a moment that will be over; its batch keeps its number, which must not be missing.
             self.untold.append((batch.partition, batch.heartbeat.losses))
             batch = msgspec.structs.replace(batch, heartbeat=None)
-        times = [event.captured_us for event in batch.events] or [0]
-        record = Record(item.partitions, batch.partition, len(batch.events), min(times), max(times), encode(batch))
+        times = [event.captured_us for event in batch.observations] or [0]
+        record = Record(item.partitions, batch.partition, batch.size, min(times), max(times), encode(batch))
         dropped = self._spool.append(record)
-        self.counters["spooled"] += len(batch.events)
+        self.counters["spooled"] += batch.size
         self.counters["dropped_spool"] += dropped.events
         self.dropped = self.dropped.plus(*dropped)
 

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from collectors.exporters.batches import Batcher
 from collectors.exporters.delivery import Addressed, Delivery
 from collectors.exporters.spool import Dropped, Spool, SpoolError
 from collectors.exporters.stream_store import StoreError, StreamStore
-from collectors.wire.events import Batch, Heartbeat, Loss, SipEvent
+from collectors.wire.events import Batch, Heartbeat, Loss, Observation
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class RedisStreamExporter:
         self._take_back()
         self._thread.start()
 
-    def export(self, events: list[SipEvent]) -> None:
+    def export(self, events: Sequence[Observation]) -> None:
         """Take events. Raises `ExporterError` when the thread has died of a defect."""
         with self._lock:
             if self._failure:
@@ -153,7 +153,7 @@ class RedisStreamExporter:
             if dropped.events
         ]
 
-    def _drop(self, events: list[SipEvent]) -> None:
+    def _drop(self, events: Sequence[Observation]) -> None:
         times = [event.captured_us for event in events]
         self._dropped["queue"] = self._dropped["queue"].plus(len(events), min(times), max(times))
         self._dropped_here += len(events)
@@ -178,7 +178,7 @@ class RedisStreamExporter:
     def _enqueue(self, batches: list[Batch]) -> None:
         if batches:
             self._queue.extend(Addressed(self._batcher.partitions, batch) for batch in batches)
-            self._queued += sum(len(batch.events) for batch in batches)
+            self._queued += sum(batch.size for batch in batches)
             self._lock.notify()
 
     # What follows runs in the exporter's own thread.
@@ -230,7 +230,7 @@ class RedisStreamExporter:
     def _renumber(self, partitions: int) -> None:
         """The store has another number of partitions than was thought: begin numbering under a new name."""
         log.warning("the stream store has %d partitions, not %d", partitions, self._batcher.partitions)
-        waiting = [event for batch in self._batcher.flush() for event in batch.events]
+        waiting = [event for batch in self._batcher.flush() for event in batch.observations]
         untold = dict.fromkeys(loss for losses in self._untold.values() for loss in losses)
         self._untold = dict.fromkeys(range(partitions), _merged(list(untold)))
         self._renumbered += 1

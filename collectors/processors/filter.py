@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from collectors.decode.datagram import Datagram
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 
 Network: TypeAlias = IPv4Network | IPv6Network
+_Sent = TypeVar("_Sent", Datagram, SideEvent)
 
 
 def network(text: str) -> Network:
@@ -18,15 +19,15 @@ def network(text: str) -> Network:
 
 
 class AddressFilter:
-    """Drops datagrams from or to some networks; counted as "dropped_address"."""
+    """Drops what went from or to some networks; counted as "dropped_address"."""
 
     def __init__(self, networks: Iterable[Network], counters: Counter[str]) -> None:
         self._networks = tuple(networks)
         self._counters = counters
         self._unwanted = lru_cache(65_536)(self._in_networks)
 
-    def keep(self, datagrams: list[Datagram]) -> list[Datagram]:
-        """The datagrams that stay, in order."""
+    def keep(self, datagrams: list[_Sent]) -> list[_Sent]:
+        """The datagrams, or side events, that stay, in order."""
         if not self._networks:
             return datagrams
         unwanted = self._unwanted
@@ -54,3 +55,7 @@ class MethodFilter:
         kept = [each for each in events if (each.method or each.cseq_method) not in unwanted]
         self._counters["dropped_method"] += len(events) - len(kept)
         return kept
+
+    def keep_side(self, side: list[SideEvent]) -> list[SideEvent]:
+        """The side events that stay, in order: those of a message that is dropped belong nowhere."""
+        return [each for each in side if each.method not in self._methods]

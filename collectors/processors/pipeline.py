@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
+
 from collectors.decode.datagram import Datagram
 from collectors.processors.filter import AddressFilter, MethodFilter, Network
 from collectors.processors.parse import events
 from collectors.processors.redact import redact
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 
 
 class Pipeline:
@@ -30,3 +32,28 @@ class Pipeline:
         # Redaction comes before parsing: a password in a Contact must not live on in the parsed fields.
         found = events(datagrams, self.counters, received_us, self._redact)
         return self._methods.keep(found)
+
+    def beside(self, side: list[SideEvent], received_us: int | None = None) -> list[SideEvent]:
+        """Of what was seen beside the messages what the operator wants to see, without secrets.
+
+        Counts "side_<kind>".
+        """
+        if not side:
+            return side
+        found = []
+        for each in self._methods.keep_side(self._addresses.keep(side)):
+            self.counters[f"side_{each.kind}"] += 1
+            found.append(
+                msgspec.structs.replace(
+                    each,
+                    received_us=each.captured_us if received_us is None else received_us,
+                    text=self._without_secrets(each.text),
+                    raw=self._redact(each.raw) if self._redact else each.raw,
+                )
+            )
+        return found
+
+    def _without_secrets(self, text: str) -> str:
+        if self._redact is None:
+            return text
+        return self._redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

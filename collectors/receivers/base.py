@@ -3,7 +3,7 @@
 from typing import Final, Protocol
 
 from collectors.decode.datagram import Datagram
-from collectors.wire.events import Loss
+from collectors.wire.events import Loss, SideEvent
 
 # The exit code where trying again changes nothing: the arguments name what can't be.
 WRONG_USAGE: Final = 2
@@ -43,6 +43,9 @@ class Receiver(Protocol):
 
         Raises `ReceiverError` when it can't go on.
         """
+
+    def side(self) -> list[SideEvent]:
+        """What the last `read` found beside datagrams, in order; asked once after each."""
 
     def stop(self) -> None:
         """Close everything. May be called twice, and without `start`."""

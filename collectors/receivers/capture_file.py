@@ -12,6 +12,7 @@ from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
+from collectors.wire.events import SideEvent
 
 _CHUNK: Final = 1024 * 1024  # octets
 _HEAD: Final = 64  # octets by which a format is recognised
@@ -98,6 +99,10 @@ class CaptureFile:
             links = self._reader.interfaces
             frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
         return self.decoder.datagrams(frames)
+
+    def side(self) -> list[SideEvent]:
+        """What the last chunk told beside the datagrams, in file order."""
+        return self.decoder.take_side()
 
     def _recognise(self, head: bytes) -> CaptureReader:
         try:

@@ -13,7 +13,7 @@ from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
 from collectors.receivers.base import ReceiverError
 from collectors.receivers.interface import Interface
-from collectors.wire.events import Loss
+from collectors.wire.events import Loss, SideEvent
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ class LibpcapReceiver:
             elif handle.is_open:
                 handle.quiet(now_us)
         return self._decoder.datagrams(frames)
+
+    def side(self) -> list[SideEvent]:
+        """What those packets told beside the messages."""
+        return self._decoder.take_side()
 
     def low_water_us(self, now_us: int) -> int:
         """All that was captured before this has been read, on every interface that is open."""

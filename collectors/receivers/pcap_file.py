@@ -1,14 +1,19 @@
 """Capture files: replayed by the agent, or read whole for a report or an import (`read_events`)."""
 
 from collections.abc import Iterator
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
+from typing import Final
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.pipeline import Pipeline
 from collectors.receivers.bpf import FrameFilter
 from collectors.receivers.capture_file import CaptureFile
 from collectors.receivers.pace import DISORDER_US, Pacer
-from collectors.wire.events import Loss, SipEvent
+from collectors.wire.events import Loss, SideEvent, SipEvent
+
+_captured: Final = attrgetter("captured_us")
 
 
 class FileReceiver:
@@ -24,7 +29,8 @@ class FileReceiver:
         self._collector = collector
         self._bpf = bpf
         self._file: CaptureFile | None = None
-        self._pacer = Pacer() if real_time else None
+        self._pacer: Pacer[Datagram | SideEvent] | None = Pacer() if real_time else None
+        self._side: list[SideEvent] = []
         self._latest_us = 0  # given
         self._told_drops = False
 
@@ -48,14 +54,23 @@ class FileReceiver:
         if self._file is None:
             return []
         given: list[Datagram] = []
+        side: list[SideEvent] = []
         if (self._pacer is None or self._pacer.empty) and not self._file.finished and self._file.wait(timeout_s):
-            given = self._file.read()
+            given, side = self._file.read(), self._file.side()
         if self._pacer:
-            self._pacer.put(given)
-            given = self._pacer.take(timeout_s)
+            self._pacer.put(list(merge(given, side, key=_captured)))
+            due = self._pacer.take(timeout_s)
+            given = [each for each in due if isinstance(each, Datagram)]
+            side = [each for each in due if isinstance(each, SideEvent)]
+        self._side += side
         if given:
             self._latest_us = max(self._latest_us, max(each.captured_us for each in given))
         return given
+
+    def side(self) -> list[SideEvent]:
+        """What was seen beside those datagrams, and is due."""
+        taken, self._side = self._side, []
+        return taken
 
     def low_water_us(self, now_us: int) -> int:
         """A second before all that was due, or before the latest given: packets are in order but for that."""
@@ -105,6 +120,10 @@ class Reading:
                 yield self._pipeline.run(self.file.read())
         finally:
             self.file.close()
+
+    def side(self) -> list[SideEvent]:
+        """What the last chunk told beside its messages, in file order."""
+        return self._pipeline.beside(self.file.side())
 
     def __iter__(self) -> Iterator[SipEvent]:
         for batch in self.batches():

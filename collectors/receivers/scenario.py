@@ -7,7 +7,7 @@ from typing import Final
 from collectors.decode.datagram import Datagram
 from collectors.scenario.stage import Sent
 from collectors.scenario.traffic import traffic
-from collectors.wire.events import Loss
+from collectors.wire.events import Loss, SideEvent
 
 _INTERFACE: Final = "sample"
 _AT_ONCE: Final = 1000  # datagrams of one read at most
@@ -57,6 +57,10 @@ class ScenarioReceiver:
             upcoming = self._next = next(self._messages)
         self._received += len(found)
         return found
+
+    def side(self) -> list[SideEvent]:
+        """Nothing is seen beside the messages."""
+        return []
 
     def stop(self) -> None:
         """No more, also for a `read` that waits."""

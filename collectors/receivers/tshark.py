@@ -21,7 +21,7 @@ from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.receivers.dissector import Dissector, datagrams
 from collectors.receivers.interface import names, unknown
 from collectors.receivers.pace import DISORDER_US, Pacer
-from collectors.wire.events import Loss
+from collectors.wire.events import Loss, SideEvent
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class TsharkReceiver:
         self._path = path
         self._observers = [f"{collector}/{name}" for name in interfaces or ()]
         self._collector = collector
-        self._pacer = Pacer() if path and real_time else None
+        self._pacer: Pacer[Datagram] | None = Pacer() if path and real_time else None
         self._queue: queue.Queue[Datagram] = queue.Queue(_MAX_QUEUED)
         options = [] if promiscuous else ["-p"]
         for name in interfaces or ():
@@ -142,6 +142,10 @@ class TsharkReceiver:
             self._pacer.put(given)
             given = self._pacer.take(0.0)
         return self._noted(given)
+
+    def side(self) -> list[SideEvent]:
+        """Nothing: tshark is asked for messages only."""
+        return []
 
     def low_water_us(self, now_us: int) -> int:
         """As far back as dissection has been behind of late; of a file as far as it has been given."""

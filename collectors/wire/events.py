@@ -1,13 +1,22 @@
-"""What a collector says: one `SipEvent` a message, `Heartbeat`s, and the `Batch` that carries both.
+"""What a collector says: one `SipEvent` a message, `SideEvent`s, `Heartbeat`s, and the `Batch` that carries them.
 
 The Structs are array-like (small on the wire) and frozen. Fields are only ever added at the end,
 with a default, so that a server reads what an older collector sends; anything else is a new
 `SCHEMA`. This module must stay plain Python: msgspec Structs lose their options when compiled.
 """
 
+from typing import Final, TypeAlias
+
 import msgspec
 
 SCHEMA = 1
+
+# The kinds of `SideEvent`. A reader passes over a kind that it doesn't know.
+ICMP: Final = "icmp"  # an ICMP error that quotes a request: it did not arrive
+RTCP: Final = "rtcp"  # a report of how media arrive: loss, jitter, round trip
+RTP: Final = "rtp"  # media seen, or not seen, where SDP announced them
+LOG: Final = "log"  # a line that some element logged of a call
+SIDE_KINDS: Final = (ICMP, RTCP, RTP, LOG)
 
 
 class SipEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -39,6 +48,36 @@ class SipEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     branch: str = ""  # of the topmost Via
     vias: int = 0  # how many Via values: how far from the UAC
     contact: str = ""  # URI of the first Contact, "" when there is none
+
+
+class SideEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was seen beside the signaling and belongs to a record: it is evidence, and never a message.
+
+    `call_id` to `branch` are those of the request that is quoted, or of the call that this belongs to; an
+    empty `method` leaves open whether that is a call or a registration.
+    """
+
+    captured_us: int  # wire time, µs since the epoch (UTC)
+    received_us: int  # when the collector read it, µs since the epoch
+    source: str  # IP address as text, IPv6 without brackets; of an ICMP error who sent it
+    source_port: int  # 0 where there is none
+    destination: str
+    destination_port: int
+    transport: str  # "udp", "tcp", "icmp", …; "" where it is not known
+    observer: str  # "collector/interface": who saw it
+    kind: str  # one of `SIDE_KINDS`
+    call_id: str = ""
+    method: str = ""
+    cseq: int = -1
+    from_tag: str = ""
+    branch: str = ""
+    text: str = ""  # in plain words: "port unreachable", the log line
+    values: dict[str, float] = {}  # what was measured, units in the names: "lost_pct", "jitter_ms"
+    raw: bytes = b""  # as it was on the wire, redacted at the edge; "" where `text` and `values` are all
+
+
+# What an observer may see.
+Observation: TypeAlias = SipEvent | SideEvent
 
 
 class Loss(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -83,3 +122,14 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
     sequence: int  # from 0, without holes, for each (collector, boot, partition)
     events: list[SipEvent]
     heartbeat: Heartbeat | None = None
+    side: list[SideEvent] = []  # none of them was seen before an event that it is sent behind
+
+    @property
+    def observations(self) -> list[Observation]:
+        """Events and side events, in the order in which they are to be taken."""
+        return [*self.events, *self.side]
+
+    @property
+    def size(self) -> int:
+        """How many observations it carries."""
+        return len(self.events) + len(self.side)

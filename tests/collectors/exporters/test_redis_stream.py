@@ -16,7 +16,7 @@ import pytest
 from collectors.exporters.base import ExporterError
 from collectors.exporters.redis_stream import RedisStreamExporter
 from collectors.wire.codec import DEFAULT_PARTITIONS, PARTITIONS_KEY, decode, partition_of, stream
-from collectors.wire.events import Batch, Heartbeat, Loss, SipEvent
+from collectors.wire.events import Batch, Heartbeat, Loss, SideEvent, SipEvent
 from tests.support.processes import wait_for
 from tests.support.valkey import Valkey
 
@@ -105,6 +105,52 @@ def test_events_arrive_in_the_partition_of_their_call(valkey: Valkey, make: Make
         assert {partition_of(each.call_id, each.source, 4) for each in batch.events} <= {batch.partition}
     assert exporter.counters()["sent"] == 100
     assert exporter.backlog == 0
+
+
+def side(first: int, last: int) -> list[SideEvent]:
+    return [
+        SideEvent(number, number, "192.0.2.9", 0, "192.0.2.1", 0, "icmp", "edge/eth0", "icmp", call_id=f"c{number}")
+        for number in range(first, last)
+    ]
+
+
+def stored_side(valkey: Valkey) -> list[SideEvent]:
+    return sorted((each for batch in stored(valkey) for each in batch.side), key=lambda each: each.captured_us)
+
+
+def test_what_was_seen_beside_messages_goes_with_them_and_never_before_them(valkey: Valkey, make: Make) -> None:
+    exporter = make(batch_s=60)
+    exporter.start()
+    for begin in range(0, 4000, 500):
+        exporter.export([*events(begin, begin + 500), *side(begin, begin + 500)])
+    exporter.stop(FINAL)
+    assert stored_events(valkey) == events(0, 4000)
+    assert stored_side(valkey) == side(0, 4000)
+    assert exporter.counters()["sent"] == 8000
+    gone = set()
+    for batch in stored(valkey):
+        assert batch.size <= 1000
+        gone |= {each.call_id for each in batch.events}
+        assert {each.call_id for each in batch.side} <= gone
+
+
+def test_what_was_seen_beside_messages_waits_in_the_spool_and_is_counted_where_that_is_too_small(
+    valkey: Valkey, make: Make
+) -> None:
+    valkey.stop()
+    exporter = make()
+    exporter.start()
+    exporter.export(side(0, 10))
+    wait_for(lambda: exporter.counters()["spooled"] == 10, 5, what="they are spooled")
+    valkey.start()
+    wait_for(sent(exporter, 10), 5, what="they are sent")
+    assert stored_side(valkey) == side(0, 10)
+    exporter.stop(FINAL)
+    valkey.stop()
+    small = make(spool_size=1)
+    small.start()
+    small.export(side(0, 10))
+    wait_for(lambda: small.counters()["dropped_spool"] == 10, 5, what="they are dropped")
 
 
 def test_a_batch_waits_for_company_as_long_as_it_may_and_no_longer(valkey: Valkey, make: Make) -> None:

@@ -8,7 +8,7 @@ from collectors.decode.datagram import Datagram
 from collectors.processors.filter import network
 from collectors.processors.parse import CUT_FAULT, kind
 from collectors.processors.pipeline import Pipeline
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from tests.support.packets import SIP
 
 RESPONSE = SIP.replace(b"OPTIONS sip:bob@192.0.2.2 SIP/2.0", b"SIP/2.0 200 OK", 1)
@@ -91,6 +91,34 @@ def test_datagrams_from_or_to_an_address_are_dropped(networks: list[str], kept: 
     datagrams = [datagram(source="198.51.100.7"), datagram(source="2001:db8::2", destination="2001:db8::1")]
     assert len(pipeline.run(datagrams)) == kept
     assert pipeline.counters["dropped_address"] == 2 - kept
+
+
+def side(text: str = "", method: str = "OPTIONS", source: str = "192.0.2.9", raw: bytes = b"") -> SideEvent:
+    return SideEvent(
+        1000, 0, source, 0, "192.0.2.1", 0, "icmp", "edge/eth0", "icmp", call_id="a", method=method, text=text, raw=raw
+    )
+
+
+def test_what_was_seen_beside_messages_passes_without_its_secrets_and_is_counted_by_kind() -> None:
+    pipeline = Pipeline()
+    secret = "to sip:alice:s3cret@192.0.2.1"
+    (seen,) = pipeline.beside([side(secret, raw=secret.encode())], 2000)
+    assert (seen.received_us, seen.text, seen.raw) == (
+        2000,
+        "to sip:alice:xxxxxx@192.0.2.1",
+        b"to sip:alice:xxxxxx@192.0.2.1",
+    )
+    assert pipeline.counters == {"side_icmp": 1}
+    (seen,) = Pipeline(redacted=False).beside([side(secret, raw=secret.encode())])
+    assert (seen.received_us, seen.text, seen.raw) == (1000, secret, secret.encode())
+    assert Pipeline().beside([]) == []
+
+
+def test_what_was_seen_of_a_message_that_is_dropped_is_dropped_with_it() -> None:
+    pipeline = Pipeline(drop_methods=["OPTIONS"], drop_networks=[network("198.51.100.0/24")])
+    seen = pipeline.beside([side(), side(method="INVITE"), side(method="INVITE", source="198.51.100.1")])
+    assert [each.method for each in seen] == ["INVITE"]
+    assert pipeline.counters["side_icmp"] == 1
 
 
 def test_a_network_that_is_none_is_refused() -> None:

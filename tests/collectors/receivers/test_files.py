@@ -151,7 +151,7 @@ def test_a_replay_keeps_the_distances_and_happens_now(
 
 def test_a_replay_that_was_held_up_does_not_claim_that_it_has_given_what_was_due() -> None:
     first, second = (Datagram(us, "192.0.2.1", 1, "192.0.2.2", 2, "udp", "edge/0", SIP) for us in (1_000, 51_000))
-    pacer = Pacer()
+    pacer: Pacer[Datagram] = Pacer()
     pacer.put([first])
     (given,) = pacer.take(0.0)
     time.sleep(0.1)  # nobody reads

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collectors.wire import codec
 from collectors.wire.codec import BatchError, decode, encode, partition_of, stream
-from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
+from collectors.wire.events import SCHEMA, SIDE_KINDS, Batch, Heartbeat, Loss, SideEvent, SipEvent
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 TIME = st.integers(0, 2**62)
@@ -30,6 +30,24 @@ EVENTS = st.builds(
     call_id=TEXT,
     cseq=st.integers(-1, 2**32 - 1),
     vias=st.integers(0, 100),
+)
+SIDE = st.builds(
+    SideEvent,
+    captured_us=TIME,
+    received_us=TIME,
+    source=TEXT,
+    source_port=st.integers(0, 65535),
+    destination=TEXT,
+    destination_port=st.integers(0, 65535),
+    transport=TEXT,
+    observer=TEXT,
+    kind=st.sampled_from(SIDE_KINDS),
+    call_id=TEXT,
+    method=TEXT,
+    cseq=st.integers(-1, 2**32 - 1),
+    text=TEXT,
+    values=st.dictionaries(TEXT, st.floats(allow_nan=False), max_size=3),
+    raw=st.binary(max_size=40),
 )
 HEARTBEATS = st.builds(
     Heartbeat,
@@ -54,6 +72,7 @@ BATCHES = st.builds(
     sequence=COUNT,
     events=st.lists(EVENTS, max_size=4),
     heartbeat=st.none() | HEARTBEATS,
+    side=st.lists(SIDE, max_size=4),
 )
 EMPTY = Batch(SCHEMA, "edge-1", "boot", 3, 7, [])
 
@@ -73,6 +92,7 @@ def test_a_batch_of_an_older_collector_that_says_less_is_read() -> None:
     batch = decode(packed((1, "edge-1", "boot", 0, 0, [event])))
     assert batch.heartbeat is None
     assert (batch.events[0].raw, batch.events[0].cseq) == (b"raw", -1)
+    assert batch.side == []
 
 
 @pytest.mark.parametrize(
