@@ -1,0 +1,67 @@
+"""What an IP address is good for: whether it can be reached from elsewhere, and of which family it is. Total."""
+
+from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+
+class Scope(StrEnum):
+    """From where an address can be reached."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"  # RFC 1918, RFC 4193
+    SHARED = "shared"  # carrier-grade NAT, RFC 6598
+    LINK_LOCAL = "link-local"  # RFC 3927, RFC 4291 §2.5.6
+    LOOPBACK = "loopback"
+    UNSPECIFIED = "unspecified"  # 0.0.0.0, ::
+    MULTICAST = "multicast"
+    NONE = "none"  # no IP address: a host name, or junk
+
+
+# The first that holds an address counts. Addresses reserved for documentation are as public as any: they
+# stand for public ones wherever they are used.
+_RANGES: Final = tuple(
+    (ip_network(network), scope)
+    for network, scope in (
+        ("0.0.0.0/32", Scope.UNSPECIFIED),
+        ("127.0.0.0/8", Scope.LOOPBACK),
+        ("10.0.0.0/8", Scope.PRIVATE),
+        ("172.16.0.0/12", Scope.PRIVATE),
+        ("192.168.0.0/16", Scope.PRIVATE),
+        ("100.64.0.0/10", Scope.SHARED),
+        ("169.254.0.0/16", Scope.LINK_LOCAL),
+        ("224.0.0.0/4", Scope.MULTICAST),
+        ("::/128", Scope.UNSPECIFIED),
+        ("::1/128", Scope.LOOPBACK),
+        ("fc00::/7", Scope.PRIVATE),
+        ("fe80::/10", Scope.LINK_LOCAL),
+        ("ff00::/8", Scope.MULTICAST),
+    )
+)
+# Not to be reached by who is somewhere else.
+INSIDE: Final = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL, Scope.LOOPBACK})
+
+
+@lru_cache(8192)
+def scope(address: str) -> Scope:
+    """The scope of an address as text, IPv6 with or without brackets; an IPv4 one within IPv6 is that IPv4."""
+    try:
+        parsed = ip_address(address.strip("[]"))
+    except ValueError:
+        return Scope.NONE
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return next((found for network, found in _RANGES if parsed in network), Scope.PUBLIC)
+
+
+def inside(address: str) -> bool:
+    """Whether an address is private, shared, link-local or loopback."""
+    return scope(address) in INSIDE
+
+
+def family(address: str) -> int:
+    """4 or 6; 0 for what is no IP address."""
+    if scope(address) is Scope.NONE:
+        return 0
+    return 6 if ":" in address else 4

@@ -1,0 +1,48 @@
+"""From where an address can be reached."""
+
+import pytest
+
+from collectors.sip.address import Scope, family, inside, scope
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.7", Scope.PUBLIC),
+        ("172.32.0.1", Scope.PUBLIC),
+        ("10.1.2.3", Scope.PRIVATE),
+        ("172.31.255.255", Scope.PRIVATE),
+        ("192.168.1.2", Scope.PRIVATE),
+        ("100.64.0.1", Scope.SHARED),
+        ("100.128.0.1", Scope.PUBLIC),
+        ("169.254.1.1", Scope.LINK_LOCAL),
+        ("127.0.0.1", Scope.LOOPBACK),
+        ("0.0.0.0", Scope.UNSPECIFIED),
+        ("239.1.1.1", Scope.MULTICAST),
+        ("2001:db8::1", Scope.PUBLIC),
+        ("[fd00::1]", Scope.PRIVATE),
+        ("fe80::1", Scope.LINK_LOCAL),
+        ("::1", Scope.LOOPBACK),
+        ("::", Scope.UNSPECIFIED),
+        ("ff02::1", Scope.MULTICAST),
+        ("::ffff:10.0.0.1", Scope.PRIVATE),
+        ("pbx.example.com", Scope.NONE),
+        ("", Scope.NONE),
+    ],
+)
+def test_an_address_has_a_scope(address: str, expected: Scope) -> None:
+    assert scope(address) is expected
+
+
+def test_what_is_inside_can_not_be_reached_from_outside() -> None:
+    assert [inside(address) for address in ("10.0.0.1", "100.64.0.1", "203.0.113.1", "0.0.0.0", "x")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_the_family_is_told_by_the_address() -> None:
+    assert [family(address) for address in ("10.0.0.1", "2001:db8::1", "pbx.example.com")] == [4, 6, 0]
