@@ -18,6 +18,7 @@ from monitor.core.diagnosis.refusal import Refusal, refusal  # noqa: E402 - as a
 from monitor.core.diagnosis.rule import Rule  # noqa: E402 - as above
 from monitor.core.dialog import DIALOG_TABLE, DialogState  # noqa: E402 - as above
 from monitor.core.registration import OUTCOME_TABLE  # noqa: E402 - as above
+from monitor.core.thresholds import THRESHOLDS  # noqa: E402 - as above
 from monitor.core.transaction import INVITE_TABLE, NON_INVITE_TABLE, State  # noqa: E402 - as above
 from monitor.core.updates import RegistrationOutcome as Outcome  # noqa: E402 - as above
 
@@ -187,7 +188,21 @@ def _ranges(numbers: list[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
-PAGES = {"state-machines.md": state_machines, "findings.md": findings}
+# --- the end of docs/configuration.md
+
+
+def configuration() -> str:
+    """The page of the variables, written by hand, with the table of thresholds."""
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    by_hand, _, _ = page.partition("| variable |")
+    rows = (
+        f"| `OFFHOOK_{each.variable}` | {each.default:g} | {each.least:g} to {each.most:.0f} | {each.what} |"
+        for each in THRESHOLDS
+    )
+    return "\n".join((f"{by_hand}| variable | default | bounds | decides |", "|---|---|---|---|", *rows, ""))
+
+
+PAGES = {"state-machines.md": state_machines, "findings.md": findings, "configuration.md": configuration}
 
 if __name__ == "__main__":
     for page, make in PAGES.items():

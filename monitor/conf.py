@@ -12,6 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from monitor.core.settings import Settings
+from monitor.core.thresholds import THRESHOLDS, configured
+
 
 class ConfigError(ValueError):
     """The configuration is wrong; `problems` has one line each that says what to do."""
@@ -50,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: str = "Offhook <offhook@localhost>"
     mail_to: tuple[str, ...] = ()
     log_level: str = "INFO"
+    thresholds: Settings = Settings()  # of diagnosis: a variable each, see `monitor.core.thresholds`
 
 
 def load(env: Mapping[str, str] = os.environ) -> Config:
@@ -90,10 +94,32 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
         mail_from=read("MAIL_FROM", "Offhook <offhook@localhost>"),
         mail_to=read("MAIL_TO", (), _words),
         log_level=read("LOG_LEVEL", "INFO", _log_level),
+        thresholds=_thresholds(env, problems),
     )
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def thresholds(env: Mapping[str, str] = os.environ) -> Settings:
+    """The thresholds of diagnosis alone. Raises `ConfigError` with every problem in them."""
+    problems: list[str] = []
+    settings = _thresholds(env, problems)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _thresholds(env: Mapping[str, str], problems: list[str]) -> Settings:
+    values: dict[str, int] = {}
+    for threshold in THRESHOLDS:
+        text = env.get(f"OFFHOOK_{threshold.variable}", "").strip()
+        try:
+            if text:
+                values[threshold.field] = threshold.read(text)
+        except ValueError as error:
+            problems.append(f"OFFHOOK_{threshold.variable}: {error}")
+    return configured(values)
 
 
 def _shown_host(bind: str) -> str:

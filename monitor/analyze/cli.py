@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from collectors.receivers.base import ReceiverError
 from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
 from monitor.analyze.document import build, encode
@@ -22,6 +24,7 @@ from monitor.analyze.replay import Progress as Advance
 from monitor.analyze.replay import ProgressCallback
 from monitor.analyze.run import Result, run
 from monitor.analyze.summary import reaches
+from monitor.conf import ConfigError, thresholds
 from monitor.core.updates import Severity
 
 if TYPE_CHECKING:
@@ -50,6 +53,9 @@ def execute(arguments: argparse.Namespace) -> int:
     except ReceiverError as error:
         print(f"offhook analyze: {error}", file=sys.stderr)
         return UNREADABLE
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return UNREADABLE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -70,7 +76,7 @@ def _abandon_output() -> None:
 
 def _analyze(arguments: argparse.Namespace) -> int:
     with _progress() as progress:
-        result = run(arguments.file, progress=progress)
+        result = run(arguments.file, replace(thresholds(), linger_us=None), progress)
     if arguments.json:
         sys.stdout.buffer.write(encode(build(result)))
     elif not _print(result, arguments):

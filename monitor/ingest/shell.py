@@ -31,7 +31,7 @@ def run(config: Config) -> int:
         signal.signal(number, end)
     streams = Streams(config.stream_url)
     bell = streams if config.bus_url == config.stream_url else Streams(config.bus_url)
-    worker = Worker(streams, bell, config.partitions, alive=Watchdog().alive)
+    worker = Worker(streams, bell, config.partitions, config.thresholds, alive=Watchdog().alive)
     try:
         worker.run(stop)
     except PartitionsDifferError as error:

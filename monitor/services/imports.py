@@ -16,6 +16,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from msgspec.structs import replace
 
 from collectors.sip.timers import SECOND
 from monitor.analyze.replay import Progress, ReceiverError, Replay, Step
@@ -115,7 +116,7 @@ def delete_records(import_id: int) -> None:
 
 
 def _read(row: Import, clock_us: Callable[[], int]) -> None:
-    replay = Replay(_path(row), collector="import")
+    replay = Replay(_path(row), replace(settings.CONFIG.thresholds, linger_us=None), collector="import")
     found = Counter[Kind]()
     version = clock_us()
     for step in replay.steps(STEP):

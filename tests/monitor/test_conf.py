@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.conf import Config, ConfigError, Smtp, load
+from collectors.sip.timers import SECOND, Timers
+from monitor.conf import Config, ConfigError, Smtp, load, thresholds
+from monitor.core.settings import Settings
+from monitor.core.thresholds import THRESHOLDS, Threshold, configured
 from monitor.setup import database, secret_key
 from tests.support.environment import ROOT
 
@@ -18,8 +21,8 @@ def test_every_variable_has_its_heading_in_the_documentation_and_every_heading_i
     assert sorted(documented) == sorted(f"OFFHOOK_{field.upper()}" for field in VARIABLES)
 
 
-# A field of Config is a variable, save that the variable of `smtp` is a URL.
-VARIABLES = [field.replace("smtp", "smtp_url") for field in Config.__struct_fields__]
+# A field of Config is a variable, save that the variable of `smtp` is a URL, and that thresholds have a table.
+VARIABLES = [field.replace("smtp", "smtp_url") for field in Config.__struct_fields__ if field != "thresholds"]
 
 
 def test_every_documented_default_is_the_default() -> None:
@@ -38,6 +41,29 @@ def test_every_variable_that_the_project_names_exists() -> None:
     files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", "Dockerfile", "docker-compose.yml")]
     named = {word for path in files for word in re.findall(r"OFFHOOK_[A-Z_]+[A-Z]", path.read_text())}
     assert named <= known
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS, ids=lambda threshold: threshold.variable)
+def test_every_threshold_is_a_variable_whose_default_is_that_of_the_settings(threshold: Threshold) -> None:
+    assert threshold.least <= threshold.default <= threshold.most
+    read = threshold.read(f"{threshold.default:g}")
+    assert configured({threshold.field: read}) == Settings() == thresholds({})
+    other = thresholds({f"OFFHOOK_{threshold.variable}": f"{threshold.most:.0f}"})
+    assert other != Settings()
+
+
+def test_what_follows_from_the_base_timers_follows_them() -> None:
+    settings = load({"OFFHOOK_T1_S": "2", "OFFHOOK_T2_S": "16"}).thresholds
+    assert settings.timers == Timers(t1_us=2 * SECOND, t2_us=16 * SECOND)
+    assert settings.linger_us == 128 * SECOND
+
+
+@pytest.mark.parametrize("text", ["soon", "0.2", "nan", "1e9"])
+def test_a_threshold_out_of_bounds_is_told(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"OFFHOOK_SLOW_SETUP_S: '.*' is no number from 1 to 180 \(seconds\)"):
+        load({"OFFHOOK_SLOW_SETUP_S": text})
+    with pytest.raises(ConfigError, match=r"OFFHOOK_SUSPECT_SENDS: '2.5' is no number from 2 to 10$"):
+        thresholds({"OFFHOOK_SUSPECT_SENDS": "2.5"})
 
 
 def test_the_empty_environment_is_a_configuration() -> None:

@@ -86,6 +86,19 @@ def test_a_file_that_can_not_be_read_is_named_and_exits_with_2(
     assert str(path) in printed.err
 
 
+def test_thresholds_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture = situation(tmp_path, "slow-setup")
+    monkeypatch.setenv("OFFHOOK_SLOW_SETUP_S", "60")
+    assert main([str(capture), "--fail-on", "minor"]) == 0
+    monkeypatch.setenv("OFFHOOK_SLOW_SETUP_S", "1")
+    assert main([str(capture), "--fail-on", "minor"]) == 1
+    monkeypatch.setenv("OFFHOOK_SLOW_SETUP_S", "x")
+    assert main([str(capture)]) == 2
+    assert "OFFHOOK_SLOW_SETUP_S: 'x' is no number" in capsys.readouterr().err
+
+
 def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["analyze"], ["analyze", "x", "--limit", "-1"], ["analyze", "x", "--fail-on", "bad"]):
         with pytest.raises(SystemExit) as usage:

@@ -1,0 +1,83 @@
+"""The thresholds that operators may set: which, in what unit, within what bounds. `docs/configuration.md` lists them.
+
+Each is a field of `Settings`; in the environment, `slow_setup_us` is `OFFHOOK_SLOW_SETUP_S`, in seconds.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from collectors.sip.timers import SECOND, Timers
+from monitor.core.settings import Settings
+
+_TIMERS: Final = frozenset(Timers.__struct_fields__)
+_MONTH_S: Final = 31 * 86_400
+
+
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
+    """One of them. A time is written in seconds, decimals allowed; all else is a whole number."""
+
+    field: str
+    least: float
+    most: float
+    what: str  # it decides; Markdown
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment, without the prefix: "SLOW_SETUP_S"."""
+        return (f"{self.field.removesuffix('_us')}_s" if self.timed else self.field).upper()
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is a time."""
+        return self.field.endswith("_us")
+
+    @property
+    def default(self) -> float:
+        """In the unit in which it is written."""
+        holder = Timers() if self.field in _TIMERS else Settings()
+        value: int = getattr(holder, self.field)
+        return value / SECOND if self.timed else value
+
+    def read(self, text: str) -> int:
+        """The value of the field. Raises `ValueError` for what is no such number, or out of bounds."""
+        try:
+            value = float(text) if self.timed else int(text)
+        except ValueError:
+            value = -1
+        if not self.least <= value <= self.most:
+            raise ValueError(f"{text!r} is no number from {self.least:g} to {self.most:.0f}{self._unit}")
+        return round(value * SECOND) if self.timed else int(value)
+
+    @property
+    def _unit(self) -> str:
+        return " (seconds)" if self.timed else ""
+
+
+def _time(field: str, least: float, most: float, what: str) -> Threshold:
+    return Threshold(field=field, least=least, most=most, what=what)
+
+
+_count = _time
+
+THRESHOLDS: Final[tuple[Threshold, ...]] = (
+    _time("t1_us", 0.01, 10, "Timer T1 of the peers: an estimate of the round trip. 64·T1 is when requests time out; "
+          "3GPP radio access takes 2"),
+    _time("t2_us", 0.1, 80, "Timer T2: the longest interval between resends; 3GPP radio access takes 16"),
+    _count("suspect_sends", 2, 10, "how often a request is sent without any response before that is a suspicion"),
+    _count("suspect_resends", 1, 10, "how often a 2xx is resent before its missing ACK is a suspicion"),
+    _time("unanswered_reliable_us", 1, 32, "how long a request over TCP, TLS or WebSocket waits for a response before "
+          "that is a suspicion"),
+    _time("slow_setup_us", 1, 180, "`slow-setup`: the post-dial delay that is too long"),
+    _time("no_final_us", 30, 3600, "`no-final-response`: how long after the last 101–199 a final response is due "
+          "(Timer C)"),
+    _time("repair_us", 0.5, 60, "how long a refused request may wait for the retry that repairs it"),
+)  # fmt: skip
+
+
+def configured(values: Mapping[str, int]) -> Settings:
+    """The settings with these fields of `THRESHOLDS` set; what follows from the base timers follows them."""
+    timers = Timers(**{name: value for name, value in values.items() if name in _TIMERS})
+    others: dict[str, Any] = {name: value for name, value in values.items() if name not in _TIMERS}
+    return Settings(timers=timers, linger_us=timers.timeout_us, **others)
