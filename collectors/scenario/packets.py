@@ -1,4 +1,4 @@
-"""Messages as packets: link layer, IPv4 or IPv6 (in fragments where they must be), UDP."""
+"""Messages as packets: link layer, tunnels, IPv4 or IPv6 (in fragments where they must be), UDP."""
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -8,13 +8,12 @@ from itertools import count
 from typing import Final, TypeAlias
 from zlib import crc32
 
+from collectors.scenario.encapsulation import IPV4, IPV6, wrapped
 from collectors.scenario.message import Endpoint
+from collectors.scenario.network import ip_packets, pseudo_checksum
 from collectors.scenario.stage import Sent
 
 _UDP: Final = 17
-_FRAGMENT: Final = 44  # IPv6 next header
-_HOPS: Final = 64
-_ETHERTYPE: Final = {4: 0x0800, 6: 0x86DD}
 _VLAN: Final = 0x8100
 _ARPHRD_ETHER: Final = 1
 
@@ -33,12 +32,18 @@ class Link(IntEnum):
 
 
 def packets(
-    messages: Iterable[Sent], *, link: Link = Link.ETHERNET, vlans: tuple[int, ...] = (), mtu: int = 1500
+    messages: Iterable[Sent],
+    *,
+    link: Link = Link.ETHERNET,
+    vlans: tuple[int, ...] = (),
+    within: tuple[str, ...] = (),
+    mtu: int = 1500,
 ) -> Iterator[Packet]:
     """What a capture at the sender sees of these messages; those that it missed (`seen`) are left out.
 
-    `vlans` (Ethernet only) are the tags from the outside in. Raises `ValueError` for a transport that
-    can't be packed yet.
+    `vlans` (Ethernet only) are the tags from the outside in, and so are the names of other wrappings in
+    `within` (`collectors.scenario.encapsulation`). Raises `ValueError` for a transport that can't be
+    packed yet.
     """
     numbers = count(1)
     for sent in messages:
@@ -47,8 +52,10 @@ def packets(
         pack = _TRANSPORTS.get(sent.transport)
         if pack is None:
             raise ValueError(f"no packets for {sent.transport} yet")
-        for datagram in pack(sent, next(numbers), mtu):
-            yield sent.sent_us, _link_header(link, sent, datagram[0] >> 4, vlans) + datagram
+        number = next(numbers)
+        for datagram in pack(sent, number, mtu):
+            for kind, octets in wrapped(datagram, within, number, mtu):
+                yield sent.sent_us, _link_header(link, sent, kind, vlans) + octets
 
 
 def _udp(sent: Sent, number: int, mtu: int) -> list[bytes]:
@@ -56,52 +63,18 @@ def _udp(sent: Sent, number: int, mtu: int) -> list[bytes]:
     length = 8 + len(sent.raw)
     source, destination = _octets(sent.source), _octets(sent.destination)
     header = struct.pack("!HHHH", sent.source.port, sent.destination.port, length, 0)
-    pseudo = source + destination + struct.pack("!II", length, _UDP)
-    checksum = _checksum(pseudo + header + sent.raw) or 0xFFFF
+    checksum = pseudo_checksum(_UDP, source, destination, header + sent.raw) or 0xFFFF
     payload = header[:6] + struct.pack("!H", checksum) + sent.raw
-    return (_ipv4 if len(source) == 4 else _ipv6)(source, destination, payload, number, mtu)
+    return ip_packets(_UDP, source, destination, payload, number, mtu)
 
 
 _TRANSPORTS: Final[dict[str, Callable[[Sent, int, int], list[bytes]]]] = {"udp": _udp}
 
 
-def _ipv4(source: bytes, destination: bytes, payload: bytes, number: int, mtu: int) -> list[bytes]:
-    pieces = _pieces(payload, mtu - 20)
-    found = []
-    for offset, piece, more in pieces:
-        fragment = offset // 8 | (0x2000 if more else 0)
-        header = struct.pack(
-            "!BBHHHBBH4s4s", 0x45, 0, 20 + len(piece), number & 0xFFFF, fragment, _HOPS, _UDP, 0, source, destination
-        )
-        found.append(header[:10] + struct.pack("!H", _checksum(header)) + header[12:] + piece)
-    return found
-
-
-def _ipv6(source: bytes, destination: bytes, payload: bytes, number: int, mtu: int) -> list[bytes]:
-    def header(length: int, following: int) -> bytes:
-        return struct.pack("!IHBB16s16s", 6 << 28, length, following, _HOPS, source, destination)
-
-    if 40 + len(payload) <= mtu:
-        return [header(len(payload), _UDP) + payload]
-    return [
-        header(8 + len(piece), _FRAGMENT) + struct.pack("!BBHI", _UDP, 0, offset | more, number) + piece
-        for offset, piece, more in _pieces(payload, mtu - 48)
-    ]
-
-
-def _pieces(payload: bytes, room: int) -> list[tuple[int, bytes, bool]]:
-    """(offset, octets, more follow), each but the last a multiple of 8 octets long."""
-    if len(payload) <= room:
-        return [(0, payload, False)]
-    step = room // 8 * 8
-    return [(at, payload[at : at + step], at + step < len(payload)) for at in range(0, len(payload), step)]
-
-
-def _link_header(link: Link, sent: Sent, version: int, vlans: tuple[int, ...]) -> bytes:
-    kind = _ETHERTYPE[version]
+def _link_header(link: Link, sent: Sent, kind: int, vlans: tuple[int, ...]) -> bytes:
     match link:
         case Link.NULL:
-            return struct.pack("=I", {4: 2, 6: 30}[version])
+            return struct.pack("=I", {IPV4: 2, IPV6: 30}[kind])
         case Link.RAW:
             return b""
         case Link.SLL:
@@ -120,13 +93,3 @@ def _mac(endpoint: Endpoint) -> bytes:
 
 def _octets(endpoint: Endpoint) -> bytes:
     return ip_address(endpoint.address).packed
-
-
-def _checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
-    if len(data) % 2:
-        data += b"\0"
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
