@@ -30,5 +30,6 @@ class Skip(StrEnum):
     SCTP = "sctp"
     ICMP_ERROR = "icmp_error"  # may quote a SIP message, which is not sent again by that
     OTHER_PROTOCOL = "other_protocol"
+    TOO_DEEP = "too_deep"  # more tunnels, one in the other, than anybody builds
     FRAGMENT = "fragment"  # held until its datagram is whole: nothing is lost by that
     BAD_FRAGMENT = "bad_fragment"  # overlaps another one (RFC 5722), or reaches beyond 65,535 octets

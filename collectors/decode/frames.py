@@ -1,4 +1,4 @@
-"""Frames of a capture → datagrams: link layer, IP with its fragments, UDP.
+"""Frames of a capture → datagrams: link layer, tunnels, IP with its fragments, UDP.
 
 This is the hottest loop of the edge. Nearly all of SIP is whole UDP datagrams in plain IPv4, so that
 case has a path of its own, which reads all three headers at once; every other frame takes the general
@@ -10,19 +10,22 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from collectors.decode import ip, link, udp
+from collectors.decode import ip, link, tunnel, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
 from collectors.wire.events import SideEvent
 
 # (captured_us, index of the capture's interface, octets)
 Frame: TypeAlias = tuple[int, int, bytes]
+# Names of the tunnels that a packet came through, from the outside in.
+_Within: TypeAlias = tuple[bytes, ...]
 
 # IPv4 without options, then UDP: version and header length, total length, flags and fragment offset,
 # protocol, addresses and ports, UDP length.
 _PLAIN: Final = struct.Struct("!BxHxxHxBxx12sH")
 _PORTS: Final = struct.Struct("!HH")
 _MAX_FLOWS: Final = 65_536
+_MAX_TUNNELS: Final = 8  # one in the other
 
 _SKIPPED_PROTOCOLS: Final = {ip.TCP: Skip.TCP, ip.SCTP: Skip.SCTP}
 _ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
@@ -47,6 +50,7 @@ class Decoder:
         self._observers: list[str] = []
         self._reassemblies: list[Reassembly] = []
         # Addresses and ports as 12 octets → the same as values; emptied when it is full.
+        # Flows in which there may be a tunnel have no place here: they take the general path.
         self._flows: dict[bytes, tuple[str, int, str, int]] = {}
 
     def add_interface(self, link_type: int, observer: str) -> None:
@@ -83,9 +87,10 @@ class Decoder:
                 whole = first == 0x45 and not flags & 0x3FFF and len(frame) >= at + length
                 if whole and protocol == ip.UDP and udp_length == length - 20 and udp_length >= 8:
                     ends = flows.get(flow) or self._flow(flow)
-                    payload = frame[at + 28 : at + length]
-                    found.append(Datagram(captured_us, *ends, "udp", observers[interface], payload))
-                    continue
+                    if ends:
+                        payload = frame[at + 28 : at + length]
+                        found.append(Datagram(captured_us, *ends, "udp", observers[interface], payload))
+                        continue
             reason = self._general(captured_us, interface, frame, at, found)
             if reason is not None:
                 self.skipped[reason] += 1
@@ -96,39 +101,71 @@ class Decoder:
         taken, self.side = self.side, []
         return taken
 
-    def _flow(self, octets: bytes) -> tuple[str, int, str, int]:
+    def _flow(self, octets: bytes) -> tuple[str, int, str, int] | None:
+        source_port, destination_port = _PORTS.unpack_from(octets, 8)
+        if destination_port in tunnel.PORTS:
+            return None
         if len(self._flows) >= _MAX_FLOWS:
             self._flows.clear()
-        source_port, destination_port = _PORTS.unpack_from(octets, 8)
         ends = (ip.address(octets[:4]), source_port, ip.address(octets[4:8]), destination_port)
         self._flows[octets] = ends
         return ends
 
-    def _general(self, captured_us: int, interface: int, frame: bytes, at: int, found: list[Datagram]) -> Skip | None:
+    def _general(
+        self, captured_us: int, interface: int, frame: bytes, at: int, found: list[Datagram], within: _Within = ()
+    ) -> Skip | None:
         """Any frame: every link layer. What it completes is added to `found`; else the reason is returned."""
         if at < 0:
             return Skip.NOT_IP if at == link.NOT_IP else Skip.UNKNOWN_LINK
         packet = ip.parse(frame, at)
         if isinstance(packet, Skip):
             return packet
-        return self._packet(captured_us, interface, packet, found)
+        return self._packet(captured_us, interface, packet, found, within)
 
-    def _packet(self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram]) -> Skip | None:
+    def _packet(
+        self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()
+    ) -> Skip | None:
         """Any IP packet, of a frame or of a tunnel: fragments are joined, then its protocol decides."""
         if packet.piece:
-            whole = self._reassemblies[interface].add(packet, packet.piece, captured_us)
+            # The same addresses in two tunnels are those of two networks.
+            piece = packet.piece._replace(key=(*packet.piece.key, *within)) if within else packet.piece
+            whole = self._reassemblies[interface].add(packet, piece, captured_us)
             if isinstance(whole, Skip):
                 return whole
             packet = whole
         if packet.protocol == ip.UDP:
-            return self._udp(captured_us, interface, packet, found)
+            return self._udp(captured_us, interface, packet, found, within)
+        inner = tunnel.in_ip(packet.protocol, packet.payload)
+        if inner:
+            return self._inner(captured_us, interface, packet, packet.payload, inner, found, within)
         return _skipped_protocol(packet)
 
-    def _udp(self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram]) -> Skip | None:
+    def _inner(
+        self,
+        captured_us: int,
+        interface: int,
+        outer: ip.Packet,
+        payload: bytes,
+        inner: tunnel.Inner,
+        found: list[Datagram],
+        within: _Within,
+    ) -> Skip | None:
+        """The packet that `outer` carries in its `payload`."""
+        if len(within) == _MAX_TUNNELS:
+            return Skip.TOO_DEEP
+        name = outer.source + outer.destination + inner.name
+        return self._general(captured_us, interface, payload, inner.at, found, (*within, name))
+
+    def _udp(
+        self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()
+    ) -> Skip | None:
         parsed = udp.parse(packet.payload, packet.cut)
         if isinstance(parsed, Skip):
             return parsed
         source_port, destination_port, payload, cut = parsed
+        inner = tunnel.in_udp(destination_port, payload)
+        if inner:
+            return self._inner(captured_us, interface, packet, payload, inner, found, within)
         self.cut += cut > 0
         found.append(
             Datagram(

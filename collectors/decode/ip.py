@@ -23,8 +23,9 @@ _FRAGMENT_HEADER: Final = 44
 _EXTENSION_UNITS: Final = {0: 8, 43: 8, 51: 4, 60: 8, 135: 8, 139: 8, 140: 8}
 _MAX_EXTENSIONS: Final = 16
 
-# Source, destination, identification, protocol (-1 with IPv6): what the pieces of a packet share.
-FragmentKey: TypeAlias = tuple[bytes, bytes, int, int]
+# What the pieces of a packet share: source, destination, identification, protocol (-1 with IPv6), and the
+# names of the tunnels that it came through, as far as whoever joins them adds these.
+FragmentKey: TypeAlias = tuple[bytes | int, ...]
 
 
 class Piece(NamedTuple):

@@ -95,7 +95,7 @@ def icmp(protocol: int, kind: int) -> bytes:
         (ethernet(ipv4(udp()[:7])), Skip.BAD_UDP),
         (ethernet(ipv4(bytes(20), protocol=6)), Skip.TCP),
         (ethernet(ipv6(bytes(20), header=132)), Skip.SCTP),
-        (ethernet(ipv4(V4, protocol=4)), Skip.OTHER_PROTOCOL),
+        (ethernet(ipv4(V4, protocol=50)), Skip.OTHER_PROTOCOL),
         (icmp(1, 3), Skip.ICMP_ERROR),
         (icmp(1, 8), Skip.OTHER_PROTOCOL),
         (icmp(58, 1), Skip.ICMP_ERROR),
@@ -110,7 +110,7 @@ def test_a_frame_without_a_datagram_is_counted_by_reason(frame: bytes, reason: S
 
 
 def test_an_unknown_link_type_is_counted() -> None:
-    assert decode(b"\0" * 60, link_type=127) == ([], {Skip.UNKNOWN_LINK: 1})
+    assert decode(b"\0" * 60, link_type=147) == ([], {Skip.UNKNOWN_LINK: 1})
 
 
 def test_a_datagram_cut_by_the_capture_says_by_how_much() -> None:

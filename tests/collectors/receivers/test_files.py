@@ -14,6 +14,7 @@ from collectors.receivers.base import Receiver, ReceiverError
 from collectors.receivers.pace import Pacer
 from collectors.receivers.pcap_file import FileReceiver, read_events
 from collectors.receivers.tshark import TsharkReceiver
+from collectors.scenario.encapsulation import WRAPPINGS, wrapped
 from tests.support.packets import (
     SIP,
     block,
@@ -76,6 +77,10 @@ FILES = {
 EXPECTED = {"Ethernet": 2, "QinQ": 2, "mixed pcapng": 3, "fragments": 2, "SIP quoted by ICMP": 1, "empty": 0}
 
 
+# tshark has to be told what a pseudowire carries.
+WRAPPINGS_OF_TSHARK = [name for name in WRAPPINGS if not name.startswith("pseudowire")]
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[bytes], Path]:
     def write_file(content: bytes) -> Path:
@@ -113,6 +118,20 @@ def test_our_own_reader_and_tshark_find_the_same_messages(name: str, write: Call
     assert ends(own) == ends(dissected)
     if name in EXPECTED:
         assert len(own) == EXPECTED[name]
+
+
+def test_our_own_reader_and_tshark_find_the_same_messages_in_every_wrapping(write: Callable[[bytes], Path]) -> None:
+    frames = [
+        ethernet(octets, kind=kind)
+        for number, name in enumerate(WRAPPINGS_OF_TSHARK)
+        for packet in (V4, ipv4(udp(LONG)), V6)
+        for kind, octets in wrapped(packet, (name,), number, 1500)
+    ]
+    path = write(pcap(numbered(*frames)))
+    own = everything(FileReceiver(path, "edge", real_time=False))
+    dissected = everything(TsharkReceiver("edge", path=str(path), real_time=False))
+    assert ends(own) == ends(dissected)
+    assert len(own) == 3 * len(WRAPPINGS_OF_TSHARK)
 
 
 def test_an_observer_is_an_interface_of_the_file(write: Callable[[bytes], Path]) -> None:

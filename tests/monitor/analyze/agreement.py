@@ -35,8 +35,6 @@ def out_of_scope(truth: Row) -> str:
     """Why this version can't read (all of) the SIP in a capture; "" when it can."""
     if truth["file"].startswith("hep/"):
         return "HEP"
-    if truth["tunnels"]:
-        return f"tunnel {truth['tunnels']}"
     others = [transport for transport in truth["transports"].split(",") if transport not in ("", "udp")]
     return f"SIP over {', '.join(others)}" if others else ""
 
