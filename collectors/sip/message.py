@@ -1,42 +1,36 @@
 """SIP messages, read: the fields that every stage needs, and any header on request.
 
 Parsing is total: whatever the bytes, `parse` returns fields, with `fault` saying what RFC 3261 finds
-wrong. It is also the hottest loop of the edge: one split, one dictionary look-up a header line, and
-only the values that are asked for at once are decoded; all else is read later, from `raw`, by `header`.
+wrong. It is also the hottest loop of the edge: one split, one dictionary look-up a header line (see
+`collectors.sip.line`); what is not asked for at once is read later, from `raw`, by `header`.
 """
 
 import re
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from collectors.sip.uri import addr_spec
+from collectors.sip.line import (
+    BLANK,
+    CALL_ID,
+    COMPACT,
+    CONTACT,
+    CSEQ,
+    DULL,
+    FROM,
+    KNOWN,
+    LENGTH,
+    OTHER,
+    PERHAPS_VIA,
+    ROLES,
+    TO,
+    Line,
+    branch_of,
+    read,
+    via_value,
+)
 
 # The last fields of `collectors.wire.events.SipEvent`, in their order, from `fault` to `contact`.
 Parsed: TypeAlias = tuple[str, str, int, str, str, str, str, str, int, str, str, int, str]
-
-# RFC 3261 §7.3.3 and its extensions: the compact form of a header name.
-COMPACT: Final = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "n": "identity-info",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-    "y": "identity",
-}
 
 # RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665. Others are read all the same.
 METHODS: Final = frozenset(
@@ -46,30 +40,19 @@ METHODS: Final = frozenset(
     }
 )  # fmt: skip
 
-_CALL_ID, _FROM, _TO, _CSEQ, _VIA, _CONTACT, _LENGTH, _OTHER, _FOLD = range(9)
-_COLUMNS: Final = {
-    b"call-id": _CALL_ID,
-    b"from": _FROM,
-    b"to": _TO,
-    b"cseq": _CSEQ,
-    b"via": _VIA,
-    b"contact": _CONTACT,
-    b"content-length": _LENGTH,
-}
-# The usual spellings of what begins like one of them: most messages have no other.
-_USUAL: Final = {
-    **{name.title(): column for name, column in _COLUMNS.items()},
-    b"Call-ID": _CALL_ID,
-    b"CSeq": _CSEQ,
-    b"Content-Type": _OTHER,
-    b"Max-Forwards": _OTHER,
-}
-# No header that `parse` reads, long or compact, begins with one of these letters; many others do.
-_DULL: Final = frozenset(b"ABDEGHJKNOPQRSUWXYZabdeghjknopqrsuwxyz")
+_CARRIAGE_RETURN: Final = 13
+_METHODS: Final = {method.encode(): method for method in METHODS}
 _BLANKS: Final = frozenset(b" \t")
-# Of a header name, and of all headers together, worth remembering: junk must not fill the caches.
-_LONGEST_NAME: Final = 32
-_LONGEST_HEAD: Final = 4096
+# What stands for a header that a message does not have, by column.
+_ABSENT: Final = [
+    Line(CALL_ID, fault="no-call-id"),
+    Line(FROM, fault="no-from"),
+    Line(TO, fault="no-to"),
+    Line(CSEQ, fault="no-cseq"),
+    Line(CONTACT),
+    Line(LENGTH, number=0),
+    Line(OTHER),
+]
 
 _BLANK_LINE: Final = re.compile(rb"(?>\r\n|[\r\n]){2}")
 _FIRST_LINE: Final = re.compile(
@@ -77,8 +60,6 @@ _FIRST_LINE: Final = re.compile(
     rb"|[^\s\x00-\x1f:]{1,200}[ \t][^\r\n:]{1,64}:[^\r\n]{0,16384}[ \t]SIP/\d+\.\d+[ \t]*[\r\n])",
     re.IGNORECASE,
 )
-_TAG: Final = re.compile(r";\s*tag\s*=\s*([^\s;,>]+)", re.IGNORECASE)
-_BRANCH: Final = re.compile(r";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
 
 
 def looks_like_sip(payload: bytes) -> bool:
@@ -99,39 +80,65 @@ def looks_like_sip(payload: bytes) -> bool:
 
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
+    # The last blank line is the first, unless another is found among the lines: it is sooner found from behind.
+    end = raw.rfind(b"\r\n\r\n")
+    if end > 0 and raw[0] > _CARRIAGE_RETURN:
+        try:
+            return _fields(raw, raw[: end + 2].splitlines(), end)
+        except IndexError:
+            pass  # a line without octets
     lines, end = _head(raw)
-    (call_id_value, from_, to, cseq_value, via, contact, length), vias = _columns(lines)
+    return _fields(raw, lines, end)
+
+
+def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
+    """The fields of a message with these lines, behind which its blank line begins at `end`.
+
+    Raises IndexError where a line but the first is empty.
+    """
+    found = [*_ABSENT]
+    via, vias = b"", 0
+    for line in lines[1:]:
+        role = ROLES[line[0]]
+        if role == DULL:
+            continue
+        if role == PERHAPS_VIA:
+            value = line[4:] if line[:4] == b"Via:" else via_value(line)
+            if value is not None:
+                via = via if vias else value.strip()  # of several, the first counts
+                vias += 1 + value.count(b",") if b"," in value else 1
+            continue
+        if role == BLANK:
+            return _fields(raw, _unfolded(lines), end)
+        header = KNOWN.get(line)
+        if header is None:
+            header = read(line)
+        if found[header.column] is _ABSENT[header.column]:  # here, too
+            found[header.column] = header
     method, status, fault = _start_line(lines[0])
-    call_id = call_id_value.decode("utf-8", "replace").strip() if call_id_value else ""
-    name_addr = _name_addr if end <= _LONGEST_HEAD else _name_addr.__wrapped__
-    from_uri, from_tag = name_addr(from_) if from_ else ("", "")
-    to_uri, to_tag = name_addr(to) if to else ("", "")
-    cseq, cseq_method = _cseq(cseq_value) if cseq_value and len(cseq_value) < 100 else (-1, "")
-    whole = call_id and cseq >= 0 and from_uri and to_uri and via and (not method or cseq_method == method)
-    if not fault and not (whole and (length is None or length == b"0")):
-        fault = (
-            ("" if call_id else "no-call-id")
-            or ("" if cseq >= 0 else "bad-cseq" if cseq_value else "no-cseq")
-            or ("cseq-mismatch" if method and cseq_method != method else "")
-            or ("" if from_uri else "bad-from" if from_ else "no-from")
-            or ("" if to_uri else "bad-to" if to else "no-to")
-            or ("" if via else "no-via")
-            or ("" if length is None else _length_fault(length, raw, end))
-        )
+    call_id, from_, to, cseq, contact, length, _ = found
     return (
-        fault,
+        fault
+        or call_id.fault
+        or cseq.fault
+        or ("cseq-mismatch" if method and cseq.text != method else "")
+        or from_.fault
+        or to.fault
+        or ("" if via else "no-via")
+        or length.fault
+        or ("truncated-body" if length.number > 0 and length.number > _body_length(raw, end) else ""),
         method,
         status,
-        call_id,
-        from_uri,
-        from_tag,
-        to_uri,
-        to_tag,
-        cseq,
-        cseq_method,
-        _branch(via) if via else "",
+        call_id.text,
+        from_.text,
+        from_.tag,
+        to.text,
+        to.tag,
+        cseq.number,
+        cseq.text,
+        branch_of(via),
         vias,
-        name_addr(contact)[0] if contact else "",
+        contact.text,
     )
 
 
@@ -223,36 +230,6 @@ def _unfolded(lines: list[bytes]) -> list[bytes]:
     return [lines[0], *(b" ".join([part.strip(b" \t") for part in parts]) for parts in found)]
 
 
-def _columns(lines: list[bytes]) -> tuple[list[bytes | None], int]:
-    """The values of the seven headers that each message is asked for, and how many Via values there are."""
-    values: list[bytes | None] = [None] * 7
-    vias = 0
-    for line in lines[1:]:
-        if line[0] in _DULL:
-            continue
-        name, colon, value = line.partition(b":")
-        column = _USUAL.get(name)
-        if column is None:
-            column = _column(name) if len(name) <= _LONGEST_NAME else _FOLD if line[0] in _BLANKS else _OTHER
-        if column == _OTHER:
-            continue
-        if column == _FOLD:
-            return _columns(_unfolded(lines))
-        if column == _VIA and colon:
-            vias += 1 + value.count(b",")
-        if colon and values[column] is None:  # of several, the first counts
-            values[column] = value.strip()
-    return values, vias
-
-
-@lru_cache(4096)
-def _column(name: bytes) -> int:
-    if name[:1] in (b" ", b"\t"):
-        return _FOLD
-    long = name.rstrip(b" \t").lower().decode("utf-8", "replace")
-    return _COLUMNS.get(COMPACT.get(long, long).encode(), _OTHER)
-
-
 @lru_cache(1024)
 def _status_line(line: bytes) -> tuple[str, int, str]:
     code = line.decode("utf-8", "replace").split(None, 2)[1:2]
@@ -265,12 +242,11 @@ def _start_line(octets: bytes) -> tuple[str, int, str]:
     """(method, status, fault) of a start line."""
     if octets[:4].upper() == b"SIP/":
         return _status_line(octets[:64])
-    line = octets.decode("utf-8", "replace")
-    if line[-8:] == " SIP/2.0":
-        method = line[: line.find(" ")]
-        if method in METHODS and not line[len(method) : -8].isspace():
-            return method, 0, ""
-    method, _, rest = line.partition(" ")
+    at = octets.find(b" ")
+    usual = _METHODS.get(octets[:at])
+    if usual and octets[-8:] == b" SIP/2.0" and octets[at + 1] > 32 and at + 9 < len(octets):
+        return usual, 0, ""
+    method, _, rest = octets.decode("utf-8", "replace").partition(" ")
     uri, _, version = rest.rstrip().rpartition(" ")
     if not method or not uri.strip() or version.upper() != "SIP/2.0":
         return method[:64], 0, "bad-start-line"
@@ -280,43 +256,6 @@ def _start_line(octets: bytes) -> tuple[str, int, str]:
     return method, 0, ""
 
 
-@lru_cache(8192)
-def _name_addr(value: bytes) -> tuple[str, str]:
-    """(addr-spec without parameters, tag) of a From, To or Contact value."""
-    uri, rest = addr_spec(value.decode("utf-8", "replace").strip())
-    at = rest.find(";tag=")
-    if at >= 0:
-        tag = rest[at + 5 :].partition(";")[0].strip()
-        if tag and " " not in tag and "," not in tag:
-            return uri, tag
-    found = _TAG.search(rest)
-    return uri, found[1] if found else ""
-
-
-@lru_cache(1024)
-def _cseq(value: bytes) -> tuple[int, str]:
-    number, _, method = value.decode("utf-8", "replace").strip().replace("\t", " ").partition(" ")
-    if not number.isascii() or not number.isdigit() or len(number) > 10 or int(number) >= 2**32:
-        return -1, ""
-    return int(number), method.strip()[:64]
-
-
-def _branch(value: bytes) -> str:
-    via = value.decode("utf-8", "replace").strip()
-    if "," in via:
-        via = via.partition(",")[0]
-    at = via.find(";branch=") + 8
-    if at >= 8:
-        end = via.find(";", at)
-        branch = via[at:end] if end >= 0 else via[at:]
-        if branch and " " not in branch and "\t" not in branch:
-            return branch
-    found = _BRANCH.search(via)
-    return found[1] if found else ""
-
-
-def _length_fault(length: bytes, raw: bytes, end: int) -> str:
-    if not length.isdigit() or len(length) > 9:
-        return "bad-content-length"
-    start = end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
-    return "truncated-body" if int(length) > len(raw) - start else ""
+def _body_length(raw: bytes, end: int) -> int:
+    """How many octets follow the headers, behind which the blank line begins at `end`."""
+    return len(raw) - (end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1])
