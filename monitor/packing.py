@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import zstandard
 
-from collectors.wire.events import SipEvent
+from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.updates import Committed
 
 _LEVEL: Final = 3
@@ -14,6 +14,7 @@ _LARGEST: Final = 256 * 1024 * 1024  # octets unpacked: more than one commit eve
 
 _encoder = msgspec.msgpack.Encoder()
 _messages = msgspec.msgpack.Decoder(list[SipEvent])
+_side = msgspec.msgpack.Decoder(list[SideEvent])
 _committed = msgspec.msgpack.Decoder(Committed)
 
 
@@ -28,14 +29,24 @@ class _Contexts(threading.local):
 _contexts = _Contexts()
 
 
-def pack(value: list[SipEvent] | Committed) -> bytes:
-    """The bytes of `MessageChunk.messages` or of `CommitLog.updates`."""
+def pack(value: list[SipEvent] | list[SideEvent] | Committed) -> bytes:
+    """The bytes of `MessageChunk.messages`, of `MessageChunk.side` or of `CommitLog.updates`."""
     return _contexts.compressor.compress(_encoder.encode(value))
 
 
 def messages(data: bytes | memoryview) -> list[SipEvent]:
     """The messages of a chunk, in order of arrival."""
     return _messages.decode(_plain(data))
+
+
+def side(data: bytes | memoryview) -> list[SideEvent]:
+    """The side events of a chunk, in order of arrival."""
+    return _side.decode(_plain(data)) if data else []
+
+
+def observations(messages_data: bytes | memoryview, side_data: bytes | memoryview) -> list[Observation]:
+    """All of a chunk, in order of arrival."""
+    return [*messages(messages_data), *side(side_data)]
 
 
 def committed(data: bytes | memoryview) -> Committed:

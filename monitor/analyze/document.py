@@ -15,6 +15,7 @@ from monitor.core.updates import (
     RegistrationRecord,
     TransactionRecord,
 )
+from monitor.ladder.beside import place
 
 SCHEMA: Final = 1
 
@@ -36,14 +37,15 @@ def build(result: Result) -> Document:
         "malformed": result.malformed,
         "first": timestamp(result.first_us),
         "last": timestamp(result.last_us),
-        "calls": [_call(call) for call in result.calls],
-        "registrations": [_registration(registration) for registration in result.registrations],
-        "transactions": [_transaction(transaction) for transaction in result.transactions],
+        "calls": [_call(each) | {"side": _side(result, each)} for each in result.calls],
+        "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
+        "transactions": [_transaction(each) | {"side": _side(result, each)} for each in result.transactions],
         "findings": [],
         "measures": msgspec.to_builtins(measure(result.calls, result.registrations, result.registration_delays_ms)),
         "skipped": dict(sorted(result.skipped.items())),
         "capture_drops": result.capture_drops,
         "evicted": result.evicted,
+        "side_unmatched": result.side_unmatched,
         "fault": result.fault or None,
     }
 
@@ -133,6 +135,21 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
             "remedy": finding.remedy,
         }
         for finding in findings
+    ]
+
+
+def _side(result: Result, record: Record) -> list[Document]:
+    """What was seen beside the messages of a record, in order of time."""
+    return [
+        {
+            "at": timestamp(side.captured_us),
+            "kind": side.kind,
+            "source": place(side.source, side.source_port),
+            "destination": place(side.destination, side.destination_port),
+            "text": side.text,
+            "values": side.values,
+        }
+        for side in result.side.get(record.key, ())
     ]
 
 

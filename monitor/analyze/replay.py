@@ -4,6 +4,7 @@ The watermark is the latest wire time seen, less the reordering window: what the
 is all there is, so that the same file gives the same updates each time.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,7 +14,7 @@ import msgspec
 from collectors.receivers.base import ReceiverError as ReceiverError  # for those who may not import receivers
 from collectors.receivers.pcap_file import read_events
 from collectors.sip.timers import MILLISECOND
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.correlator import Correlator
 from monitor.core.settings import Settings
 from monitor.core.updates import Record, RecordClosed, RecordKey, Update
@@ -41,7 +42,7 @@ ProgressCallback: TypeAlias = Callable[[Progress], None]
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What a stretch of the file told: input for one commit."""
 
-    updates: list[Update]  # in order; each message is a `MessageAdded`
+    updates: list[Update]  # in order; each message is a `MessageAdded`, each side event that fits an `EvidenceAdded`
     records: dict[RecordKey, Record]  # of every key that the updates name, as it stands after them
     watermark_us: int
     progress: Progress
@@ -79,7 +80,7 @@ class Replay:
         fire later don't.
         """
         for batch in self.reading.batches():
-            yield from self._play(batch)
+            yield from self._play(batch, deque(self.reading.side()))
             yield []
         last_us = self.reading.file.last_us
         if last_us > self.watermark_us:
@@ -114,9 +115,11 @@ class Replay:
             bytes_read=file.bytes_read, size=file.size, packets=file.packets, messages=self.reading.messages
         )
 
-    def _play(self, batch: list[SipEvent]) -> Iterator[list[Update]]:
+    def _play(self, batch: list[SipEvent], side: deque[SideEvent]) -> Iterator[list[Update]]:
         feed, window_us = self.correlator.feed, self.settings.window_us
         for event in batch:
+            while side and side[0].captured_us < event.captured_us:
+                yield from self._witness(side.popleft())
             updates = feed(event)
             if type(updates[-1]) is RecordClosed:
                 self._name_the_next(updates)
@@ -127,6 +130,13 @@ class Replay:
                 if fired := self.correlator.advance(at_us):
                     self._name_the_next(fired)
                     yield fired
+
+        for each in side:
+            yield from self._witness(each)
+
+    def _witness(self, side: SideEvent) -> Iterator[list[Update]]:
+        if updates := self.correlator.witness(side):
+            yield updates
 
     def _name_the_next(self, updates: list[Update]) -> None:
         """What follows a record that left memory is its next incarnation."""

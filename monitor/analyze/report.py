@@ -3,6 +3,7 @@
 All that came from the wire goes through `clean`: a message may hold escape sequences.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
@@ -13,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from collectors.wire.events import SideEvent
 from monitor.analyze.ladders import Ladders
 from monitor.analyze.measures import measure
 from monitor.analyze.run import Result
@@ -20,6 +22,7 @@ from monitor.analyze.summary import Group, counted, groups, ranges, standing
 from monitor.analyze.tables import STYLES, call_table, measure_table, registration_table, transaction_table
 from monitor.core.updates import FindingState, Record, Severity
 from monitor.ladder import text as drawing
+from monitor.ladder.beside import NAMES, seen
 from monitor.ladder.elide import excerpt
 from monitor.ladder.values import Absence, Arrow, Ladder, Tone
 from monitor.ladder.words import absolute, clean, duration
@@ -47,6 +50,7 @@ _Some = TypeVar("_Some", bound=Record)
 _SHOWN_GROUPS: Final = 20
 _SHOWN_LADDERS: Final = 3
 _SHOWN_IDS: Final = 3
+_SHOWN_SIDE: Final = 50
 _LADDER_ROWS: Final = 10
 _NO_LADDER: Final = " can't be read twice: give a file to see ladders."
 
@@ -75,7 +79,21 @@ def print_ladders(result: Result, console: Console, call_id: str) -> bool:
             console.print(_indented(Text(clean(finding.cause, 1000))))
         ladder = ladders.of(record)
         console.print(_ladder(ladder, console) if ladder else Text(f"Standard input{_NO_LADDER}", "dim"))
+        for line in _also_seen(result.side.get(record.key, ())):
+            console.print(line)
     return bool(records)
+
+
+def _also_seen(side: Sequence[SideEvent]) -> Iterator[Text]:
+    """What was seen beside the messages of a record."""
+    if side:
+        yield _title("Also seen")
+    for each in map(seen, side[:_SHOWN_SIDE]):
+        way = f"{each.source} → {each.destination}  " if each.source or each.destination else ""
+        words = "  ".join(filter(None, (each.text, each.values)))
+        yield Text.assemble((f"{absolute(each.at_us)}  ", "dim"), (f"{each.name}  ", "bold"), f"{way}{words}")
+    if len(side) > _SHOWN_SIDE:
+        yield Text(f"… and {len(side) - _SHOWN_SIDE:,} more: --json has all.", "dim")
 
 
 def _parts(result: Result, console: Console, options: Options) -> Iterator[RenderableType]:
@@ -120,6 +138,10 @@ def _head(result: Result) -> Iterator[RenderableType]:
             )
         )
     )
+    if result.side:
+        kinds = Counter(each.kind for some in result.side.values() for each in some)
+        beside = ", ".join(counted(count, NAMES.get(kind, clean(kind))) for kind, count in sorted(kinds.items()))
+        yield Text(f"Also seen, beside messages: {beside}", "dim")
     yield from (Text(f"! {note}", "yellow") for note in _notes(result))
 
 

@@ -1,6 +1,7 @@
 """A capture file as one result: every record, with messages numbered as in the file."""
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from msgspec.structs import replace
 
 from collectors.processors.redact import redact
 from collectors.sip.timers import MILLISECOND
+from collectors.wire.events import SideEvent
 from monitor.analyze.replay import CAPTURE_SETTINGS, ProgressCallback, Replay
 from monitor.core.settings import Settings
 from monitor.core.updates import (
     CallRecord,
+    EvidenceAdded,
     Finding,
     MessageAdded,
     Record,
@@ -42,6 +45,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     registrations: list[RegistrationRecord]  # one a REGISTER Call-ID
     transactions: list[TransactionRecord]  # of all other methods
     ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
+    side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
+    side_unmatched: int  # side events that fit no record
     registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
     skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
     fault: str  # what is wrong with the file ("cut within a packet"), or ""
@@ -68,6 +73,7 @@ def run(
     ordinals: dict[RecordKey, array[int]] = {}
     left: dict[RecordKey, Record] = {}  # records that left memory before the end
     delays_ms: dict[RecordKey, float] = {}
+    side: dict[RecordKey, list[SideEvent]] = defaultdict(list)
     messages = 0
     for turn in replay.turns():
         if not turn:
@@ -75,7 +81,9 @@ def run(
                 progress(replay.progress())
             continue
         first = turn[0]
-        if type(first) is MessageAdded:
+        if type(first) is EvidenceAdded:
+            side[first.key].append(_shown_side(first.side))
+        elif type(first) is MessageAdded:
             messages += 1
             numbers = ordinals.get(first.key)
             if numbers is None:
@@ -84,7 +92,7 @@ def run(
                 numbers.append(messages)
         if len(turn) > 1 or type(first) is not MessageAdded:
             _note(turn, replay, left, delays_ms)
-    return _result(str(path), replay, ordinals, left, list(delays_ms.values()))
+    return _result(str(path), replay, ordinals, left, dict(side), list(delays_ms.values()))
 
 
 def _note(turn: list[Update], replay: Replay, left: dict[RecordKey, Record], delays_ms: dict[RecordKey, float]) -> None:
@@ -101,6 +109,7 @@ def _result(
     replay: Replay,
     ordinals: dict[RecordKey, "array[int]"],
     left: dict[RecordKey, Record],
+    side: dict[RecordKey, list[SideEvent]],
     delays_ms: list[float],
 ) -> Result:
     reading, correlator = replay.reading, replay.correlator
@@ -118,6 +127,8 @@ def _result(
         registrations=[record for record in records if isinstance(record, RegistrationRecord)],
         transactions=[record for record in records if isinstance(record, TransactionRecord)],
         ordinals=ordinals,
+        side={key: sorted(some, key=lambda each: each.captured_us) for key, some in side.items()},
+        side_unmatched=correlator.unmatched,
         registration_delays_ms=delays_ms,
         skipped={
             **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
@@ -144,6 +155,10 @@ def _shown(record: Record, numbers: "array[int]") -> Record:
     if not record.findings and not secret:
         return record
     return replace(record, findings=tuple(shown(finding) for finding in record.findings), **secret)
+
+
+def _shown_side(side: SideEvent) -> SideEvent:
+    return replace(side, text=_without_password(side.text), raw=b"")
 
 
 def _without_password(text: str) -> str:

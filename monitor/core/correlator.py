@@ -1,16 +1,17 @@
 """The first stage: messages in, updates out. Each message finds its record; each deadline, its moment.
 
-`feed` takes messages in the order of their arrival and acts on positive evidence at once; `advance` lets
-the time of the wire pass (the watermark: nothing older will come), which is when absence can be claimed.
+`feed` takes messages in the order of their arrival, `witness` what was seen beside them; both act on positive
+evidence at once. `advance` lets the time of the wire pass (the watermark: nothing older will come), which is when
+absence can be claimed.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from collectors.wire.events import Loss, SipEvent
+from collectors.wire.events import Loss, Observation, SideEvent, SipEvent
 from monitor.core.call import Call
 from monitor.core.context import FAR, Context, Peers
 from monitor.core.facet import Families
@@ -48,9 +49,10 @@ class Correlator:
         self._by_ident: dict[int, Fold] = {}
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
         self._incarnations: dict[Name, int] = {}  # reserved
+        self.unmatched = 0  # side events that fit no record, or one that has too many
         self._idents = 0
 
-    # --- the two inputs, and what was lost
+    # --- the inputs, and what was lost
 
     def feed(self, event: SipEvent) -> list[Update]:
         """Take a message; the first update tells which record it joined."""
@@ -70,6 +72,21 @@ class Correlator:
                 return out
         self._by_name.move_to_end(fold.name)
         fold.feed(event, out)
+        return out
+
+    def witness(self, side: SideEvent) -> list[Update]:
+        """Take what was seen beside the messages: the first update tells which record it joined.
+
+        None comes of it, and `unmatched` counts it, where no record in memory takes it.
+        """
+        if self._closed:
+            self._closed.clear()
+        out: list[Update] = []
+        fold = self._witness_of(side)
+        if fold is not None and fold.witness(side, out):
+            self._by_name.move_to_end(fold.name)
+        else:
+            self.unmatched += 1
         return out
 
     def advance(self, watermark_us: int) -> list[Update]:
@@ -125,11 +142,17 @@ class Correlator:
             return [own]
         return [call, own]
 
-    def refold(self, key: RecordKey, parts: Iterable[tuple[int, list[SipEvent]]], watermark_us: int) -> None:
+    def misses(self, side: SideEvent) -> list[Name]:
+        """The names of the stored records to one of which a side event may belong, the likeliest first; none when
+        a record in memory takes it.
+        """
+        return _names_beside(side) if self._witness_of(side) is None else []
+
+    def refold(self, key: RecordKey, parts: Iterable[tuple[int, Sequence[Observation]]], watermark_us: int) -> None:
         """Take a stored record back into memory: one that was open, or one that is to go on.
 
-        `parts` are its messages in the order of their arrival, each list with the watermark to which
-        the correlator had advanced when they were fed; `watermark_us` is where it stands now. What
+        `parts` are its messages and side events in the order of their arrival, each list with the watermark to
+        which the correlator had advanced when they were fed; `watermark_us` is where it stands now. What
         comes of it was told when it happened, so nothing is told again. Deadlines that were past already
         when a late message set them wait for the next `advance`, as they did.
 
@@ -138,14 +161,17 @@ class Correlator:
         """
         fold: Fold | None = None
         context, advanced_us = self._context, 0
-        for fed_us, events in parts:
+        for fed_us, observations in parts:
             context.horizon_us = fed_us
             if fold is not None and fed_us > advanced_us:
                 fold.catch_up(fed_us)
             advanced_us = fed_us
-            for event in events:
-                fold = fold or self._start(key, event)
-                fold.feed(event, [])
+            for seen in observations:
+                if isinstance(seen, SipEvent):
+                    fold = fold or self._start(key, seen)
+                    fold.feed(seen, [])
+                elif fold is not None:
+                    fold.witness(seen, [])
         context.horizon_us = FAR
         if fold is not None and watermark_us > advanced_us:
             fold.catch_up(watermark_us)
@@ -168,6 +194,10 @@ class Correlator:
         if call in self._by_name:
             return call
         return Kind.TRANSACTION, call_id, f"{event.cseq} {method} {event.from_tag}"
+
+    def _witness_of(self, side: SideEvent) -> Fold | None:
+        found = map(self._by_name.get, _names_beside(side))
+        return next((fold for fold in found if fold is not None), None)
 
     def _begin(self, name: Name, event: SipEvent) -> Fold:
         kind, call_id, discriminator = name
@@ -205,6 +235,18 @@ class Correlator:
             self._calls.pop(key.call_id, None)
         del self._by_ident[fold.ident]
         self._closed[key] = fold
+
+
+def _names_beside(side: SideEvent) -> list[Name]:
+    """As messages are named; what says less of itself may belong to more."""
+    call_id, method = side.call_id, side.method
+    if not call_id:
+        return []
+    if not method:
+        return [(Kind.CALL, call_id, ""), (Kind.REGISTRATION, call_id, "")]
+    if method in _KINDS:
+        return [(_KINDS[method], call_id, "")]
+    return [(Kind.CALL, call_id, ""), (Kind.TRANSACTION, call_id, f"{side.cseq} {method} {side.from_tag}")]
 
 
 @lru_cache(64)

@@ -8,10 +8,10 @@ of arrival within the window; its verdicts go through `Fold.judge`, and its dead
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Kind, Update
 
@@ -22,6 +22,9 @@ class Facet(ABC, Generic[F]):
     """Base of all facets of one kind of record."""
 
     __slots__ = ("fold",)
+
+    # The kinds of side events that concern the family; the first of these begins it, too.
+    beside: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, fold: F) -> None:
         self.fold = fold
@@ -43,6 +46,9 @@ class Facet(ABC, Generic[F]):
 
     def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A retransmission."""
+
+    def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
+        """A side event of one of the kinds in `beside`, the `number`th of all of the record."""
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline that it set with `Fold.wake_facet` passed."""

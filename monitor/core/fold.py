@@ -18,7 +18,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.context import Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
@@ -26,6 +26,7 @@ from monitor.core.facet import Facet
 from monitor.core.hop import request_hop
 from monitor.core.transaction import Transaction
 from monitor.core.updates import (
+    EvidenceAdded,
     Finding,
     FindingCleared,
     FindingConfirmed,
@@ -41,6 +42,7 @@ from monitor.core.updates import (
 _MOST_IRREGULAR: Final = 16  # transactions of a record whose anomalies are told
 _MOST_HOPS: Final = 64
 _MOST_FINDINGS: Final = 64
+_MOST_SIDE: Final = 1_000  # side events of a record: RTCP of both sides of a call of an hour
 
 
 class Timer(IntEnum):
@@ -85,6 +87,7 @@ class Fold(ABC):
         "open",
         "retransmissions",
         "server",
+        "side",
         "to_uri",
     )
 
@@ -105,6 +108,7 @@ class Fold(ABC):
         self._rank: tuple[int, int] | None = None
         self.messages = 0
         self.retransmissions = 0
+        self.side = 0  # events beside the messages
         self.observers: list[str] = []
         self.hops: dict[str, Transaction] = {}  # the first on each
         self.irregular: dict[Transaction, None] = {}
@@ -169,6 +173,21 @@ class Fold(ABC):
                     continue
                 facet = self._facets[index] = family(self)
             facet.news(event, reading, number, transaction, out)
+
+    def witness(self, side: SideEvent, out: list[Update]) -> bool:
+        """Take what was seen beside the messages; False where there is no room for more of that."""
+        if self.side >= _MOST_SIDE:
+            return False
+        self.side = number = self.side + 1
+        out.append(EvidenceAdded(self.key, side.captured_us, number, side))
+        self.last_us = max(self.last_us, side.captured_us)
+        for index, family in enumerate(self._families):
+            if side.kind in family.beside:
+                facet = self._facets[index]
+                if facet is None:
+                    facet = self._facets[index] = family(self)
+                facet.witness(side, number, out)
+        return True
 
     def introduce(self, event: SipEvent) -> None:
         """Learn who asks whom, from the message that is nearest to the client; of these, the first."""

@@ -3,7 +3,7 @@
 `Correlator.feed` and `advance` return a list of `Update`s: the closed union at the end of this file.
 A *record* is what is stored, one row each: a call, a registration session, a standalone transaction.
 `Correlator.record(key)` gives its present value; whoever commits writes the records of all keys that
-the updates of a commit name, and the messages of its `MessageAdded`s.
+the updates of a commit name, the messages of its `MessageAdded`s, and the side events of its `EvidenceAdded`s.
 """
 
 from enum import StrEnum
@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from collectors.wire.events import Heartbeat, Loss, SipEvent
+from collectors.wire.events import Heartbeat, Loss, SideEvent, SipEvent
 
 
 class Kind(StrEnum):
@@ -196,6 +196,13 @@ class MessageAdded(_RecordUpdate, frozen=True, tag=True):
     event: SipEvent
 
 
+class EvidenceAdded(_RecordUpdate, frozen=True, tag=True):
+    """What was seen beside the messages joined a record, as its `number`th side event (1-based)."""
+
+    number: int
+    side: SideEvent
+
+
 class CallStarted(_RecordUpdate, frozen=True, tag=True):
     """The first message of a call was seen."""
 
@@ -271,7 +278,7 @@ class RecordClosed(_RecordUpdate, frozen=True, tag=True):
     reason: str
 
 
-# What happened to a record, beside that it got a message.
+# What happened to a record, beside that it got a message or a side event.
 Happened: TypeAlias = (
     CallStarted
     | CallRang
@@ -284,7 +291,7 @@ Happened: TypeAlias = (
     | FindingCleared
     | RecordClosed
 )
-Update: TypeAlias = MessageAdded | Happened
+Update: TypeAlias = MessageAdded | EvidenceAdded | Happened
 
 
 # --- what ingest adds beside the correlator's updates, for the overview ---------------------------
@@ -323,8 +330,8 @@ LoggedUpdate: TypeAlias = Happened | CollectorReported | LossRecorded | AlertAck
 class Committed(msgspec.Struct, frozen=True, array_like=True):
     """What one commit of one partition told: the overview's input, one row of the commit log.
 
-    Messages are left out; they are in the chunks. `touched` names the records that were written, also
-    those that only got a message: pages show their counts.
+    Messages and side events are left out; they are in the chunks. `touched` names the records that were written,
+    also those that only got a message: pages show their counts.
     """
 
     partition: int

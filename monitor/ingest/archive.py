@@ -9,12 +9,12 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from django.db import connection
 
-from collectors.wire.events import SipEvent
+from collectors.wire.events import Observation, SipEvent
 from monitor import packing
 from monitor.core.correlator import Correlator, Name
 from monitor.core.updates import Kind, RecordKey
 
-Part: TypeAlias = tuple[int, list[SipEvent]]  # (the watermark at which they were fed, messages)
+Part: TypeAlias = tuple[int, list[Observation]]  # (the watermark at which they were fed, messages and side events)
 _Row: TypeAlias = tuple[Any, ...]
 _Id: TypeAlias = tuple[int, int, int]  # key, day, incarnation
 
@@ -50,10 +50,10 @@ def latest(names: Iterable[Name]) -> dict[Name, Stored]:
 
 
 def parts(key: RecordKey) -> list[Part]:
-    """All that is stored of a record's messages, in order of arrival."""
+    """All that is stored of a record's messages and side events, in order of arrival."""
     return [
-        (watermark_us, packing.messages(data))
-        for _, day, incarnation, watermark_us, data in _chunks([key.hash])
+        (watermark_us, packing.observations(*data))
+        for _, day, incarnation, watermark_us, *data in _chunks([key.hash])
         if (day, incarnation) == (key.day, key.incarnation)
     ]
 
@@ -63,17 +63,17 @@ def open_records(partition: int) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
     for page in _pages(_open_ids(partition)):
         if len(page) == 1:
             parts_of_one = _Parts(page[0])
-            yield _record_key(page[0], next(iter(parts_of_one))[1][0]), parts_of_one
+            yield _record_key(page[0], next(iter(parts_of_one))), parts_of_one
             continue
         chunks: dict[_Id, list[Part]] = defaultdict(list)
-        for key, day, incarnation, watermark_us, data in _chunks(sorted({key for key, _, _ in page})):
-            chunks[key, day, incarnation].append((watermark_us, packing.messages(data)))
+        for key, day, incarnation, watermark_us, *data in _chunks(sorted({key for key, _, _ in page})):
+            chunks[key, day, incarnation].append((watermark_us, packing.observations(*data)))
         for name in page:
-            yield _record_key(name, chunks[name][0][1][0]), chunks[name]
+            yield _record_key(name, chunks[name][0]), chunks[name]
 
 
 class _Parts:
-    """The messages of one record, a few at a time: it may have more than fit into memory."""
+    """What is stored of one record, a few chunks at a time: it may be more than fits into memory."""
 
     def __init__(self, name: _Id) -> None:
         self._name = name
@@ -83,13 +83,13 @@ class _Parts:
         while True:
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT id, watermark_us, messages FROM monitor_messagechunk WHERE key = %s AND day = %s "
+                    "SELECT id, watermark_us, messages, side FROM monitor_messagechunk WHERE key = %s AND day = %s "
                     "AND incarnation = %s AND import_id = 0 AND id > %s ORDER BY id LIMIT %s",
                     (*self._name, last, _PAGE),
                 )
                 rows = cursor.fetchall()
-            for _, watermark_us, data in rows:
-                yield watermark_us, packing.messages(data)
+            for _, watermark_us, *data in rows:
+                yield watermark_us, packing.observations(*data)
             if len(rows) < _PAGE:
                 return
             last = rows[-1][0]
@@ -110,12 +110,12 @@ def _pages(found: list[tuple[_Id, int]]) -> Iterator[list[_Id]]:
 
 
 def _open_ids(partition: int) -> list[tuple[_Id, int]]:
-    """The open records, each with the number of its messages, in the order of their last chunks."""
+    """The open records, each with the number of its messages and side events, in the order of their last chunks."""
     found: list[tuple[int, _Id, int]] = []
     with connection.cursor() as cursor:
         for table in _TABLES.values():
             cursor.execute(
-                "SELECT r.key, r.day, r.incarnation, r.messages, MAX(c.id) "  # noqa: S608 - a name of ours
+                "SELECT r.key, r.day, r.incarnation, r.messages + SUM(c.side_count), MAX(c.id) "  # noqa: S608 - a name of ours
                 f"FROM {table} r JOIN monitor_messagechunk c ON c.key = r.key AND c.day = r.day "
                 "AND c.incarnation = r.incarnation AND c.import_id = 0 WHERE r.partition = %s AND r.open "
                 "AND r.import_id = 0 GROUP BY r.key, r.day, r.incarnation, r.messages",
@@ -125,15 +125,17 @@ def _open_ids(partition: int) -> list[tuple[_Id, int]]:
     return [(name, messages) for _, name, messages in sorted(found)]
 
 
-def _record_key(name: _Id, first: SipEvent) -> RecordKey:
-    # From the message and not from the row, where long and odd texts are cut to what an index takes.
+def _record_key(name: _Id, part: Part) -> RecordKey:
+    # From its first message and not from the row, where long and odd texts are cut to what an index takes.
+    first = next(seen for seen in part[1] if isinstance(seen, SipEvent))
     _, day, incarnation = name
     return RecordKey(*Correlator().names(first)[-1], day=day, incarnation=incarnation)
 
 
 def _chunks(hashes: list[int]) -> Iterator[_Row]:
     statement = (
-        "SELECT key, day, incarnation, watermark_us, messages FROM monitor_messagechunk WHERE import_id = 0 AND key IN "
+        "SELECT key, day, incarnation, watermark_us, messages, side FROM monitor_messagechunk "
+        "WHERE import_id = 0 AND key IN "
     )
     return _paged(statement, hashes, " ORDER BY id")
 

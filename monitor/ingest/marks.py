@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from collectors.sip.timers import SECOND
-from collectors.wire.events import Batch, Heartbeat, Loss, SipEvent
+from collectors.wire.events import Batch, Heartbeat, Loss, Observation
 
 AHEAD_US: Final = 5 * SECOND  # a clock that is ahead by more is wrong
 DRIFT_US: Final = SECOND  # a correction is taken anew when it is off by more
@@ -112,7 +112,7 @@ def admit(marks: Marks, batch: Batch, now_us: int) -> Admission:
     return Admission(new=True, losses=tuple(losses), ended=ended)
 
 
-def correct(source: Source, events: list[SipEvent], now_us: int) -> list[SipEvent]:
+def correct(source: Source, events: list[Observation], now_us: int) -> list[Observation]:
     """These events with wire times that can be believed, counting those that had to be set."""
     shift = source.shift_us
     low, high = now_us - OLDEST_US - shift, now_us + AHEAD_US - shift

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from collectors.wire.events import Batch, Loss, SipEvent
+from collectors.wire.events import Batch, Loss, SideEvent, SipEvent
 from monitor.core.context import Peers
 from monitor.core.correlator import Correlator, Name
 from monitor.core.settings import Settings
@@ -57,6 +57,7 @@ class Shard:
         self._peers = peers
         self._marks = _decoder.decode(place.marks) if place.marks else Marks()
         self._harvest = Harvest(self.correlator)
+        self._unmatched = 0  # side events that fit no record, up to the last commit
         self._stored: dict[Name, Stored] = {}
         self._collectors: dict[str, CollectorState] = {}
         self._losses: list[NotedLoss] = []
@@ -65,7 +66,7 @@ class Shard:
 
     # --- input
 
-    def look_up(self, batches: Iterable[Batch]) -> None:
+    def look_up(self, batches: list[Batch]) -> None:
         """Ask the database once for all records that these batches may go on with."""
         unknown = {
             name
@@ -74,6 +75,7 @@ class Shard:
             if not self.correlator.knows(event)
             for name in self.correlator.names(event)
         }
+        unknown.update(name for batch in batches for side in batch.side for name in self.correlator.misses(side))
         self._stored = archive.latest(unknown)
 
     def take(self, entry: Entry, batch: Batch) -> None:
@@ -81,10 +83,15 @@ class Shard:
         if not self._admit(entry, batch):
             return
         source = self._marks.sources[batch.collector]
-        for event in marks.correct(source, batch.events, entry.stored_us):
-            if not self.correlator.knows(event):
-                self._recall(event)
-            self._harvest.add(self.correlator.feed(event), self.watermark_us)
+        for seen in marks.correct(source, batch.observations, entry.stored_us):
+            if isinstance(seen, SipEvent):
+                if not self.correlator.knows(seen):
+                    self._recall(seen)
+                updates = self.correlator.feed(seen)
+            else:
+                self._recall_for(seen)
+                updates = self.correlator.witness(seen)
+            self._harvest.add(updates, self.watermark_us)
         clamped = marks.clamped(batch.collector, source)
         if clamped is not None:
             self._withhold(clamped)
@@ -154,6 +161,7 @@ class Shard:
             collectors=list(self._collectors.values()),
             losses=self._losses,
             dead_letters=self._dead_letters,
+            side_unmatched=self.correlator.unmatched - self._unmatched,
         )
 
     def committed(self, commit: PartitionCommit) -> None:
@@ -163,6 +171,7 @@ class Shard:
         )
         self._collectors, self._losses, self._dead_letters = {}, [], []
         self._stored, self.taken = {}, []
+        self._unmatched += commit.side_unmatched
 
     # --- inside
 
@@ -219,12 +228,20 @@ class Shard:
                     return
             self.correlator.reserve(*name, latest.key.incarnation + 1)
 
+    def _recall_for(self, side: SideEvent) -> None:
+        """Go on with the record that this side event belongs to, if that has left memory."""
+        for name in self.correlator.misses(side):
+            latest = self._latest(name)
+            if latest is not None and latest.messages <= REFOLD_MOST:
+                self.correlator.refold(latest.key, self._parts(latest.key), self.watermark_us)
+                return
+
     def _latest(self, name: Name) -> Stored | None:
         left = self._harvest.left(name)
         return Stored(left.key, left.messages) if left else self._stored.get(name)
 
     def _parts(self, key: RecordKey) -> list[Part]:
-        fresh = [(chunk.watermark_us, chunk.events) for chunk in self._harvest.pending(key)]
+        fresh = [(chunk.watermark_us, chunk.observations) for chunk in self._harvest.pending(key)]
         return archive.parts(key) + fresh
 
     def _pass(self, entry: Entry) -> None:
@@ -274,9 +291,9 @@ def begins_anew(event: SipEvent, parts: list[Part]) -> bool:
         return False
     return all(
         old.from_tag != event.from_tag
-        for _, events in parts
-        for old in events
-        if old.method == "INVITE" and not old.to_tag
+        for _, observations in parts
+        for old in observations
+        if isinstance(old, SipEvent) and old.method == "INVITE" and not old.to_tag
     )
 
 

@@ -141,10 +141,10 @@ class Worker:
         for entry in entries:
             batch, reason = self._read(shard.number, entry)
             read.append((entry, batch, reason))
-            events += len(batch.events) if batch else 0
+            events += batch.size if batch else 0
             if events >= most:
                 break
-        shard.look_up(batch for _, batch, reason in read if batch and not reason)
+        shard.look_up([batch for _, batch, reason in read if batch and not reason])
         for entry, batch, reason in read:
             try:
                 if batch is None or reason:

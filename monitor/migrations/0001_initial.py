@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
                 ('marks', models.BinaryField(default=bytes)),
                 ('version', models.BigIntegerField(default=0)),
                 ('lag_ms', models.IntegerField(default=0)),
+                ('side_unmatched', models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -251,11 +252,14 @@ class Migration(migrations.Migration):
                 ('import_id', models.BigIntegerField(default=0)),
                 ('first_number', models.IntegerField()),
                 ('count', models.IntegerField()),
+                ('first_side', models.IntegerField(default=0)),
+                ('side_count', models.IntegerField(default=0)),
                 ('watermark_us', models.BigIntegerField()),
                 ('messages', models.BinaryField()),
+                ('side', models.BinaryField(default=bytes)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('key', 'day', 'incarnation', 'import_id', 'first_number'), name='chunk_key')],
+                'constraints': [models.UniqueConstraint(fields=('key', 'day', 'incarnation', 'import_id', 'first_number', 'first_side'), name='chunk_key')],
             },
         ),
         migrations.CreateModel(

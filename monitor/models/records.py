@@ -138,21 +138,27 @@ class FindingRow(models.Model):
 
 
 class MessageChunk(models.Model):
-    """The messages that one commit added to one record under one watermark: inserted once, never changed."""
+    """What one commit added to one record under one watermark: messages, and behind them what was seen beside.
+
+    Inserted once, never changed. The order of ids is that of arrival.
+    """
 
     kind = models.CharField(max_length=12)
     day = models.IntegerField()
     key = models.BigIntegerField()
     incarnation = models.SmallIntegerField()
     import_id = models.BigIntegerField(default=0)
-    first_number = models.IntegerField()  # of its first message within the record
+    first_number = models.IntegerField()  # of its first message within the record; 0 where it has none
     count = models.IntegerField()
+    first_side = models.IntegerField(default=0)  # of its first side event within the record; 0 where it has none
+    side_count = models.IntegerField(default=0)
     watermark_us = models.BigIntegerField()  # to which the correlator had advanced when they were fed
-    messages = models.BinaryField()  # `monitor.chunks`: list[SipEvent] in order of arrival
+    messages = models.BinaryField()  # `monitor.packing`: list[SipEvent] in order of arrival
+    side = models.BinaryField(default=bytes)  # the same of list[SideEvent]; empty where it has none
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["key", "day", "incarnation", "import_id", "first_number"], name="chunk_key"
+                fields=["key", "day", "incarnation", "import_id", "first_number", "first_side"], name="chunk_key"
             ),
         ]

@@ -18,6 +18,7 @@ class Partition(models.Model):
     marks = models.BinaryField(default=bytes)  # msgpack of monitor.ingest.marks.Marks
     version = models.BigIntegerField(default=0)  # of the rows written by its last commit; only rises
     lag_ms = models.IntegerField(default=0)  # stream clock − the committed entry's clock
+    side_unmatched = models.BigIntegerField(default=0)  # side events so far that fit no record
 
 
 class IngestWorker(models.Model):

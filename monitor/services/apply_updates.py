@@ -22,7 +22,8 @@ _MOST: Final = 2**31 - 1
 
 _FENCE: Final = (
     "UPDATE monitor_partition SET stream_offset = %s, watermark_us = %s, marks = %s, version = %s, lag_ms = %s, "  # noqa: S608 - the database's clock, and our constant
-    f"lease_until_us = {{now}} + {LEASE_US} WHERE number = %s AND epoch = %s AND stream_offset = %s"
+    f"side_unmatched = side_unmatched + %s, lease_until_us = {{now}} + {LEASE_US} "
+    "WHERE number = %s AND epoch = %s AND stream_offset = %s"
 )
 _COLLECTORS: Final = Table(
     "monitor_collector",
@@ -109,6 +110,7 @@ def _fence(commit: PartitionCommit) -> None:
                 commit.marks,
                 commit.version,
                 min(commit.lag_ms, _MOST),
+                commit.side_unmatched,
                 commit.number,
                 commit.epoch,
                 commit.old_offset,

@@ -51,3 +51,4 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
     collectors: list[CollectorState]
     losses: list[NotedLoss]
     dead_letters: list[DeadLetter]
+    side_unmatched: int = 0  # side events since the last commit that fit no record

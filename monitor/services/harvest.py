@@ -2,41 +2,55 @@
 
 import msgspec
 
-from collectors.wire.events import SipEvent
+from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.correlator import Correlator, Name
-from monitor.core.updates import LoggedUpdate, MessageAdded, Record, RecordClosed, RecordKey, Update
+from monitor.core.updates import EvidenceAdded, LoggedUpdate, MessageAdded, Record, RecordClosed, RecordKey, Update
 
 
 class Chunk(msgspec.Struct):
-    """Messages of one record that came in one commit under one watermark, in order of arrival."""
+    """What came of one record in one commit under one watermark, in order of arrival: messages, then side events."""
 
     key: RecordKey
     watermark_us: int  # to which the correlator had advanced when they were fed
-    first_number: int
-    events: list[SipEvent]
+    events: list[SipEvent] = []
+    side: list[SideEvent] = []
+    first_number: int = 0  # of its first message and of its first side event within the record; 0: it has none
+    first_side: int = 0
+
+    @property
+    def observations(self) -> list[Observation]:
+        """All of it, in order."""
+        return [*self.events, *self.side]
 
 
 class Chunks:
-    """Collects messages into chunks."""
+    """Collects messages and side events into chunks."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[RecordKey, int], Chunk] = {}
+        self._found: list[Chunk] = []
+        self._last: dict[RecordKey, Chunk] = {}
 
-    def add(self, update: MessageAdded, watermark_us: int) -> None:
-        """A message that was fed at this watermark."""
-        chunk = self._found.get((update.key, watermark_us))
-        if chunk is None:
-            self._found[update.key, watermark_us] = Chunk(update.key, watermark_us, update.number, [update.event])
-        else:
+    def add(self, update: MessageAdded | EvidenceAdded, watermark_us: int) -> None:
+        """A message that was fed, or a side event that was witnessed, at this watermark."""
+        chunk = self._last.get(update.key)
+        message = isinstance(update, MessageAdded)
+        if chunk is None or chunk.watermark_us != watermark_us or (message and chunk.side):
+            chunk = self._last[update.key] = Chunk(update.key, watermark_us)
+            self._found.append(chunk)
+        if isinstance(update, MessageAdded):
+            chunk.first_number = chunk.first_number or update.number
             chunk.events.append(update.event)
+        else:
+            chunk.first_side = chunk.first_side or update.number
+            chunk.side.append(update.side)
 
     def of(self, key: RecordKey) -> list[Chunk]:
         """Those of one record, in order."""
-        return [chunk for chunk in self._found.values() if chunk.key == key]
+        return [chunk for chunk in self._found if chunk.key == key]
 
     def all(self) -> list[Chunk]:
         """All of them, in order."""
-        return list(self._found.values())
+        return self._found
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -61,11 +75,11 @@ class Harvest:
         self._logged: list[LoggedUpdate] = []
 
     def add(self, updates: list[Update], watermark_us: int) -> None:
-        """What `feed` or `advance` just returned; messages among it were fed at this watermark."""
+        """What `feed`, `witness` or `advance` just returned; what was seen was fed at this watermark."""
         for update in updates:
             key = update.key
             self._touched[key] = None
-            if isinstance(update, MessageAdded):
+            if isinstance(update, (MessageAdded, EvidenceAdded)):
                 self._chunks.add(update, watermark_us)
                 continue
             self._logged.append(update)

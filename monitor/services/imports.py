@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from collectors.sip.timers import SECOND
 from monitor.analyze.replay import Progress, ReceiverError, Replay, Step
-from monitor.core.updates import FindingState, Kind, MessageAdded
+from monitor.core.updates import EvidenceAdded, FindingState, Kind, MessageAdded
 from monitor.models import Call, FindingRow, Import, MessageChunk, Registration, Transaction
 from monitor.services.apply_updates import IMPORTED, write_content
 from monitor.services.harvest import Chunks, Content
@@ -138,7 +138,7 @@ def _read(row: Import, clock_us: Callable[[], int]) -> None:
 def _content(step: Step) -> Content:
     chunks = Chunks()
     for update in step.updates:
-        if type(update) is MessageAdded:
+        if isinstance(update, (MessageAdded, EvidenceAdded)):
             chunks.add(update, step.watermark_us)
     return Content(list(step.records.values()), chunks.all(), [])
 

@@ -55,8 +55,11 @@ FINDINGS: Final = Table(
 )
 CHUNKS: Final = Table(
     "monitor_messagechunk",
-    ("kind", "day", "key", "incarnation", "import_id", "first_number", "count", "watermark_us", "messages"),
-    ("day", "key", "incarnation", "import_id", "first_number"),
+    (
+        *("kind", "day", "key", "incarnation", "import_id", "first_number", "count", "first_side", "side_count"),
+        *("watermark_us", "messages", "side"),
+    ),
+    ("day", "key", "incarnation", "import_id", "first_number", "first_side"),
 )
 _WORST_FIRST: Final = [severity.value for severity in Severity]
 
@@ -160,7 +163,7 @@ def _particulars(finding: Finding) -> Row:
 
 
 def chunk(value: Chunk, import_id: int) -> Row:
-    """The row of some messages of a record."""
+    """The row of some messages and side events of a record."""
     key = value.key
     return (
         key.kind.value,
@@ -170,6 +173,9 @@ def chunk(value: Chunk, import_id: int) -> Row:
         import_id,
         value.first_number,
         len(value.events),
+        value.first_side,
+        len(value.side),
         value.watermark_us,
         pack(value.events),
+        pack(value.side) if value.side else b"",
     )

@@ -5,29 +5,33 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.analyze.document import build, encode, timestamp
 from monitor.analyze.run import run
 from tests.monitor.analyze.files import joined, situation, written
+from tests.support.beside import beside
 from tests.support.environment import ROOT
+from tests.support.messages import request
 
 CALL = {
     "call_id", "from", "to", "caller", "callee", "state", "status", "answered", "acked", "first", "setup_ms", "pdd_ms",
-    "duration_ms", "messages", "retransmissions", "hops", "findings", "anomalies",
+    "duration_ms", "messages", "retransmissions", "hops", "findings", "anomalies", "side",
 }  # fmt: skip
 REGISTRATION = {
     "call_id", "aor", "contact", "client", "registrar", "outcome", "status", "first", "messages", "retransmissions",
-    "hops", "findings", "anomalies",
+    "hops", "findings", "anomalies", "side",
 }  # fmt: skip
 TRANSACTION = {
     "call_id", "method", "from", "to", "client", "server", "status", "first", "messages", "retransmissions", "fault",
-    "hops", "findings", "anomalies",
+    "hops", "findings", "anomalies", "side",
 }  # fmt: skip
+SIDE = {"at", "kind", "source", "destination", "text", "values"}
 FINDING = {"code", "variant", "state", "severity", "at", "hop", "messages", "cause", "remedy"}
 DOCUMENT = {
     "schema", "file", "packets", "messages", "malformed", "first", "last", "calls", "registrations", "transactions",
-    "findings", "measures", "skipped", "capture_drops", "evicted", "fault",
+    "findings", "measures", "skipped", "capture_drops", "evicted", "side_unmatched", "fault",
 }  # fmt: skip
 
 
@@ -51,6 +55,17 @@ def test_every_member_of_schema_1_is_there_and_no_other(tmp_path: Path) -> None:
     assert read["messages"] == sum(
         record["messages"] for record in (*read["calls"], *read["registrations"], *read["transactions"])
     )
+
+
+def test_what_was_seen_beside_messages_is_a_list_of_its_record(tmp_path: Path) -> None:
+    result = run(situation(tmp_path, "good"))
+    (call,) = result.calls
+    side = beside(request("INVITE", 0))
+    read = build(msgspec.structs.replace(result, side={call.key: [side]}, side_unmatched=2))
+    (seen,) = read["calls"][0]["side"]
+    assert seen.keys() == SIDE
+    assert (seen["kind"], seen["source"], seen["text"]) == ("icmp", "10.0.0.3", "port unreachable")
+    assert read["side_unmatched"] == 2
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from collectors.receivers.base import ReceiverError
 from monitor.analyze.replay import CAPTURE_SETTINGS, Progress, Replay
 from monitor.analyze.run import run
 from monitor.core.settings import Settings
-from monitor.core.updates import CallState, MessageAdded, Record, RecordClosed, RecordKey
+from monitor.core.updates import CallState, EvidenceAdded, MessageAdded, Record, RecordClosed, RecordKey
 from tests.monitor.analyze.files import frame, situation, written
+from tests.support.beside import beside
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,23 @@ def test_records_that_linger_out_are_in_the_step_in_which_they_close(traffic: Pa
 def test_the_same_file_gives_the_same_updates(traffic: Path) -> None:
     first = [update for turn in Replay(traffic).turns() for update in turn]
     assert first == [update for turn in Replay(traffic).turns() for update in turn]
+
+
+def test_what_was_seen_beside_messages_is_taken_at_its_place_in_time(tmp_path: Path) -> None:
+    path = situation(tmp_path, "good")
+    messages = [update.event for turn in Replay(path).turns() for update in turn if isinstance(update, MessageAdded)]
+    replay = Replay(path)
+    first, last = beside(messages[0], after=0.0), beside(messages[-1])
+    replay.reading.file.decoder.side += [first, beside(messages[0], method="REGISTER"), last]
+    seen = [update for turn in replay.turns() for update in turn if isinstance(update, (MessageAdded, EvidenceAdded))]
+    assert [type(update) for update in seen] == [
+        MessageAdded,
+        EvidenceAdded,
+        *[MessageAdded] * (len(messages) - 1),
+        EvidenceAdded,
+    ]
+    assert [update.side.text for update in seen if isinstance(update, EvidenceAdded)] == [first.text, last.text]
+    assert replay.correlator.unmatched == 1
 
 
 def test_a_record_evicted_to_bound_the_memory_comes_back_as_its_next_incarnation(traffic: Path) -> None:

@@ -6,11 +6,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from collectors.wire.events import RTCP
 from monitor.analyze.report import Options, print_ladders, print_report
 from monitor.analyze.run import Result, run
 from monitor.analyze.summary import groups, ranges
 from monitor.core.settings import Settings
 from tests.monitor.analyze.files import joined, situation, written
+from tests.support.beside import beside
+from tests.support.messages import request
 
 
 def report(path: Path, width: int = 140, **options: int) -> str:
@@ -48,6 +51,22 @@ def test_the_same_finding_at_the_same_place_is_one_entry_with_its_count(tmp_path
     [group] = groups(run(path))
     assert (group.code, group.who, len(group.found)) == ("rejected", "5 calls", 5)
     assert "… and 2 more" in report(path)
+
+
+def test_what_was_seen_beside_messages_is_counted_and_listed_with_its_ladder(tmp_path: Path) -> None:
+    result = run(situation(tmp_path, "good"))
+    (call,) = result.calls
+    invite = request("INVITE", 0)
+    side = [beside(invite, text="port unreachable \x1b[2J"), *[beside(invite, RTCP, text="")] * 60]
+    result = msgspec.structs.replace(result, side={call.key: side})
+    assert "Also seen, beside messages: 1 ICMP error, 60 RTCP reports" in printed(result)
+    console = Console(width=140, force_terminal=False, no_color=True)
+    with console.capture() as captured:
+        assert print_ladders(result, console, call.key.call_id)
+    text = captured.get()
+    assert "ICMP error  10.0.0.3 → 10.0.0.1  port unreachable \ufffd[2J  code 3" in text
+    assert text.count("RTCP report") == 49
+    assert "… and 11 more: --json has all." in text
 
 
 def test_a_file_without_findings_says_so(tmp_path: Path) -> None:

@@ -7,16 +7,25 @@ import pytest
 
 from collectors.scenario import Scenario
 from collectors.scenario.library import CALLS, REGISTRATIONS, play
-from collectors.wire.events import Loss, SipEvent
+from collectors.wire.events import Loss, Observation, SipEvent
 from monitor.core.context import Peers
 from monitor.core.correlator import Correlator
-from monitor.core.updates import FindingRaised, FindingState, MessageAdded, RecordClosed, RecordKey, Update
+from monitor.core.updates import (
+    EvidenceAdded,
+    FindingRaised,
+    FindingState,
+    MessageAdded,
+    RecordClosed,
+    RecordKey,
+    Update,
+)
+from tests.support.beside import beside
 
 STEP_US = 700_000
 
 
-def traffic(seed: int) -> list[SipEvent]:
-    """A mix of situations that begin within a minute of each other."""
+def traffic(seed: int) -> list[Observation]:
+    """A mix of situations that begin within a minute of each other, and what was seen beside some messages."""
     dice = random.Random(seed)
     names = dice.sample(sorted([*CALLS, *REGISTRATIONS]), 12)
     events = [
@@ -24,20 +33,22 @@ def traffic(seed: int) -> list[SipEvent]:
         for number, name in enumerate(names)
         for event in play(name, f"{seed}-{number}").events(start_us=1_767_225_600_000_000 + dice.randrange(60_000_000))
     ]
-    return sorted(events, key=lambda event: event.captured_us)
+    side = [beside(event, after=dice.choice((0.01, 1, 30, 90))) for event in events if dice.random() < 0.2]
+    return sorted([*events, *side], key=lambda seen: seen.captured_us)
 
 
 class Store:
-    """What ingest keeps: the messages of each record with the watermarks at which they were fed."""
+    """What ingest keeps: what was seen of each record with the watermarks at which it was fed."""
 
     def __init__(self) -> None:
-        self.parts: dict[RecordKey, list[tuple[int, list[SipEvent]]]] = defaultdict(list)
+        self.parts: dict[RecordKey, list[tuple[int, list[Observation]]]] = defaultdict(list)
         self.open: dict[RecordKey, None] = {}  # the least recently fed first
 
     def keep(self, updates: list[Update], watermark_us: int) -> None:
         for update in updates:
-            if isinstance(update, MessageAdded):
-                self.parts[update.key].append((watermark_us, [update.event]))
+            if isinstance(update, (MessageAdded, EvidenceAdded)):
+                seen = update.event if isinstance(update, MessageAdded) else update.side
+                self.parts[update.key].append((watermark_us, [seen]))
                 self.open.pop(update.key, None)
                 self.open[update.key] = None
             elif isinstance(update, RecordClosed):
@@ -51,12 +62,14 @@ class Store:
             correlator.refold(key, self.parts[key], watermark_us)
         return correlator
 
-    def reopen(self, correlator: Correlator, event: SipEvent, watermark_us: int) -> None:
-        """As ingest does: what is stored under the message's name goes on."""
-        if not correlator.knows(event):
-            for key in self.parts:
-                if (key.kind, key.call_id, key.discriminator) == correlator.names(event)[0]:
-                    correlator.refold(key, self.parts[key], watermark_us)
+    def reopen(self, correlator: Correlator, seen: Observation, watermark_us: int) -> None:
+        """As ingest does: what is stored under the name of what was seen goes on."""
+        if isinstance(seen, SipEvent):
+            names = [] if correlator.knows(seen) else correlator.names(seen)[:1]
+        else:
+            names = correlator.misses(seen)
+        for key in [key for key in self.parts if (key.kind, key.call_id, key.discriminator) in names]:
+            correlator.refold(key, self.parts[key], watermark_us)
 
 
 def passed(losses: list[Loss], since_us: int, until_us: int) -> list[Loss]:
@@ -96,7 +109,10 @@ def test_a_refolded_correlator_says_what_the_old_one_would_have_said(seed: int) 
         if event:
             store.reopen(steady, event, watermark_us)
             store.reopen(again, event, watermark_us)
-            said, said_again = steady.feed(event), again.feed(event)
+            if isinstance(event, SipEvent):
+                said, said_again = steady.feed(event), again.feed(event)
+            else:
+                said, said_again = steady.witness(event), again.witness(event)
             assert texts(said) == texts(said_again)
             store.keep(said, watermark_us)
             assert steady.record(said[0].key) == again.record(said[0].key)

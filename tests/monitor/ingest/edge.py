@@ -3,13 +3,14 @@
 import time
 from collections import defaultdict, deque
 
+import msgspec
 import redis
 
 from collectors.scenario.scenario import event
 from collectors.scenario.traffic import traffic
 from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, encode, partition_of, stream
-from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
+from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SideEvent, SipEvent
 
 VERSION = "0.0"
 
@@ -66,6 +67,10 @@ class Edge:
         )
         for partition in range(self._partitions):
             self.add(self.batch(partition, [], heartbeat))
+
+    def send_side(self, side: list[SideEvent]) -> None:
+        """A batch with these for the first partition."""
+        self.add(msgspec.structs.replace(self.batch(0, []), side=side))
 
     def batch(self, partition: int, events: list[SipEvent], heartbeat: Heartbeat | None = None) -> Batch:
         """The next batch of a partition."""

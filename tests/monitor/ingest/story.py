@@ -11,7 +11,7 @@ from collectors.scenario import Scenario
 from collectors.scenario.library import SITUATIONS, play
 from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, encode, partition_of, stream
-from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
+from collectors.wire.events import RTCP, SCHEMA, Batch, Heartbeat, Loss, Observation, SideEvent, SipEvent
 from monitor import packing
 from monitor.core.updates import CollectorReported, LoggedUpdate, LossRecorded
 from monitor.models import (
@@ -28,15 +28,18 @@ from monitor.models import (
     Registration,
     Transaction,
 )
+from tests.support.beside import beside
 
 PARTITIONS = 3
 OBSERVERS = ("east/eth0", "west/eth0")
 
 
-def situations(dice: random.Random, end_us: int, count: int = 14, span_s: int = 240) -> list[SipEvent]:
-    """Calls and registrations of all kinds that begin within `span_s` before `end_us`, in order of time."""
+def situations(dice: random.Random, end_us: int, count: int = 14, span_s: int = 240) -> list[Observation]:
+    """Calls and registrations of all kinds that begin within `span_s` before `end_us`, in order of time, and what
+    was seen beside them.
+    """
     begin_us = end_us - span_s * SECOND
-    events = []
+    events: list[SipEvent] = []
     for number, name in enumerate(dice.choices(sorted(SITUATIONS), k=count)):
         start_us = begin_us + dice.randrange(span_s * SECOND)
         observer = dice.choice(OBSERVERS)
@@ -44,7 +47,10 @@ def situations(dice: random.Random, end_us: int, count: int = 14, span_s: int = 
     for number in range(3):
         start_us = begin_us + dice.randrange(span_s * SECOND // 2)
         events += slow(f"slow {number}").events(start_us=start_us, observer=OBSERVERS[0])
-    return sorted((event for event in events if event.captured_us < end_us), key=lambda event: event.captured_us)
+    side = [beside(event, after=dice.choice((0.01, 5, 70))) for event in events if dice.random() < 0.1]
+    side += [beside(event, RTCP, method="", after=dice.random()) for event in events if dice.random() < 0.1]
+    seen: list[Observation] = [*events, *side]
+    return sorted((each for each in seen if each.captured_us < end_us), key=lambda each: each.captured_us)
 
 
 def slow(seed: str) -> Scenario:
@@ -69,7 +75,7 @@ class Story:
         self._sequences: dict[tuple[str, int], int] = defaultdict(int)
         self._serial = 0
         begin_us = end_us - 240 * SECOND
-        pending: dict[str, list[SipEvent]] = defaultdict(list)
+        pending: dict[str, list[Observation]] = defaultdict(list)
         waiting = iter([*self.events, None])
         event = next(waiting)
         cut_off_us = begin_us + self.dice.randrange(200) * SECOND  # the west's connection fails for 20 s
@@ -91,7 +97,7 @@ class Story:
             client.xadd(stream(partition), {FIELD: data}, id=entry_id)
             yield
 
-    def _send(self, observer: str, events: list[SipEvent], now_us: int) -> None:
+    def _send(self, observer: str, events: list[Observation], now_us: int) -> None:
         by_partition = defaultdict(list)
         for event in events:
             by_partition[partition_of(event.call_id, event.source, PARTITIONS)].append(event)
@@ -107,13 +113,15 @@ class Story:
             self._add(observer, partition, [], heartbeat, now_us)
 
     def _add(
-        self, observer: str, partition: int, events: list[SipEvent], heartbeat: Heartbeat | None, now_us: int
+        self, observer: str, partition: int, seen: list[Observation], heartbeat: Heartbeat | None, now_us: int
     ) -> None:
         name = observer.partition("/")[0]
         sequence = self._sequences[name, partition]
         self._sequences[name, partition] += 1
         self._serial += 1
-        batch = Batch(SCHEMA, name, "b1", partition, sequence, events, heartbeat)
+        events = [each for each in seen if isinstance(each, SipEvent)]
+        side = [each for each in seen if isinstance(each, SideEvent)]
+        batch = Batch(SCHEMA, name, "b1", partition, sequence, events, heartbeat, side)
         self.entries.append((partition, f"{now_us // 1000}-{self._serial}", encode(batch)))
         if self.dice.random() < 0.05:  # a retry: the answer was lost
             self._serial += 1
@@ -127,11 +135,17 @@ def outcome() -> dict[str, Any]:
         rows = model.objects.values()
         found[model.__name__] = sorted(_without(row, "id", "version") for row in rows)
     messages: dict[tuple[int, int], list[SipEvent]] = defaultdict(list)
-    for chunk in MessageChunk.objects.order_by("first_number"):
+    side: dict[tuple[int, int], list[SideEvent]] = defaultdict(list)
+    for chunk in MessageChunk.objects.order_by("id"):
         name = chunk.key, chunk.incarnation
-        assert chunk.first_number == len(messages[name]) + 1, "messages are numbered without holes"
-        messages[name] += packing.messages(chunk.messages)
-    found["messages"] = dict(messages)
+        assert chunk.first_number == (len(messages[name]) + 1 if chunk.count else 0), "numbered without holes"
+        assert chunk.first_side == (len(side[name]) + 1 if chunk.side_count else 0), "numbered without holes"
+        some, beside_them = packing.messages(chunk.messages), packing.side(chunk.side)
+        assert (len(some), len(beside_them)) == (chunk.count, chunk.side_count)
+        messages[name] += some
+        side[name] += beside_them
+    found["messages"], found["side"] = dict(messages), dict(side)
+    found["unmatched"] = list(Partition.objects.order_by("number").values_list("side_unmatched", flat=True))
     found["logged"] = sorted(repr(update) for update in logged() if not _silence(update))
     ranges = LossRange.objects.exclude(reason="silent").values()
     found["losses"] = sorted(_without(row, "id") for row in ranges)

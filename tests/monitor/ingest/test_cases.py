@@ -16,7 +16,7 @@ from django.db import connection
 from collectors.scenario.library import play
 from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, PARTITIONS_KEY, encode, stream
-from collectors.wire.events import Loss, SipEvent
+from collectors.wire.events import RTCP, Loss, SipEvent
 from monitor import packing
 from monitor.core import correlator as correlator_module
 from monitor.core.call import Call as CallFold
@@ -31,6 +31,7 @@ from monitor.models import Call, Collector, DeadLetter, LossRange, MessageChunk,
 from monitor.services.apply_updates import Fenced
 from tests.monitor.ingest.edge import Edge
 from tests.monitor.ingest.story import logged
+from tests.support.beside import beside
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.django_db
@@ -303,6 +304,61 @@ def test_a_long_closed_record_is_not_read_again_but_numbered_on(
     bench.edge.send(moved(call[:1], 90 * SECOND))
     bench.work(1)
     assert [row.incarnation for row in Call.objects.order_by("incarnation")] == [1, 2]
+
+
+def test_what_was_seen_beside_a_call_is_stored_with_it_and_counted_as_no_message(
+    bench: Bench, call: list[SipEvent]
+) -> None:
+    side = [beside(call[0]), beside(call[3], RTCP, method="")]
+    bench.pass_time(call[0].captured_us)
+    for event in call[:2]:
+        bench.edge.send([event])
+        bench.edge.send_side(side[:1])
+    bench.edge.send(call[2:])
+    bench.work(1)
+    bench.edge.send_side(side[1:])
+    bench.work(1)
+    row = Call.objects.get()
+    assert (row.messages, row.retransmissions) == (len(call), 0)
+    assert numbers(row) == list(range(1, len(call) + 1))
+    chunks = [
+        (chunk.count, chunk.first_side, packing.side(chunk.side)) for chunk in MessageChunk.objects.order_by("id")
+    ]
+    assert chunks == [(1, 1, side[:1]), (1, 2, side[:1]), (len(call) - 2, 0, []), (0, 3, side[1:])]
+    assert Partition.objects.get().side_unmatched == 0
+
+
+def test_a_late_side_event_goes_on_with_its_record(bench: Bench, call: list[SipEvent]) -> None:
+    closed(bench, call)
+    bench.edge.send_side([beside(call[-1], after=80)])
+    bench.work(1)
+    row = Call.objects.get()
+    assert (row.open, row.messages, row.last_us) == (True, len(call), call[-1].captured_us + 80 * SECOND)
+    bench.pass_time(bench.now_us)
+    assert not Call.objects.get().open
+
+
+def test_a_side_event_that_fits_no_record_is_counted_once(
+    bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.edge.send_side([beside(call[0]), beside(call[0], method="REGISTER")])
+    bench.work(1)
+    assert Partition.objects.get().side_unmatched == 2
+    closed(bench, call)
+    monkeypatch.setattr("monitor.ingest.shard.REFOLD_MOST", 3)
+    bench.edge.send_side([beside(call[0], after=80)])
+    bench.work(1)
+    assert Partition.objects.get().side_unmatched == 3
+    assert not Call.objects.get().open
+
+
+def test_the_times_of_side_events_are_corrected_as_those_of_messages_are(bench: Bench, call: list[SipEvent]) -> None:
+    bench.edge.send(call)
+    bench.edge.send_side([beside(call[0], after=86_400 * 3650)])
+    bench.work(1)
+    (side,) = packing.side(MessageChunk.objects.get(side_count=1).side)
+    assert abs(side.captured_us - bench.now_us) < 60 * SECOND
+    assert bench.reasons() == ["clock"]
 
 
 def test_a_batch_that_was_sent_twice_is_stored_once(bench: Bench, call: list[SipEvent]) -> None:
