@@ -3,7 +3,7 @@
 `parse` gives what each message is asked for; a `Reading` gives the rest to whoever looks closer. Total.
 """
 
-from collectors.sip.message import body, headers
+from collectors.sip.message import body, headers, start_line
 
 
 class Reading:
@@ -27,6 +27,11 @@ class Reading:
             for each, value in headers(self.raw):
                 self._found.setdefault(each, []).append(value)
         return self._found.get(name, [])
+
+    @property
+    def start_line(self) -> str:
+        """The first line."""
+        return start_line(self.raw)
 
     @property
     def body(self) -> bytes:

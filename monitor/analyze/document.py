@@ -8,10 +8,12 @@ import msgspec
 
 from monitor.analyze.measures import measure, outcome
 from monitor.analyze.run import Result
+from monitor.core.legs import Link
 from monitor.core.updates import (
     CallRecord,
     Finding,
     Record,
+    RecordKey,
     RegistrationRecord,
     TransactionRecord,
 )
@@ -29,6 +31,7 @@ def encode(document: Document) -> bytes:
 
 def build(result: Result) -> Document:
     """The document of a result: JSON types only."""
+    legs = _legs(result.links)
     return {
         "schema": SCHEMA,
         "file": result.file,
@@ -37,7 +40,7 @@ def build(result: Result) -> Document:
         "malformed": result.malformed,
         "first": timestamp(result.first_us),
         "last": timestamp(result.last_us),
-        "calls": [_call(each) | {"side": _side(result, each)} for each in result.calls],
+        "calls": [_call(each, legs.get(each.key, [])) | {"side": _side(result, each)} for each in result.calls],
         "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
         "transactions": [_transaction(each) | {"side": _side(result, each)} for each in result.transactions],
         "findings": [],
@@ -61,7 +64,17 @@ def timestamp(us: int | None) -> str | None:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _call(call: CallRecord) -> Document:
+def _legs(links: Sequence[Link]) -> dict[RecordKey, list[Document]]:
+    """Of each call, the other legs that it is linked with."""
+    found: dict[RecordKey, list[Document]] = {}
+    for link in links:
+        for one, other in ((link.one, link.other), (link.other, link.one)):
+            leg = {"call_id": other.call_id, "confidence": link.confidence, "reason": link.reason}
+            found.setdefault(one, []).append(leg)
+    return found
+
+
+def _call(call: CallRecord, legs: list[Document]) -> Document:
     return {
         "call_id": call.key.call_id,
         "from": call.from_uri,
@@ -76,6 +89,7 @@ def _call(call: CallRecord) -> Document:
         "setup_ms": call.setup_ms,
         "pdd_ms": call.pdd_ms,
         "duration_ms": call.duration_ms,
+        "legs": legs,
         **_common(call),
     }
 

@@ -19,7 +19,7 @@ from monitor.analyze.ladders import Ladders
 from monitor.analyze.measures import measure
 from monitor.analyze.run import Result
 from monitor.analyze.summary import Group, counted, groups, ranges, standing
-from monitor.analyze.tables import STYLES, call_table, measure_table, registration_table, transaction_table
+from monitor.analyze.tables import STYLES, address, call_table, measure_table, registration_table, transaction_table
 from monitor.core.updates import FindingState, Record, Severity
 from monitor.ladder import text as drawing
 from monitor.ladder.beside import NAMES, seen
@@ -104,6 +104,8 @@ def _parts(result: Result, console: Console, options: Options) -> Iterator[Rende
         return
     if result.calls:
         yield from _table("Calls", call_table(_first(result.calls, options.limit)), len(result.calls), options)
+    if result.links:
+        yield from _legs(result, options)
     if result.registrations:
         rows = _first(result.registrations, options.limit)
         yield from _table("Registrations", registration_table(rows), len(result.registrations), options)
@@ -162,6 +164,22 @@ def _notes(result: Result) -> Iterator[str]:
         yield f"Standard input{_NO_LADDER}"
     if not result.messages:
         yield "No SIP message was found."
+
+
+# --- legs ----------------------------------------------------------------------------------------
+
+
+def _legs(result: Result, options: Options) -> Iterator[RenderableType]:
+    yield _title("Legs of one conversation", counted(len(result.links), "link"))
+    calls = {call.key: call for call in result.calls}
+    for link in result.links[: options.limit or None]:
+        one, other = (
+            f"{address(calls[key].from_uri)} → {address(calls[key].to_uri)}" for key in (link.one, link.other)
+        )
+        yield Text.assemble(f"{one}  ⇄  {other}", (f"  {link.confidence} %: {link.reason}", "dim"))
+        yield _indented(Text(f"{clean(link.one.call_id, 100)}  ⇄  {clean(link.other.call_id, 100)}", "dim"))
+    if len(result.links) > options.limit > 0:
+        yield Text(f"… and {len(result.links) - options.limit:,} more", "dim")
 
 
 # --- findings ------------------------------------------------------------------------------------

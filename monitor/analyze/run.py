@@ -12,11 +12,14 @@ from collectors.processors.redact import redact
 from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SideEvent
 from monitor.analyze.replay import CAPTURE_SETTINGS, ProgressCallback, Replay
+from monitor.core.legs import Leg, Link, links
+from monitor.core.marks import Mark
 from monitor.core.settings import Settings
 from monitor.core.updates import (
     CallRecord,
     EvidenceAdded,
     Finding,
+    LegMarked,
     MessageAdded,
     Record,
     RecordClosed,
@@ -44,6 +47,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     calls: list[CallRecord]  # one an INVITE Call-ID, in order of appearance; without one, one a sender
     registrations: list[RegistrationRecord]  # one a REGISTER Call-ID
     transactions: list[TransactionRecord]  # of all other methods
+    links: list[Link]  # calls that are legs of one conversation
     ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
     side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
     side_unmatched: int  # side events that fit no record
@@ -74,6 +78,7 @@ def run(
     left: dict[RecordKey, Record] = {}  # records that left memory before the end
     delays_ms: dict[RecordKey, float] = {}
     side: dict[RecordKey, list[SideEvent]] = defaultdict(list)
+    marks: dict[RecordKey, list[Mark]] = {}
     messages = 0
     for turn in replay.turns():
         if not turn:
@@ -91,15 +96,23 @@ def run(
             else:
                 numbers.append(messages)
         if len(turn) > 1 or type(first) is not MessageAdded:
-            _note(turn, replay, left, delays_ms)
-    return _result(str(path), replay, ordinals, left, dict(side), list(delays_ms.values()))
+            _note(turn, replay, left, delays_ms, marks)
+    return _result(str(path), replay, ordinals, left, dict(side), list(delays_ms.values()), marks)
 
 
-def _note(turn: list[Update], replay: Replay, left: dict[RecordKey, Record], delays_ms: dict[RecordKey, float]) -> None:
+def _note(
+    turn: list[Update],
+    replay: Replay,
+    left: dict[RecordKey, Record],
+    delays_ms: dict[RecordKey, float],
+    marks: dict[RecordKey, list[Mark]],
+) -> None:
     """Keep what the records at the end don't tell."""
     for update in turn:
         if type(update) is RecordClosed:
             left[update.key] = replay.correlator.record(update.key)
+        elif type(update) is LegMarked:
+            marks.setdefault(update.key, []).extend(update.marks)
         elif type(update) is RegistrationSucceeded and update.key not in delays_ms:
             delays_ms[update.key] = (update.at_us - replay.correlator.record(update.key).first_us) / MILLISECOND
 
@@ -111,11 +124,13 @@ def _result(
     left: dict[RecordKey, Record],
     side: dict[RecordKey, list[SideEvent]],
     delays_ms: list[float],
+    marks: dict[RecordKey, list[Mark]],
 ) -> Result:
     reading, correlator = replay.reading, replay.correlator
     records = [
         _shown(left[key] if key in left else correlator.record(key), numbers) for key, numbers in ordinals.items()
     ]
+    calls = [record for record in records if isinstance(record, CallRecord)]
     return Result(
         file=file,
         packets=reading.file.packets,
@@ -123,9 +138,10 @@ def _result(
         malformed=reading.malformed,
         first_us=reading.file.first_us if reading.file.packets else None,
         last_us=reading.file.last_us if reading.file.packets else None,
-        calls=[record for record in records if isinstance(record, CallRecord)],
+        calls=calls,
         registrations=[record for record in records if isinstance(record, RegistrationRecord)],
         transactions=[record for record in records if isinstance(record, TransactionRecord)],
+        links=links([Leg.of(call, marks.get(call.key, ())) for call in calls]),
         ordinals=ordinals,
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in side.items()},
         side_unmatched=correlator.unmatched,

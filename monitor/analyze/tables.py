@@ -93,10 +93,10 @@ def transaction_table(transactions: Sequence[TransactionRecord]) -> Table:
 
 
 def _when_and_who(first_us: int, one: str, other: str) -> tuple[Text, Text, Text]:
-    return Text(clock(first_us)[:12], "dim"), Text(_address(one)), Text(_address(other))
+    return Text(clock(first_us)[:12], "dim"), Text(address(one)), Text(address(other))
 
 
-def _address(uri: str) -> str:
+def address(uri: str) -> str:
     return clean(uri.partition(":")[2] or uri, 40)
 
 

@@ -3,10 +3,11 @@
 from typing import Final
 
 from monitor.core.facet import Families
+from monitor.core.facets.legs import LegMarks
 from monitor.core.updates import Kind
 
 FAMILIES: Final[Families] = {
-    Kind.CALL: (),
+    Kind.CALL: (LegMarks,),
     Kind.REGISTRATION: (),
     Kind.TRANSACTION: (),
 }

@@ -28,5 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     suspect_resends: int = 3
     # Sends of a request without any response before that is a suspicion (0, 0.5, 1.5 s).
     suspect_sends: int = 3
+    # Headers (lower case) that carry one identifier through a B2BUA of the operator's, beside those that are known.
+    leg_headers: tuple[str, ...] = ()
     # Records held in memory; beyond it the oldest leaves, counted.
     max_records: int = 200_000

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from collectors.wire.events import Heartbeat, Loss, SideEvent, SipEvent
+from monitor.core.marks import Mark
 
 
 class Kind(StrEnum):
@@ -234,6 +235,12 @@ class CallEnded(_RecordUpdate, frozen=True, tag=True):
     duration_ms: float | None
 
 
+class LegMarked(_RecordUpdate, frozen=True, tag=True):
+    """A call showed marks by which it may be found again behind a B2BUA."""
+
+    marks: tuple[Mark, ...]
+
+
 class RegistrationSucceeded(_RecordUpdate, frozen=True, tag=True):
     """A 2xx: a new binding or a refresh."""
 
@@ -291,7 +298,7 @@ Happened: TypeAlias = (
     | FindingCleared
     | RecordClosed
 )
-Update: TypeAlias = MessageAdded | EvidenceAdded | Happened
+Update: TypeAlias = MessageAdded | EvidenceAdded | LegMarked | Happened
 
 
 # --- what ingest adds beside the correlator's updates, for the overview ---------------------------

@@ -2,7 +2,7 @@
 
 from monitor.models.alerts import Alert, AlertOccurrence, Delivery
 from monitor.models.imports import Import
-from monitor.models.records import Call, FindingRow, MessageChunk, Registration, Transaction
+from monitor.models.records import Call, FindingRow, LegMark, MessageChunk, Registration, Transaction
 from monitor.models.settings import Setting
 from monitor.models.streams import Collector, CommitLog, DeadLetter, IngestWorker, LossRange, Overview, Partition, Peer
 
@@ -17,6 +17,7 @@ __all__ = [
     "FindingRow",
     "Import",
     "IngestWorker",
+    "LegMark",
     "LossRange",
     "MessageChunk",
     "Overview",

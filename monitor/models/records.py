@@ -137,6 +137,24 @@ class FindingRow(models.Model):
         ]
 
 
+class LegMark(models.Model):
+    """A text by which a call may be found again behind a B2BUA: 63 bits of it, and what kind of text it is."""
+
+    day = models.IntegerField()
+    key = models.BigIntegerField()
+    incarnation = models.SmallIntegerField()
+    import_id = models.BigIntegerField(default=0)
+    mark = models.BigIntegerField()
+    kind = models.CharField(max_length=12)
+    at_us = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["key", "day", "incarnation", "import_id"], name="mark_call")]
+        constraints = [
+            models.UniqueConstraint(fields=["mark", "key", "day", "incarnation", "import_id"], name="mark_key"),
+        ]
+
+
 class MessageChunk(models.Model):
     """What one commit added to one record under one watermark: messages, and behind them what was seen beside.
 

@@ -89,15 +89,18 @@ def write_content(contents: Iterable[tuple[Content, int, int]], import_id: int =
     by_kind: dict[Kind, list[rows.Row]] = {kind: [] for kind in Kind}
     findings: list[rows.Row] = []
     chunks: list[rows.Row] = []
+    marks: list[rows.Row] = []
     for content, partition, version in contents:
         for record in content.records:
             by_kind[record.key.kind].append(rows.record(record, partition, import_id, version))
             findings.extend(rows.findings(record, import_id))
         chunks.extend(rows.chunk(chunk, import_id) for chunk in content.chunks)
+        marks.extend(row for update in content.marked for row in rows.marks(update, import_id))
     for kind, values in by_kind.items():
         write(rows.TABLES[kind], values)
     write(rows.FINDINGS, findings)
     write(rows.CHUNKS, chunks)
+    write(rows.MARKS, marks)
 
 
 def _fence(commit: PartitionCommit) -> None:

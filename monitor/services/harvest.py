@@ -4,7 +4,16 @@ import msgspec
 
 from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.correlator import Correlator, Name
-from monitor.core.updates import EvidenceAdded, LoggedUpdate, MessageAdded, Record, RecordClosed, RecordKey, Update
+from monitor.core.updates import (
+    EvidenceAdded,
+    LegMarked,
+    LoggedUpdate,
+    MessageAdded,
+    Record,
+    RecordClosed,
+    RecordKey,
+    Update,
+)
 
 
 class Chunk(msgspec.Struct):
@@ -59,6 +68,7 @@ class Content(msgspec.Struct, frozen=True):
     records: list[Record]
     chunks: list[Chunk]
     logged: list[LoggedUpdate]
+    marked: list[LegMarked]
 
     def __bool__(self) -> bool:
         return bool(self.records or self.logged)
@@ -73,6 +83,7 @@ class Harvest:
         self._touched: dict[RecordKey, Record | None] = {}  # the value of those that left memory
         self._left: dict[Name, RecordKey] = {}
         self._logged: list[LoggedUpdate] = []
+        self._marked: list[LegMarked] = []
 
     def add(self, updates: list[Update], watermark_us: int) -> None:
         """What `feed`, `witness` or `advance` just returned; what was seen was fed at this watermark."""
@@ -81,6 +92,9 @@ class Harvest:
             self._touched[key] = None
             if isinstance(update, (MessageAdded, EvidenceAdded)):
                 self._chunks.add(update, watermark_us)
+                continue
+            if isinstance(update, LegMarked):
+                self._marked.append(update)
                 continue
             self._logged.append(update)
             if isinstance(update, RecordClosed):
@@ -106,6 +120,7 @@ class Harvest:
             [value or self._correlator.record(key) for key, value in self._touched.items()],
             self._chunks.all(),
             self._logged,
+            self._marked,
         )
-        self._chunks, self._touched, self._left, self._logged = Chunks(), {}, {}, []
+        self._chunks, self._touched, self._left, self._logged, self._marked = Chunks(), {}, {}, [], []
         return content

@@ -20,8 +20,8 @@ from msgspec.structs import replace
 
 from collectors.sip.timers import SECOND
 from monitor.analyze.replay import Progress, ReceiverError, Replay, Step
-from monitor.core.updates import EvidenceAdded, FindingState, Kind, MessageAdded
-from monitor.models import Call, FindingRow, Import, MessageChunk, Registration, Transaction
+from monitor.core.updates import EvidenceAdded, FindingState, Kind, LegMarked, MessageAdded
+from monitor.models import Call, FindingRow, Import, LegMark, MessageChunk, Registration, Transaction
 from monitor.services.apply_updates import IMPORTED, write_content
 from monitor.services.harvest import Chunks, Content
 
@@ -30,7 +30,7 @@ MOST_ATTEMPTS: Final = 3
 MOST_BYTES: Final = 4 * 1024**3
 STEP: Final = 2_000  # updates that one transaction writes
 _BATCH: Final = 2_000  # rows that one deletes
-_TABLES: Final = (MessageChunk, FindingRow, Call, Registration, Transaction)
+_TABLES: Final = (MessageChunk, FindingRow, LegMark, Call, Registration, Transaction)
 
 log = logging.getLogger(__name__)
 
@@ -137,10 +137,13 @@ def _read(row: Import, clock_us: Callable[[], int]) -> None:
 
 def _content(step: Step) -> Content:
     chunks = Chunks()
+    marked: list[LegMarked] = []
     for update in step.updates:
         if isinstance(update, (MessageAdded, EvidenceAdded)):
             chunks.add(update, step.watermark_us)
-    return Content(list(step.records.values()), chunks.all(), [])
+        elif type(update) is LegMarked:
+            marked.append(update)
+    return Content(list(step.records.values()), chunks.all(), [], marked)
 
 
 def _progress(progress: Progress) -> dict[str, int]:

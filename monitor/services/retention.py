@@ -31,7 +31,7 @@ def _prune_records(table: type[Call | Registration | Transaction], before_us: in
         with transaction.atomic(), connection.cursor() as cursor:
             values = ", ".join(["(%s, %s, %s)"] * len(names))
             parameters = [value for name in names for value in name]
-            for name in ("monitor_messagechunk", "monitor_findingrow", table._meta.db_table):
+            for name in ("monitor_messagechunk", "monitor_findingrow", "monitor_legmark", table._meta.db_table):
                 cursor.execute(
                     f"DELETE FROM {name} WHERE import_id = 0 AND (key, day, incarnation) IN (VALUES {values})",  # noqa: S608 - names of ours
                     parameters,

@@ -8,6 +8,7 @@ from monitor.core.updates import (
     Finding,
     FindingState,
     Kind,
+    LegMarked,
     Record,
     RegistrationRecord,
     Severity,
@@ -45,6 +46,11 @@ TABLES: Final = {
         _NAME,
     ),
 }
+MARKS: Final = Table(
+    "monitor_legmark",
+    ("day", "key", "incarnation", "import_id", "mark", "kind", "at_us"),
+    ("mark", "key", "day", "incarnation", "import_id"),
+)
 FINDINGS: Final = Table(
     "monitor_findingrow",
     (
@@ -149,6 +155,13 @@ def findings(value: Record, import_id: int) -> Iterator[Row]:
             finding.state.value,
             *_particulars(finding),
         )
+
+
+def marks(update: LegMarked, import_id: int) -> Iterator[Row]:
+    """The rows of the marks that a call showed."""
+    key = update.key
+    for mark in update.marks:
+        yield (key.day, key.hash, key.incarnation, import_id, mark.hash, mark.kind.value, big(update.at_us))
 
 
 def _particulars(finding: Finding) -> Row:

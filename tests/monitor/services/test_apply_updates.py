@@ -30,7 +30,7 @@ from monitor.services.sql import NOW_US
 
 pytestmark = pytest.mark.django_db
 
-EMPTY = Content([], [], [])
+EMPTY = Content([], [], [], [])
 
 
 @pytest.fixture(autouse=True)

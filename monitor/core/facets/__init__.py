@@ -1,0 +1,1 @@
+"""The facets: one file a family."""

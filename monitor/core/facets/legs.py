@@ -1,0 +1,147 @@
+"""By what a call may be found again behind a B2BUA: the marks of its INVITE and of its answer."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from collectors.sip.reading import Reading
+from collectors.sip.uri import addr_spec, user_of
+from collectors.wire.events import SipEvent
+from monitor.core.call import Call
+from monitor.core.facet import Facet
+from monitor.core.marks import Mark, MarkKind
+from monitor.core.transaction import Transaction
+from monitor.core.updates import LegMarked, Update
+
+_MOST_MARKS: Final = 24  # of one call
+_LONGEST: Final = 160
+# Headers in which B2BUAs name the Call-ID of the other leg, where they are told to.
+_NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
+# Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
+_CARRIED: Final = ("cisco-guid", "av-global-session-id", "x-genesys-calluuid")
+_NIL_UUID: Final = "0" * 32
+_UUID: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_ICID: Final = re.compile(r'icid-value\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
+# What Sippy, OpenSIPS and others append to the Call-ID of the leg that they make.
+_SUFFIX: Final = re.compile(r"[-_.]b2b(?:ua)?[-_.]?\d*$", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\+?[\d().-]{6,}")
+_SAME_DIGITS: Final = 8  # of a number: prefixes and country codes come and go on the way
+_UNKNOWN: Final = frozenset({"", "anonymous", "unavailable", "unknown", "restricted", "asterisk"})
+
+
+class LegMarks(Facet[Call]):
+    """Tells each mark of a call once."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._told: set[int] = set()
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first INVITE."""
+        return event.method == "INVITE"
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """The INVITE that begins the call tells most; an answer may tell the Session-ID of the other side."""
+        if event.method == "INVITE" and not event.to_tag:
+            marks = _of_invite(event, reading, self.fold.context.settings.leg_headers)
+        elif event.cseq_method == "INVITE" and 200 <= event.status < 300:
+            marks = _session_ids(reading)
+        elif event.method == "REFER":
+            marks = _referral(addr_spec(reading.first("refer-to"))[0])
+        else:
+            return
+        fresh = tuple(mark for mark in marks if self._is_fresh(mark))
+        if fresh:
+            out.append(LegMarked(self.fold.key, event.captured_us, fresh))
+
+    def _is_fresh(self, mark: Mark) -> bool:
+        name = hash((mark.kind, mark.text))
+        if name in self._told or len(self._told) >= _MOST_MARKS:
+            return False
+        self._told.add(name)
+        return True
+
+
+def _of_invite(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) -> Iterator[Mark]:
+    yield from _session_ids(reading)
+    if event.call_id:
+        yield _mark(MarkKind.CALL_ID, event.call_id)
+        stem = _SUFFIX.sub("", event.call_id)
+        if stem and stem != event.call_id:
+            yield _mark(MarkKind.CALL_ID, stem)
+    for name in _NAMING:
+        if value := reading.first(name):
+            yield _mark(MarkKind.CALL_ID, value)
+    for name in (*_CARRIED, *own_headers):
+        if value := reading.first(name):
+            yield _mark(MarkKind.GUID, f"{name} {value}")
+    if replaces := reading.first("replaces").partition(";")[0]:
+        yield _mark(MarkKind.CALL_ID, replaces)
+    if reading.first("referred-by"):
+        yield from _referral(event.to_uri)
+    if icid := _ICID.search(reading.first("p-charging-vector")):
+        yield _mark(MarkKind.ICID, icid[1])
+    yield from _numbers(event, reading)
+    yield from _media(reading.body)
+
+
+def _session_ids(reading: Reading) -> Iterator[Mark]:
+    """The UUIDs of Session-ID: of the sender and, as "remote", of the other side."""
+    for uuid in _UUID.findall(reading.first("session-id")[:_LONGEST]):
+        if uuid != _NIL_UUID:
+            yield Mark(MarkKind.SESSION_ID, uuid.lower())
+
+
+def _referral(target: str) -> Iterator[Mark]:
+    if party := _party(target):
+        yield Mark(MarkKind.REFERRAL, party)
+
+
+def _numbers(event: SipEvent, reading: Reading) -> Iterator[Mark]:
+    if calling := _party(event.from_uri):
+        yield Mark(MarkKind.CALLING, calling)
+    target = reading.start_line.split(" ")[1:2]
+    for uri in (event.to_uri, *target):
+        if called := _party(uri):
+            yield Mark(MarkKind.CALLED, called)
+
+
+def _party(uri: str) -> str:
+    """What a user or number is called on every leg: of a number the last digits."""
+    user = user_of(uri).partition(";")[0].lower()
+    if _NUMBER.fullmatch(user):
+        return "".join(filter(str.isdigit, user))[-_SAME_DIGITS:]
+    return "" if user in _UNKNOWN else user[:_LONGEST]
+
+
+def _media(body: bytes) -> Iterator[Mark]:
+    """SDP origin, and where the first audio goes (RFC 8866 §5.2, §5.7, §5.14)."""
+    if not body.startswith(b"v=0") and b"\nv=0" not in body:
+        return
+    address = ""
+    for line in body.decode("utf-8", "replace").splitlines():
+        if line.startswith("o="):
+            yield _mark(MarkKind.ORIGIN, line[2:])
+        elif line.startswith("c="):
+            address = line.rpartition(" ")[2]
+        elif line.startswith("m=audio "):
+            port = line.split(" ")[1]
+            yield from _stream(address, port, body)
+            return
+
+
+def _stream(address: str, port: str, body: bytes) -> Iterator[Mark]:
+    after = body.partition(b"m=audio ")[2].partition(b"\nm=")[0]
+    own = after.partition(b"\nc=")[2].partition(b"\n")[0].decode("utf-8", "replace").strip().rpartition(" ")[2]
+    where = own or address
+    if where and where != "0.0.0.0" and port not in ("0", "9"):  # noqa: S104 - of a stream on hold
+        yield _mark(MarkKind.MEDIA, f"{where} {port}")
+
+
+def _mark(kind: MarkKind, text: str) -> Mark:
+    return Mark(kind, text.strip()[:_LONGEST])

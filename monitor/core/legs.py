@@ -1,0 +1,158 @@
+"""Legs of one conversation: calls that a B2BUA made of one another, found without configuration.
+
+A B2BUA (PBX, SBC, conference, queue) ends one call and makes another, with a Call-ID of its own, so that
+nothing in RFC 3261 joins them. What joins them all the same are *marks*: texts that both carry. A header
+that was made for it (Session-ID, RFC 7989; X-CID; icid-value) says it outright; the same SDP origin or media
+address nearly so; numbers, times and a shared element only together.
+
+A mark is stored with its call when it is seen. Which calls are legs of which is computed when somebody asks:
+the same marks give the same answer whatever came first, live or from a file.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Final, NamedTuple
+
+import msgspec
+
+from collectors.sip.timers import SECOND
+from monitor.core.hop import address_of
+from monitor.core.marks import Mark, MarkKind
+from monitor.core.updates import CallRecord, RecordKey
+
+
+class Proof(NamedTuple):
+    """What a shared mark is worth."""
+
+    confidence: int  # percent
+    within_us: int  # of the begins of the two calls
+    reason: str
+
+
+_HOUR_US: Final = 3600 * SECOND
+PROOFS: Final[dict[MarkKind, Proof]] = {
+    MarkKind.SESSION_ID: Proof(99, 12 * _HOUR_US, "the same Session-ID (RFC 7989)"),
+    MarkKind.CALL_ID: Proof(98, 12 * _HOUR_US, "the one carries the Call-ID of the other"),
+    MarkKind.GUID: Proof(97, 12 * _HOUR_US, "the same identifier in a header made for it"),
+    MarkKind.ICID: Proof(97, _HOUR_US, "the same icid-value (P-Charging-Vector)"),
+    MarkKind.REFERRAL: Proof(90, 60 * SECOND, "the one was asked by REFER to make the other"),
+    MarkKind.ORIGIN: Proof(92, 300 * SECOND, "the same SDP origin"),
+    MarkKind.MEDIA: Proof(90, 60 * SECOND, "the same media address and port"),
+}
+# What a phone may use again for its next call, and a simple one says in all of its calls.
+_ONCE: Final = frozenset({MarkKind.ORIGIN, MarkKind.MEDIA})
+# Numbers and times: how long after the one the other may begin.
+SETUP_US: Final = 10 * SECOND
+# What numbers alone can say, with an element that both pass, and without.
+_BOTH_NUMBERS_HERE: Final = 80
+_ONE_NUMBER_HERE: Final = 60
+_BOTH_NUMBERS: Final = 50
+_LEAST: Final = 50
+_MOST_OF_A_MARK: Final = 64  # calls that share one: more is a trunk's own habit, and joins nothing
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """A call as a possible leg. Wire times in µs."""
+
+    key: RecordKey
+    marks: frozenset[Mark]
+    begun_us: int
+    set_up_us: int | None  # answered, or over; None: still being set up
+    over_us: int | None  # None: goes on
+    hops: tuple[str, ...]  # of INVITE, in order
+
+    @classmethod
+    def of(cls, record: CallRecord, marks: Iterable[Mark]) -> "Leg":
+        """The leg that a call may be."""
+        return cls(
+            key=record.key,
+            marks=frozenset(marks),
+            begun_us=record.first_us,
+            set_up_us=record.answered_us or record.ended_us,
+            over_us=record.ended_us,
+            hops=record.hops,
+        )
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """Two calls that are legs of one conversation, the earlier first."""
+
+    one: RecordKey
+    other: RecordKey
+    confidence: int  # percent
+    reason: str
+
+
+def link(one: Leg, other: Leg) -> Link | None:
+    """What joins two calls, by the most telling mark that they share; None where nothing does."""
+    if other.begun_us < one.begun_us:
+        one, other = other, one
+    shared = {mark.kind for mark in one.marks & other.marks}
+    apart_us = other.begun_us - one.begun_us
+    same_source = _source(one) == _source(other)
+    again = same_source or (one.over_us is not None and other.begun_us > one.over_us)
+    for kind, proof in PROOFS.items():
+        if kind in shared and apart_us <= proof.within_us and not (again and kind in _ONCE):
+            return Link(one=one.key, other=other.key, confidence=proof.confidence, reason=proof.reason)
+    numbers = shared & {MarkKind.CALLED, MarkKind.CALLING}
+    if (
+        same_source
+        or not numbers
+        or apart_us > SETUP_US
+        or (one.set_up_us is not None and other.begun_us > one.set_up_us)
+    ):
+        return None
+    element = _element(one, other)
+    confidence = _BOTH_NUMBERS if len(numbers) == 2 else 0
+    if element:
+        confidence = _BOTH_NUMBERS_HERE if len(numbers) == 2 else _ONE_NUMBER_HERE
+    if confidence < _LEAST:
+        return None
+    what = "the same numbers" if len(numbers) == 2 else f"the same {next(iter(numbers))} number"
+    where = f", the one into {element} and the other out of it" if element else ""
+    reason = f"{what}{where}, {apart_us / SECOND:.1f} s apart while the first was being set up"
+    return Link(one=one.key, other=other.key, confidence=confidence, reason=reason)
+
+
+def _source(leg: Leg) -> str:
+    return leg.hops[0].partition(">")[0] if leg.hops else ""
+
+
+def _element(one: Leg, other: Leg) -> str:
+    """The address that the first call goes to and the second comes from; "" where there is none."""
+    passed: set[str] = set()
+    reached: set[str] = set()
+    for hop in one.hops:
+        source, destination = (address_of(end) for end in hop.split(">"))
+        if destination not in passed:  # else it goes back: a re-INVITE of the callee's
+            passed.add(source)
+            reached.add(destination)
+    out = address_of(_source(other))
+    return out if out in reached - passed else ""
+
+
+def links(legs: Sequence[Leg]) -> list[Link]:
+    """All links among these calls, the surest first.
+
+    What numbers and times alone suggest gives way: a call that is linked by a surer mark, or by numbers to
+    one that begins nearer, is not linked by weaker ones.
+    """
+    by_mark: dict[Mark, list[int]] = defaultdict(list)
+    for place, leg in enumerate(legs):
+        for mark in leg.marks:
+            by_mark[mark].append(place)
+    pairs = {
+        pair for places in by_mark.values() if 1 < len(places) <= _MOST_OF_A_MARK for pair in combinations(places, 2)
+    }
+    found = [each for one, other in sorted(pairs) if (each := link(legs[one], legs[other])) is not None]
+    begun = {leg.key: leg.begun_us for leg in legs}
+    found.sort(key=lambda each: (-each.confidence, begun[each.other] - begun[each.one], each.one, each.other))
+    kept: list[Link] = []
+    made: set[RecordKey] = set()  # calls whose origin is known
+    for each in found:
+        if each.confidence <= _BOTH_NUMBERS_HERE and each.other in made:
+            continue
+        made.add(each.other)
+        kept.append(each)
+    return kept
