@@ -11,9 +11,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from monitor.core.settings import Settings
 from monitor.core.thresholds import THRESHOLDS, configured
+
+_TOKEN = re.compile(r"[!%'*+.^_`|~\w-]+", re.ASCII)  # RFC 3261 §25.1
 
 
 class ConfigError(ValueError):
@@ -119,7 +122,13 @@ def _thresholds(env: Mapping[str, str], problems: list[str]) -> Settings:
                 values[threshold.field] = threshold.read(text)
         except ValueError as error:
             problems.append(f"OFFHOOK_{threshold.variable}: {error}")
-    return configured(values)
+    return replace(configured(values), leg_headers=_leg_headers(env, problems))
+
+
+def _leg_headers(env: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
+    names = tuple(name.lower() for name in re.split(r"[\s,]+", env.get("OFFHOOK_LEG_HEADERS", "").strip()) if name)
+    problems += [f"OFFHOOK_LEG_HEADERS: {name!r} is no header name" for name in names if not _TOKEN.fullmatch(name)]
+    return names
 
 
 def _shown_host(bind: str) -> str:

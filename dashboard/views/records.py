@@ -129,6 +129,7 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
         "ladder_body": _drawn(body),
         "shown": len(events),
         "is_live": record["import_id"] == 0,
+        "legs": queries.conversation(record) if section.kind is Kind.CALL else [],
     }
     whole = request.headers.get("HX-Target") != "record"
     return render(request, "dashboard/records/page.html" if whole else "dashboard/records/record.html", context)

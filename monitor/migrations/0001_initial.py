@@ -378,4 +378,21 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['state', 'next_attempt_us'], name='delivery_due')],
             },
         ),
+        migrations.CreateModel(
+            name='LegMark',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.IntegerField()),
+                ('key', models.BigIntegerField()),
+                ('incarnation', models.SmallIntegerField()),
+                ('import_id', models.BigIntegerField(default=0)),
+                ('mark', models.BigIntegerField()),
+                ('kind', models.CharField(max_length=12)),
+                ('at_us', models.BigIntegerField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['key', 'day', 'incarnation', 'import_id'], name='mark_call')],
+                'constraints': [models.UniqueConstraint(fields=('mark', 'key', 'day', 'incarnation', 'import_id'), name='mark_key')],
+            },
+        ),
     ]

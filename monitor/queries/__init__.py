@@ -1,5 +1,6 @@
 """The read side: what pages and frames show, as plain values. Nothing here writes."""
 
+from monitor.queries.legs import conversation
 from monitor.queries.live import (
     CAPS,
     LISTS,
@@ -43,6 +44,7 @@ __all__ = [
     "call_rows",
     "collector_rows",
     "collectors",
+    "conversation",
     "dead_letters",
     "deliveries",
     "delivery",

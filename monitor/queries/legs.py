@@ -18,7 +18,7 @@ _MOST_ROUNDS: Final = 4  # B2BUAs in a row
 _MOST_ROWS: Final = 1_000  # that share a mark, in one round
 _COLUMNS: Final = (
     *("slug", "key", "day", "incarnation", "import_id", "call_id", "from_uri", "to_uri", "caller", "callee"),
-    *("state", "status", "first_us", "answered_us", "ended_us", "hops", "worst"),
+    *("state", "status", "first_us", "answered_us", "ended_us", "hops", "severity"),
 )
 
 

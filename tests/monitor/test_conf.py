@@ -21,8 +21,12 @@ def test_every_variable_has_its_heading_in_the_documentation_and_every_heading_i
     assert sorted(documented) == sorted(f"OFFHOOK_{field.upper()}" for field in VARIABLES)
 
 
-# A field of Config is a variable, save that the variable of `smtp` is a URL, and that thresholds have a table.
-VARIABLES = [field.replace("smtp", "smtp_url") for field in Config.__struct_fields__ if field != "thresholds"]
+# A field of Config is a variable, save that the variable of `smtp` is a URL, and that thresholds, save for texts, have
+# a table.
+VARIABLES = [
+    *(field.replace("smtp", "smtp_url") for field in Config.__struct_fields__ if field != "thresholds"),
+    "leg_headers",
+]
 
 
 def test_every_documented_default_is_the_default() -> None:
@@ -64,6 +68,13 @@ def test_a_threshold_out_of_bounds_is_told(text: str) -> None:
         load({"OFFHOOK_SLOW_SETUP_S": text})
     with pytest.raises(ConfigError, match=r"OFFHOOK_SUSPECT_SENDS: '2.5' is no number from 2 to 10$"):
         thresholds({"OFFHOOK_SUSPECT_SENDS": "2.5"})
+
+
+def test_headers_that_carry_an_identifier_through_a_b2bua_are_named_in_any_case() -> None:
+    assert load({"OFFHOOK_LEG_HEADERS": " X-Trace, x-leg "}).thresholds.leg_headers == ("x-trace", "x-leg")
+    assert thresholds({}).leg_headers == ()
+    with pytest.raises(ConfigError, match="OFFHOOK_LEG_HEADERS: 'x:y' is no header name"):
+        thresholds({"OFFHOOK_LEG_HEADERS": "x:y"})
 
 
 def test_the_empty_environment_is_a_configuration() -> None:
