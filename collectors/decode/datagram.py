@@ -28,7 +28,7 @@ class Skip(StrEnum):
     BAD_UDP = "bad_udp"
     TCP = "tcp"
     SCTP = "sctp"
-    ICMP_ERROR = "icmp_error"  # may quote a SIP message, which is not sent again by that
+    ICMP_ERROR = "icmp_error"  # which quotes no SIP message; others are side events
     OTHER_PROTOCOL = "other_protocol"
     TOO_DEEP = "too_deep"  # more tunnels, one in the other, than anybody builds
     FRAGMENT = "fragment"  # held until its datagram is whole: nothing is lost by that

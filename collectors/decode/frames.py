@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from collectors.decode import ip, link, tunnel, udp
+from collectors.decode import icmp, ip, link, tunnel, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
 from collectors.wire.events import SideEvent
@@ -28,8 +28,6 @@ _MAX_FLOWS: Final = 65_536
 _MAX_TUNNELS: Final = 8  # one in the other
 
 _SKIPPED_PROTOCOLS: Final = {ip.TCP: Skip.TCP, ip.SCTP: Skip.SCTP}
-_ICMP_ERRORS: Final = frozenset((3, 4, 5, 11, 12))
-_ICMPV6_ERRORS: Final = frozenset(range(1, 128))  # RFC 4443 §2.1
 _UNKNOWN_LINK: Final = -2
 
 
@@ -135,10 +133,21 @@ class Decoder:
             packet = whole
         if packet.protocol == ip.UDP:
             return self._udp(captured_us, interface, packet, found, within)
+        if packet.protocol in (ip.ICMP, ip.ICMPV6):
+            return self._icmp(captured_us, interface, packet)
         inner = tunnel.in_ip(packet.protocol, packet.payload)
         if inner:
             return self._inner(captured_us, interface, packet, packet.payload, inner, found, within)
-        return _skipped_protocol(packet)
+        return _SKIPPED_PROTOCOLS.get(packet.protocol, Skip.OTHER_PROTOCOL)
+
+    def _icmp(self, captured_us: int, interface: int, packet: ip.Packet) -> Skip | None:
+        if not icmp.is_error(packet):
+            return Skip.OTHER_PROTOCOL
+        error = icmp.quoted(packet, captured_us, self._observers[interface])
+        if error is None:
+            return Skip.ICMP_ERROR
+        self.side.append(error)
+        return None
 
     def _inner(
         self,
@@ -181,10 +190,3 @@ class Decoder:
             )
         )
         return None
-
-
-def _skipped_protocol(packet: ip.Packet) -> Skip:
-    errors = {ip.ICMP: _ICMP_ERRORS, ip.ICMPV6: _ICMPV6_ERRORS}.get(packet.protocol)
-    if errors is None:
-        return _SKIPPED_PROTOCOLS.get(packet.protocol, Skip.OTHER_PROTOCOL)
-    return Skip.ICMP_ERROR if packet.payload[:1] and packet.payload[0] in errors else Skip.OTHER_PROTOCOL

@@ -74,6 +74,7 @@ class SideEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str = ""  # in plain words: "port unreachable", the log line
     values: dict[str, float] = {}  # what was measured, units in the names: "lost_pct", "jitter_ms"
     raw: bytes = b""  # as it was on the wire, redacted at the edge; "" where `text` and `values` are all
+    hop: str = ""  # "10.0.0.1:5060>10.0.0.2:5060": where the quoted request went, or its response came back
 
 
 # What an observer may see.
