@@ -13,6 +13,7 @@ from dashboard.views import lists
 from dashboard.views.raw import explain
 from monitor import queries
 from monitor.core.updates import CallState, Kind, RegistrationOutcome
+from monitor.ladder.beside import seen
 from monitor.ladder.lanes import endpoint
 from monitor.ladder.layout import lay_out
 from monitor.ladder.svg import draw_parts
@@ -128,6 +129,8 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
         "ladder_head": _drawn(head),
         "ladder_body": _drawn(body),
         "shown": len(events),
+        "beside": sorted(map(seen, queries.side(record)), key=lambda each: each.at_us),
+        "beside_shown": queries.SIDE_SHOWN,
         "is_live": record["import_id"] == 0,
         "legs": queries.conversation(record) if section.kind is Kind.CALL else [],
     }

@@ -11,7 +11,7 @@ from monitor.queries.live import (
     open_alerts,
     registration_rows,
 )
-from monitor.queries.messages import MESSAGES_SHOWN, findings, message, messages
+from monitor.queries.messages import MESSAGES_SHOWN, SIDE_SHOWN, findings, message, messages, side
 from monitor.queries.operations import (
     ALERTS_A_PAGE,
     DELIVERIES_A_PAGE,
@@ -34,6 +34,7 @@ __all__ = [
     "DELIVERIES_A_PAGE",
     "LISTS",
     "MESSAGES_SHOWN",
+    "SIDE_SHOWN",
     "Cursor",
     "Page",
     "RecordFilter",
@@ -61,4 +62,5 @@ __all__ = [
     "partitions",
     "record",
     "registration_rows",
+    "side",
 ]

@@ -68,9 +68,11 @@ def losses() -> list[Row]:
 
 
 def partitions() -> list[Row]:
-    """How far each partition is: owner, watermark and lag."""
+    """How far each partition is: owner, watermark and lag; and how much it had beside messages that fits no record."""
     return plain(
-        Partition.objects.order_by("number").values("number", "owner", "lease_until_us", "watermark_us", "lag_ms")
+        Partition.objects.order_by("number").values(
+            "number", "owner", "lease_until_us", "watermark_us", "lag_ms", "side_unmatched"
+        )
     )
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from collectors.scenario.cast import Cast, Role
 from collectors.scenario.library import CALLS, PINGS, REGISTRATIONS, play
 from collectors.sip.timers import SECOND
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.correlator import Correlator
 from monitor.models import Alert, AlertOccurrence, Call, Collector, Delivery, FindingRow, Import, LossRange, Overview
 from monitor.services.apply_updates import write_content
@@ -37,8 +37,10 @@ def events_of(names: Sequence[str], start_us: int, apart_s: float = 7.0) -> list
     return sorted(events, key=lambda event: event.captured_us)
 
 
-def store(events: Iterable[SipEvent], until_us: int, import_id: int = 0, version: int = 1) -> None:
-    """Feed messages up to a time, fire what is due by then, and write all of it."""
+def store(
+    events: Iterable[SipEvent], until_us: int, import_id: int = 0, version: int = 1, side: Iterable[SideEvent] = ()
+) -> None:
+    """Feed messages up to a time, then what was seen beside them; fire what is due by then, and write all of it."""
     correlator = Correlator()
     harvest = Harvest(correlator)
     for event in events:
@@ -46,6 +48,8 @@ def store(events: Iterable[SipEvent], until_us: int, import_id: int = 0, version
             break
         harvest.add(correlator.advance(event.captured_us - SECOND), event.captured_us - SECOND)
         harvest.add(correlator.feed(event), event.captured_us - SECOND)
+    for each in side:
+        harvest.add(correlator.witness(each), until_us - SECOND)
     harvest.add(correlator.advance(until_us), until_us)
     with transaction.atomic():
         write_content([(harvest.take(), 0, version)], import_id)

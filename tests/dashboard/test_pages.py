@@ -8,11 +8,13 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.urls.converters import IntConverter
 
+from collectors.wire.events import RTCP
 from dashboard.urls import urlpatterns
 from dashboard.views.raw import MAX_SHOWN, explain
-from monitor.models import AlertOccurrence, Call, Registration, Transaction
+from monitor.models import AlertOccurrence, Call, MessageChunk, Registration, Transaction
 from tests.dashboard import factories
 from tests.dashboard.conftest import PASSWORD
+from tests.support.beside import beside
 
 LISTS = ("live", "calls", "registrations", "transactions", "alerts", "collectors", "imports", "outbox")
 
@@ -77,6 +79,23 @@ def test_every_situation_has_a_page_with_a_ladder_and_its_messages(client: Clien
         assert "ladder-body" in page.content.decode()
         message = client.get(reverse(f"{name}-message", args=[slug, 1]))
         assert re.search(r"SIP/2\.0", message.content.decode())
+
+
+def test_a_page_lists_what_was_seen_beside_the_messages(client: Client) -> None:
+    now_us = factories.now_us()
+    events = factories.events_of(["good"], now_us - 60_000_000)
+    side = [
+        beside(events[0], text="<b>port unreachable</b>"),
+        *[beside(events[0], RTCP, after=number / 100, text="") for number in range(300)],
+    ]
+    factories.store(events, now_us, side=side)
+    address = reverse("call", args=[Call.objects.get().slug])
+    page = client.get(address).content.decode()
+    assert "&lt;b&gt;port unreachable&lt;/b&gt;" in page
+    assert page.count("RTCP report") == 199
+    assert "the first 200" in page
+    MessageChunk.objects.update(side=b"", side_count=0)
+    assert "Also seen" not in client.get(address).content.decode()
 
 
 def test_a_name_that_is_not_ours_says_what_to_set(db: None) -> None:
