@@ -129,6 +129,19 @@ class Attempt:
         """Whether the request itself was seen, on any hop: else its sender may be out of sight."""
         return any(transaction.seen_request for transaction in self.transactions)
 
+    def went_on(self, transaction: Transaction) -> bool:
+        """Whether it was seen farther from the client than on this hop."""
+        return any(other.vias > transaction.vias and other.seen_request for other in self.transactions)
+
+    def timeout_told_us(self, silent: Transaction) -> int:
+        """When the sender of a request that it proxied told its own client that it timed out (408); 0: it did not."""
+        told = (
+            other.final_us
+            for other in self.transactions
+            if other.final_status == 408 and other.destination == silent.source and other.vias < silent.vias
+        )
+        return min(told, default=0) if silent in self.transactions else 0
+
     def response_us(self) -> int:
         """When the first response came, on any hop; 0 when none did."""
         return min((t.response_us for t in self.transactions if t.response_us), default=0)

@@ -260,7 +260,7 @@ class Call(Fold):
         around = Surroundings(
             heard=lambda at_us: self.context.peers.heard(transaction.destination, at_us),
             elsewhere_us=self._elsewhere_us(transaction),
-            timeout_us=self._timeout_us(transaction),
+            timeout_us=min(filter(None, (each.timeout_told_us(transaction) for each in self.attempts)), default=0),
         )
         verdict = setup.unanswered(setup.INVITE_UNANSWERED, transaction, around, self.context.settings, self.now_us)
         subject = setup.silent_subject(transaction)
@@ -275,17 +275,6 @@ class Call(Fold):
             for other in attempt.transactions
             if other.source == silent.source and other.destination != silent.destination
         ]
-
-    def _timeout_us(self, silent: Transaction) -> int:
-        """When the sender of a request that it proxied told its own client that it timed out; 0: it did not."""
-        told = [
-            other.final_us
-            for attempt in self.attempts
-            if silent in attempt.transactions
-            for other in attempt.transactions
-            if other.final_status == 408 and other.destination == silent.source and other.vias < silent.vias
-        ]
-        return min(told, default=0)
 
     def _judge_slow(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings

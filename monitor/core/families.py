@@ -4,10 +4,14 @@ from typing import Final
 
 from monitor.core.facet import Families
 from monitor.core.facets.legs import LegMarks
+from monitor.core.facets.teardown import Teardown
 from monitor.core.updates import Kind
 
 FAMILIES: Final[Families] = {
-    Kind.CALL: (LegMarks,),
+    Kind.CALL: (
+        LegMarks,
+        Teardown,
+    ),
     Kind.REGISTRATION: (),
     Kind.TRANSACTION: (),
 }

@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     no_final_us: int = TIMER_C_US
     # Post-dial delay over this is slow; ITU-T E.721 asks for a mean of at most 8 s on toll calls.
     slow_setup_us: int = 8 * SECOND
+    # A call that was answered and ended sooner is short.
+    short_call_us: int = 3 * SECOND
     # Reliable transports don't resend: an INVITE without any response is suspect after this.
     unanswered_reliable_us: int = 4 * SECOND
     # How often a 2xx must be resent before its missing ACK is a suspicion (0.5, 1.5, 3.5 s).

@@ -71,6 +71,7 @@ _SHAPES: Final[Mapping[str, Shape]] = {
     "dropped-at-32s": Shape(anchor=Anchor.HUNG_UP),
     "invite-unanswered": _UNANSWERED,
     "registration-unanswered": _UNANSWERED,
+    "bye-unanswered": _UNANSWERED,
     "no-final-response": Shape(
         anchor=Anchor.RANG,
         absent="no final response",

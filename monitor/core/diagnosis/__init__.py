@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, registration, setup
+from monitor.core.diagnosis import ack, registration, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -17,6 +17,10 @@ RULES: Final[tuple[Rule, ...]] = (
     setup.NO_FINAL_RESPONSE,
     setup.REJECTED,
     setup.SLOW_SETUP,
+    teardown.BYE_UNANSWERED,
+    teardown.BYE_REJECTED,
+    teardown.ABNORMAL_RELEASE,
+    teardown.SHORT_CALL,
     registration.REGISTRATION_REJECTED,
     registration.REGISTRATION_AUTH_FAILED,
     registration.REGISTRATION_UNANSWERED,

@@ -50,7 +50,7 @@ SLOW_SETUP: Final = Rule(
 )
 
 # The caller's own cancel, busy, and decline are how calls end, not how they fail.
-_NO_FAULT: Final = frozenset({486, 487, 600, 603})
+NO_FAULT: Final = frozenset({486, 487, 600, 603})
 
 
 class Surroundings(NamedTuple):
@@ -139,7 +139,7 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
     """`rejected`. `retried_us`: when the next attempt began; 0 where there is none."""
     status = attempt.status()
     final = attempt.final()
-    if not attempt.initial or final is None or status < 400 or status in _NO_FAULT or status in CHALLENGES:
+    if not attempt.initial or final is None or status < 400 or status in NO_FAULT or status in CHALLENGES:
         return None
     due_us = final.final_us + (settings.repair_us if repairable(status) else 0)
     due = not repairable(status) or now_us >= due_us

@@ -137,14 +137,14 @@ def test_a_callee_that_hangs_up_before_it_resends_tells_nothing() -> None:
     scenario, alice, bob = direct()
     alice.never_acks()
     bob.hangs_up(at=2.3)
-    assert Watch(scenario.events(until=3), until=80).findings() == {}
+    assert Watch(scenario.events(until=3), until=80).story("missing-ack") == []
 
 
 def test_a_caller_that_hangs_up_soon_tells_nothing() -> None:
     scenario, alice, _ = direct()
     alice.never_acks()
     alice.hangs_up(at=3)
-    assert Watch(scenario.events(), until=80).findings() == {}
+    assert Watch(scenario.events(), until=80).story("missing-ack") == []
 
 
 def test_an_ack_that_follows_the_bye_of_the_callee_does_not_clear_it() -> None:

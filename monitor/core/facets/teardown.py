@@ -1,0 +1,141 @@
+"""The BYEs of a call: which side sent them over which hops, and what came of it."""
+
+from typing import Any, Final
+
+from collectors.sip.reading import Reading
+from collectors.sip.reason import Reason, read_reasons
+from collectors.wire.events import SipEvent
+from monitor.core.attempt import Attempt, Attempts
+from monitor.core.call import Call
+from monitor.core.diagnosis import teardown as rules
+from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
+from monitor.core.facet import Facet
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+_MOST_BYES: Final = 16
+
+
+class Bye(Attempt):
+    """A BYE on all its hops."""
+
+    __slots__ = ("reason_vias", "reasons", "to_tag")
+
+    def __init__(self, event: SipEvent) -> None:
+        super().__init__(event)
+        self.to_tag = event.to_tag
+        self.reasons: tuple[Reason, ...] = ()
+        self.reason_vias = 0  # on the hop where they were read
+
+    def read(self, event: SipEvent, reading: Reading) -> None:
+        """Why it was sent, as the hop says that is nearest to who sent it."""
+        if b"eason" in event.raw and (not self.reasons or event.vias < self.reason_vias):
+            self.reasons, self.reason_vias = read_reasons(reading.all("reason")), event.vias
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it got a 2xx."""
+        return any(transaction.succeeded_us for transaction in self.transactions)
+
+    def of_dialog(self, other: "Bye") -> bool:
+        """Whether both end the same dialog, from whichever side."""
+        return {self.from_tag, self.to_tag} == {other.from_tag, other.to_tag}
+
+
+class Teardown(Facet[Call]):
+    """Follows the BYEs, and judges how the call ended."""
+
+    __slots__ = ("_byes",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._byes: Attempts[Bye] = Attempts(Bye, _MOST_BYES)
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first BYE, or a response to it."""
+        return event.cseq_method == "BYE"
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """Follow a BYE; anything else may change what is to be said of one."""
+        at_us = event.captured_us
+        if event.cseq_method == "BYE" and transaction is not None:
+            bye = self._byes.on(transaction, event)
+            bye.to_tag = bye.to_tag or event.to_tag
+            if event.method:
+                bye.read(event, reading)
+                self._await(transaction, at_us)
+            elif event.status >= 300:
+                self.fold.wake_facet(at_us + self.fold.context.settings.repair_us, self)
+        if self.fold.findings or event.status >= 300:
+            self._judge(at_us, out)
+        self._judge_release(at_us, out)
+        self._judge_short(at_us, out)
+
+    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+        """A BYE that is sent again has no response yet."""
+        if event.method == "BYE" and transaction is not None:
+            settings = self.fold.context.settings
+            if transaction.sends == 2:
+                self.fold.wake_facet(transaction.first_us + settings.timers.timeout_us, self)
+            if transaction.sends >= settings.suspect_sends:
+                self._judge(event.captured_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """A BYE has waited for its response, or a refused one for its retry."""
+        self._judge(due_us, out)
+
+    def _await(self, transaction: Transaction, at_us: int) -> None:
+        """What goes over a reliable transport is not sent again: only time tells that it is not answered."""
+        if transaction.reliable:
+            settings = self.fold.context.settings
+            self.fold.wake_facet(at_us + settings.unanswered_reliable_us, self)
+            self.fold.wake_facet(at_us + settings.timers.timeout_us, self)
+
+    # --- verdicts
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        for bye in self._byes:
+            for transaction in bye.transactions:
+                self._judge_unanswered(bye, transaction, at_us, out)
+            self._judge_rejected(bye, at_us, out)
+
+    def _judge_unanswered(self, bye: Bye, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+        fold = self.fold
+        others = [other.first_us for other in self._byes if other.of_dialog(bye) and other.from_tag != bye.from_tag]
+        around = Surroundings(
+            heard=lambda at_us: fold.context.peers.heard(transaction.destination, at_us),
+            timeout_us=bye.timeout_told_us(transaction),
+            repaired_us=min(others, default=0),
+        )
+        verdict = None
+        if not bye.went_on(transaction):
+            verdict = unanswered(rules.BYE_UNANSWERED, transaction, around, fold.context.settings, fold.now_us)
+        fold.judge(rules.BYE_UNANSWERED, silent_subject(transaction), verdict, transaction.first_us, at_us, out)
+
+    def _judge_rejected(self, bye: Bye, at_us: int, out: list[Update]) -> None:
+        fold = self.fold
+        of_dialog = [other for other in self._byes if other is not bye and other.of_dialog(bye)]
+        again = [other.first_us for other in of_dialog if other.from_tag == bye.from_tag and other.cseq > bye.cseq]
+        excused = any(other.from_tag != bye.from_tag or other.accepted for other in of_dialog)
+        verdict = rules.bye_rejected(
+            bye, fold.context.settings, fold.now_us, retried_us=min(again, default=0), excused=excused
+        )
+        # Whatever was lost of the call may be what excuses it.
+        fold.judge(rules.BYE_REJECTED, bye.subject, verdict, fold.first_us, at_us, out)
+
+    def _judge_release(self, at_us: int, out: list[Update]) -> None:
+        for bye in self._byes:
+            if bye.reasons:
+                verdict = rules.abnormal_release(bye, bye.reasons)
+                self.fold.judge(rules.ABNORMAL_RELEASE, bye.subject, verdict, bye.first_us, at_us, out)
+
+    def _judge_short(self, at_us: int, out: list[Update]) -> None:
+        call = self.fold
+        short = 0 <= call.bye_us - call.answered_us < call.context.settings.short_call_us and call.dialogs.over()
+        if short or call.findings:
+            first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
+            verdict = rules.short_call(first, call.answered_us, call.bye_us) if short else None
+            call.judge(rules.SHORT_CALL, "", verdict, call.first_us, at_us, out)
