@@ -21,6 +21,7 @@ from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
+from monitor.core.undelivered import report_on
 from monitor.core.updates import (
     CallAnswered,
     CallEnded,
@@ -104,7 +105,7 @@ class Call(Fold):
             if transaction.reliable:
                 self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (attempt, transaction))
         elif transaction.sends >= self.context.settings.suspect_sends:
-            self._judge_unanswered(transaction, at_us, out)
+            self.judge_unanswered(transaction, at_us, out)
 
     def _begin(self, transaction: Transaction, event: SipEvent, out: list[Update]) -> Attempt:
         """A transaction appeared, by its request or a response: a hop of a known attempt, or a new attempt."""
@@ -155,7 +156,7 @@ class Call(Fold):
         if attempt is None:
             return transaction  # long forgotten
         if first and self.findings:
-            self._judge_unanswered(transaction, event.captured_us, out)
+            self.judge_unanswered(transaction, event.captured_us, out)
         if event.status < 200:
             self._provisional(event, attempt, out)
         elif event.status < 300:
@@ -223,7 +224,7 @@ class Call(Fold):
         """A deadline passed."""
         if timer in (Timer.REQUEST, Timer.RELIABLE):
             attempt, transaction = about
-            self._judge_unanswered(transaction, due_us, out)
+            self.judge_unanswered(transaction, due_us, out)
             if timer == Timer.REQUEST:
                 self._time_out(attempt, transaction, due_us, out)
         elif timer == Timer.NO_FINAL:
@@ -256,9 +257,11 @@ class Call(Fold):
 
     # --- verdicts
 
-    def _judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+    def judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+        """Say whether a request is unanswered."""
         around = Surroundings(
             heard=lambda at_us: self.context.peers.heard(transaction.destination, at_us),
+            report=report_on(transaction, self.undelivered),
             elsewhere_us=self._elsewhere_us(transaction),
             timeout_us=min(filter(None, (each.timeout_told_us(transaction) for each in self.attempts)), default=0),
         )
@@ -307,7 +310,7 @@ class Call(Fold):
                 self._judge_rejected(attempt, at_us, out)
             for transaction in attempt.transactions:
                 if not transaction.final_us and setup.silent_subject(transaction) in standing:
-                    self._judge_unanswered(transaction, at_us, out)
+                    self.judge_unanswered(transaction, at_us, out)
 
     def _judge_rejected(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         retried_us = self.attempts.next_us(attempt)

@@ -5,13 +5,15 @@ from typing import Final
 from monitor.core.facet import Families
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.teardown import Teardown
+from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind
 
 FAMILIES: Final[Families] = {
     Kind.CALL: (
         LegMarks,
         Teardown,
+        Undelivered,
     ),
-    Kind.REGISTRATION: (),
+    Kind.REGISTRATION: (Undelivered,),
     Kind.TRANSACTION: (),
 }

@@ -25,6 +25,7 @@ from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Facet
 from monitor.core.hop import request_hop
 from monitor.core.transaction import Transaction
+from monitor.core.undelivered import NO_REPORTS
 from monitor.core.updates import (
     EvidenceAdded,
     Finding,
@@ -89,6 +90,7 @@ class Fold(ABC):
         "server",
         "side",
         "to_uri",
+        "undelivered",
     )
 
     def __init__(
@@ -109,6 +111,7 @@ class Fold(ABC):
         self.messages = 0
         self.retransmissions = 0
         self.side = 0  # events beside the messages
+        self.undelivered = NO_REPORTS  # of requests, by the network
         self.observers: list[str] = []
         self.hops: dict[str, Transaction] = {}  # the first on each
         self.irregular: dict[Transaction, None] = {}

@@ -23,6 +23,7 @@ from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswere
 from monitor.core.diagnosis.text import ends
 from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
+from monitor.core.undelivered import report_on
 from monitor.core.updates import (
     RecordKey,
     RegistrationEnded,
@@ -170,7 +171,7 @@ class Registration(Fold):
                 self._final(login.early_final, login, out)
                 login.early_final = None
         elif transaction.sends >= self.context.settings.suspect_sends:
-            self._judge_unanswered(transaction, event.captured_us, out)
+            self.judge_unanswered(transaction, event.captured_us, out)
         return transaction
 
     def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
@@ -182,7 +183,7 @@ class Registration(Fold):
         if login is None:
             return transaction  # long forgotten
         if first and self.findings:
-            self._judge_unanswered(transaction, event.captured_us, out)
+            self.judge_unanswered(transaction, event.captured_us, out)
         if event.status >= 200 and transaction.final_sends == 1 and transaction in login.nearest():
             if not transaction.seen_request:
                 login.early_final = event
@@ -271,7 +272,7 @@ class Registration(Fold):
             self._settle(due_us, out)
         else:
             login, transaction = about
-            self._judge_unanswered(transaction, due_us, out)
+            self.judge_unanswered(transaction, due_us, out)
             final = login.final()
             answered = final is not None and final.final_us <= due_us
             retried = 0 < self.logins.next_us(login) <= due_us
@@ -308,12 +309,14 @@ class Registration(Fold):
         self._judge_refusals(at_us, out)
         for login in self.logins:
             for transaction in login.transactions:
-                self._judge_unanswered(transaction, at_us, out)
+                self.judge_unanswered(transaction, at_us, out)
 
-    def _judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+    def judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+        """Say whether a request is unanswered."""
         successes = [login.success_us for login in self.logins if login.success_us > transaction.first_us]
         around = Surroundings(
             heard=lambda at_us: self.context.peers.heard(transaction.destination, at_us),
+            report=report_on(transaction, self.undelivered),
             repaired_us=min(successes, default=0),
         )
         verdict = unanswered(rules.REGISTRATION_UNANSWERED, transaction, around, self.context.settings, self.now_us)

@@ -14,6 +14,7 @@ transaction on it (§17.1.3, §17.2.3). Messages may arrive a little out of orde
 says what came after what: a transaction keeps the times, and walks its table by them when it is asked.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
@@ -311,6 +312,13 @@ class Transactions:
         if by_address is not None:
             return by_address, False
         return self._add(key, first, event, event.cseq_method), True
+
+    def named(self, branch: str, cseq: int, method: str) -> Iterator[Transaction]:
+        """The transactions of this name, one a hop."""
+        candidate = self._found.get((branch, cseq, method))
+        while candidate is not None:
+            yield candidate
+            candidate = candidate.sibling
 
     def with_branch(self, event: SipEvent, method: str) -> Transaction | None:
         """The transaction of `method` that an ACK or CANCEL with this branch is about (§9.2, §17.1.1.3)."""

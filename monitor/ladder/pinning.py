@@ -1,6 +1,6 @@
 """Findings in the picture: the pin at its message, the message that never came, the timer that ran.
 
-What a finding looks like depends on its code alone (`_SHAPES`); where it stands, on its evidence.
+What a finding looks like depends on its code (`_SHAPES`) or its variant; where it stands, on its evidence.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 
 from collectors.sip.timers import TIMER_C_US, Timers
+from collectors.wire.trouble import FATAL
+from monitor.core.undelivered import variant_of
 from monitor.core.updates import Finding, FindingState
 from monitor.ladder.lanes import Lanes
 from monitor.ladder.values import Absence, Arrow, Pin, Tone
@@ -81,6 +83,10 @@ _SHAPES: Final[Mapping[str, Shape]] = {
     ),
     "slow-setup": Shape(timer="post-dial delay"),
 }
+# By variant: what the network reported is why no response came, and no timer had to run out.
+_UNDELIVERED: Final[Mapping[str, Shape]] = {
+    variant_of(trouble): Shape(anchor=Anchor.FIRST, absent=trouble, awaited=trouble) for trouble in FATAL
+}
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +119,7 @@ def place(
     timers: Timers,
 ) -> Placed:
     """Where finding number `index` stands; `row_of` maps message numbers to arrows."""
-    shape = _SHAPES.get(finding.code, _PLAIN)
+    shape = _UNDELIVERED.get(finding.variant) or _SHAPES.get(finding.code, _PLAIN)
     evidence = sorted({row_of[number] for number in finding.messages if number in row_of})
     pin = Pin(
         finding=index,

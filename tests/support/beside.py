@@ -13,7 +13,7 @@ def beside(
     kind: str = ICMP,
     *,
     after: float = 0.01,
-    text: str = "port unreachable",
+    text: str = "time exceeded",
     method: str | None = None,
     observer: str = "",
 ) -> SideEvent:

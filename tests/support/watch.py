@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from collectors.scenario import START_US
 from collectors.sip.timers import SECOND
-from collectors.wire.events import Loss, SipEvent
+from collectors.wire.events import Loss, Observation, SipEvent
 from monitor.core.correlator import Correlator
 from monitor.core.settings import Settings
 from monitor.core.updates import (
@@ -31,7 +31,7 @@ class Watch:
     """Feeds messages in order, and lets the watermark follow them as ingest does: the window behind the latest."""
 
     def __init__(
-        self, events: Iterable[SipEvent] = (), *, until: float | None = None, settings: Settings | None = None
+        self, events: Iterable[Observation] = (), *, until: float | None = None, settings: Settings | None = None
     ):
         self.settings = settings or Settings()
         self.correlator = Correlator(self.settings)
@@ -42,10 +42,11 @@ class Watch:
         if until is not None:
             self.wait(until)
 
-    def see(self, events: Iterable[SipEvent]) -> "Watch":
-        """Messages come."""
+    def see(self, events: Iterable[Observation]) -> "Watch":
+        """Messages come, and what is seen beside them."""
         for event in events:
-            self._note(self.correlator.feed(event))
+            correlator = self.correlator
+            self._note(correlator.feed(event) if isinstance(event, SipEvent) else correlator.witness(event))
             self._latest_us = max(self._latest_us, event.captured_us)
             self._note(self.correlator.advance(self._latest_us - self.settings.window_us))
         return self

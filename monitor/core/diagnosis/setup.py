@@ -8,8 +8,10 @@ from monitor.core.attempt import CHALLENGES, Attempt, repairable
 from monitor.core.diagnosis.refusal import refusal
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends, seconds, times
+from monitor.core.diagnosis.unreachable import unreachable
 from monitor.core.settings import Settings
 from monitor.core.transaction import Transaction
+from monitor.core.undelivered import Report
 from monitor.core.updates import Finding, FindingState, Severity
 
 INVITE_UNANSWERED: Final = Rule(
@@ -17,7 +19,9 @@ INVITE_UNANSWERED: Final = Rule(
     severity=Severity.MAJOR,
     when="An INVITE gets no response of any kind. Over UDP it is *suspected* at the third send, over reliable "
     "transports after 4 s. *Confirmed* at Timer B (64·T1), or earlier when the sender tries another peer, if "
-    "that peer's messages are visible at all; and whenever the sender itself reports a timeout (408) upstream.",
+    "that peer's messages are visible at all; whenever the sender itself reports a timeout (408) upstream; and at once "
+    "when an ICMP error quotes the request (port, host, network or protocol unreachable, or prohibited; not when time "
+    "was exceeded or fragmentation needed).",
     source="RFC 3261 §17.1.1, §18.4",
     remedy="Is {server} up, and does it listen there? Check its process, the route and the firewall between "
     "(both ways), and that it accepts {client}: some servers drop what they do not know without a word.",
@@ -60,6 +64,7 @@ class Surroundings(NamedTuple):
     elsewhere_us: Sequence[int] = ()  # when its sender tried another destination
     timeout_us: int = 0  # when its sender answered 408 to its own client
     repaired_us: int = 0  # when what it was for came about in another way
+    report: Report | None = None  # that it was not delivered
 
 
 def unanswered(
@@ -74,14 +79,19 @@ def unanswered(
     method = transaction.method
     sent = f"{method} {times(transaction.sends)} over {seconds(span_us)}" if span_us else f"one {method}"
     nothing = "not even a 100 Trying" if method == "INVITE" else "no response"
+    resent_us = transaction.nth_sent_us(settings.suspect_sends)
+    reported_us = around.report.at_us if around.report else 0
+    known = unreachable(around.report, transaction.hop) if around.report else None
+    why = known.why if known else f"{nothing} came back"
     return rule.finding(
         subject=silent_subject(transaction),
         state=state,
-        at_us=transaction.nth_sent_us(settings.suspect_sends) or transaction.last_sent_us,
+        at_us=min(filter(None, (resent_us, reported_us)), default=transaction.last_sent_us),
         hop=transaction.hop,
         messages=set(transaction.numbers),
-        cause=f"{server} answers nothing: {client} sent {sent}, and {nothing} came back.",
-        remedy=rule.remedy.format(client=client, server=server),
+        cause=f"{server} answers nothing: {client} sent {sent}, and {why}.",
+        remedy=known.remedy if known else rule.remedy.format(client=client, server=server),
+        variant=known.variant if known else "",
     )
 
 
@@ -105,6 +115,8 @@ def _silence(transaction: Transaction, around: Surroundings, settings: Settings,
     if suspected_us:
         certain += [at_us for at_us in around.elsewhere_us if suspected_us < at_us and around.heard(at_us)]
         certain += [around.timeout_us] if suspected_us < around.timeout_us else []
+    if around.report:
+        certain.append(around.report.at_us)
     response_us = transaction.response_us if transaction.response_us <= deadline_us else 0
     return standing(
         suspected_us=suspected_us,

@@ -64,7 +64,7 @@ def test_what_was_seen_beside_messages_is_a_list_of_its_record(tmp_path: Path) -
     read = build(msgspec.structs.replace(result, side={call.key: [side]}, side_unmatched=2))
     (seen,) = read["calls"][0]["side"]
     assert seen.keys() == SIDE
-    assert (seen["kind"], seen["source"], seen["text"]) == ("icmp", "10.0.0.3", "port unreachable")
+    assert (seen["kind"], seen["source"], seen["text"]) == ("icmp", "10.0.0.3", "time exceeded")
     assert read["side_unmatched"] == 2
 
 

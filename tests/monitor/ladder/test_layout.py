@@ -1,5 +1,6 @@
 """From messages and findings to lanes, rows, pins and bars."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -249,6 +250,15 @@ def test_an_unanswered_invite_shows_the_response_that_never_came_and_timer_b_of_
     assert isinstance(absence, Absence)
     assert (absence.label, absence.source, absence.destination) == ("no response", 1, 0)
     assert ladder.bars[0].text == "2 min 08 s = 64·T1"
+
+
+def test_an_undelivered_invite_shows_what_the_network_reported_and_no_timer() -> None:
+    events, _ = unanswered()
+    refused = finding("invite-unanswered", (1,), hop=f"{ALICE}>{PBX}", at_s=0.01)
+    ladder = lay_out(events, [msgspec.structs.replace(refused, variant="port-unreachable")])
+    [absence] = [row for row in ladder.rows if isinstance(row, Absence)]
+    assert (absence.label, absence.source, absence.destination) == ("port unreachable", 1, 0)
+    assert not ladder.bars
 
 
 def test_a_call_that_only_rings_runs_timer_c_from_its_last_ringing() -> None:
