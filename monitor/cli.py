@@ -60,6 +60,10 @@ def parser() -> argparse.ArgumentParser:
     analyze = command("analyze", _analyze, "say what went wrong in a capture file, as a report or as JSON")
     analyze_arguments.add_arguments(analyze)
     analyze.description, analyze.epilog = analyze_arguments.DESCRIPTION, analyze_arguments.EPILOG
+    explaining = command("explain", _explain, "say what a finding or a status code means, why it happens, what to do")
+    explaining.add_argument(
+        "topic", nargs="?", metavar="CODE|STATUS", help="missing-ack, 503, …; without it: a list of all"
+    )
     command("web", _web, "serve the dashboard: pages and the live socket")
     command("correlate", _correlate, "read the streams, correlate, and write what comes of it (one or many)")
     command("watch", _watch, "turn what was committed into alerts, mails and live pages (one works, others wait)")
@@ -123,6 +127,22 @@ def _analyze(arguments: argparse.Namespace) -> int:
     from monitor.analyze.cli import execute
 
     return execute(arguments)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from monitor.knowledge import explain
+
+    if arguments.topic is None:
+        print(explain.overview())
+        return 0
+    text = explain.explain(arguments.topic)
+    if text is None:
+        near = explain.alike(arguments.topic)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        print(f"offhook: nothing is known of {arguments.topic!r}{hint} (offhook explain lists all)", file=sys.stderr)
+        return WRONG_USAGE
+    print(text)
+    return 0
 
 
 def _web(_arguments: argparse.Namespace) -> int:
