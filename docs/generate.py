@@ -13,7 +13,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from monitor.core.diagnosis import RULES  # noqa: E402 - found from the root
+from monitor import knowledge  # noqa: E402 - found from the root
+from monitor.core.diagnosis import RULES  # noqa: E402 - as above
 from monitor.core.diagnosis.refusal import Refusal, refusal  # noqa: E402 - as above
 from monitor.core.diagnosis.rule import Rule  # noqa: E402 - as above
 from monitor.core.dialog import DIALOG_TABLE, DialogState  # noqa: E402 - as above
@@ -124,7 +125,9 @@ FINDINGS = """\
 Made from the rules in `monitor/core/diagnosis` by `docs/generate.py`; don't edit it here.
 
 A finding is one diagnosed fact: a stable code, a severity, a state, the evidence (which messages, which
-hop), a cause in one sentence, and what to do about it.
+hop), a cause in one sentence, and what to do about it. What is known of each (what users notice, why it happens,
+how to be sure, how to mend it) comes from `monitor/knowledge`; pages and mails show it beside the finding, with the
+causes that fit the evidence first, and `offhook explain CODE` prints it.
 
 It is *suspected* as soon as there is a sign of it, *confirmed* when it is certain, and *cleared* when it
 turns out to be repaired. What was seen acts at once. What was not seen is claimed only after its
@@ -164,6 +167,21 @@ def _rule(rule: Rule) -> Iterable[str]:
     remedy = rule.remedy.format(client="the client", server="the server")
     yield from (f"## {rule.code}", "", f"**Severity:** {_severity(rule)}. **Source:** {rule.source}.", "")
     yield from (rule.when, "", f"**What to do:** {remedy}", "")
+    article = knowledge.findings()[rule.code]
+    yield from (f"**{article.title}.** {article.means}", "", f"**What users notice:** {article.users}", "")
+    yield from ("| likely cause, the likeliest first | how to be sure | how to mend it |", "|---|---|---|")
+    for cause in article.causes:
+        form = f" *({', '.join(cause.variants)})*" if cause.variants else ""
+        yield f"| {_cell(cause.why)}{form} | {_cell(cause.confirm)} | {_cell(cause.fix)} |"
+    yield ""
+    notes = [(name, article.products[key]) for key, name in knowledge.PRODUCTS.items() if key in article.products]
+    yield from (f"* **{name}:** {note}" for name, note in notes)
+    if notes:
+        yield ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _classes() -> Iterable[str]:
@@ -202,7 +220,36 @@ def configuration() -> str:
     return "\n".join((f"{by_hand}| variable | default | bounds | decides |", "|---|---|---|---|", *rows, ""))
 
 
-PAGES = {"state-machines.md": state_machines, "findings.md": findings, "configuration.md": configuration}
+# --- docs/status-codes.md
+
+
+STATUSES = """\
+# Status codes
+
+Made from `monitor/knowledge/statuses.toml` by `docs/generate.py`; `offhook explain 503` says the same.
+
+| status | name | what it means in practice | where to look | class of `rejected` | source |
+|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def status_codes() -> str:
+    """The page of the status codes."""
+    rows = (
+        f"| {code} | {each.name} | {_cell(each.means)} | {_cell(each.look)} "
+        f"| {refusal(code, '').name if code >= 300 else ''} | {each.source} |"
+        for code, each in knowledge.statuses().items()
+    )
+    return STATUSES.format(rows="\n".join(rows))
+
+
+PAGES = {
+    "state-machines.md": state_machines,
+    "findings.md": findings,
+    "status-codes.md": status_codes,
+    "configuration.md": configuration,
+}
 
 if __name__ == "__main__":
     for page, make in PAGES.items():

@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print("offhook: this is an installation without the server: pip install 'offhook[server]'", file=sys.stderr)
         return WRONG_USAGE
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
+from monitor import knowledge
 from monitor.core.updates import Kind
 
 register = template.Library()
@@ -228,3 +229,20 @@ def moment_of(us: int) -> datetime:
         return _EPOCH + timedelta(microseconds=us)
     except OverflowError:
         return _EPOCH
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """A text of the knowledge base, its `code` as code."""
+    parts = conditional_escape(text).split("`")
+    return mark_safe("".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts)))  # noqa: S308 - escaped
+
+
+@register.inclusion_tag("dashboard/parts/knowledge.html")
+def why(code: str, variant: str = "") -> dict[str, Any]:
+    """What is known of a finding: the causes that fit its form first."""
+    article = knowledge.finding(code)
+    if article is None:
+        return {}
+    notes = [(name, article.products[key]) for key, name in knowledge.PRODUCTS.items() if key in article.products]
+    return {"article": article, "causes": knowledge.ordered(article, variant), "notes": notes, "variant": variant}

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collectors.wire.events import SideEvent
+from monitor import knowledge
 from monitor.analyze.ladders import Ladders
 from monitor.analyze.measures import measure
 from monitor.analyze.run import Result
@@ -215,6 +216,9 @@ def _finding(group: Group, ladder: Ladder | None, console: Console) -> Iterator[
     )
     yield _indented(Text(clean(example.cause, 1000)))
     yield _indented(Text(f"→ {clean(example.remedy, 1000)}", "italic"))
+    if article := knowledge.finding(group.code):
+        likeliest = knowledge.ordered(article, example.variant)[0]
+        yield _indented(Text(f"likely: {likeliest.why} To be sure: {likeliest.confirm}".replace("`", ""), "dim"))
     for record, finding in group.found[:_SHOWN_IDS]:
         numbers = ranges(finding.messages)
         yield _indented(Text(f"{clean(record.key.call_id, 100)}  messages {numbers}", "dim"))

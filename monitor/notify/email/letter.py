@@ -36,6 +36,7 @@ _CSS: Final = {
     "name": f"padding:0 16px 0 0;{_QUIET}",
     "head": f"padding:0 0 4px;{_SMALL};font-weight:600;{_QUIET}",
     "row": "padding:4px 0 16px",
+    "cause": "padding:4px 0 8px",
     "wide": "max-width:100%;overflow-x:auto",
     "example": f"padding:4px 0 8px;border-top:{_LINE}",
     "quiet": _QUIET,

@@ -5,10 +5,10 @@ from typing import Final
 import msgspec
 
 from collectors.sip.timers import SECOND
-from monitor import queries
+from monitor import knowledge, queries
 from monitor.conf import load
 from monitor.core.alerting.rules import DEFAULT_RULES
-from monitor.core.updates import FindingState, Kind
+from monitor.core.updates import Finding, FindingState, Kind
 from monitor.ladder.elide import excerpt
 from monitor.ladder.layout import lay_out
 from monitor.ladder.mail import write_html
@@ -17,6 +17,7 @@ from monitor.ladder.words import clean
 from monitor.models import Alert, AlertOccurrence
 
 EXAMPLES: Final = 3
+CAUSES: Final = 3
 LADDER_ROWS: Final = 8
 # A ladder is a picture of a few messages: a call that talks for hours needs not be read whole for it.
 MESSAGES_READ: Final = 300
@@ -47,6 +48,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     summary: str
     remedy: str
+    causes: tuple[tuple[str, str], ...]  # the likeliest: why, and how to be sure
     how_often: str  # "14 calls in 5 min"
     opened_us: int
     last_us: int
@@ -63,13 +65,14 @@ def tell(alert: Alert, event: str) -> Story:
     rule = next((rule for rule in DEFAULT_RULES if rule.name == alert.rule), None)
     cleared = alert.resolution == "cleared"
     occurrences = _newest(alert)
-    ladder_text, ladder_html = _ladder(occurrences)
+    ladder_text, ladder_html, finding = _evidence(occurrences)
     return Story(
         event=event,
         severity=alert.severity,
         title=clean(alert.title, _LONGEST_SENTENCE),
         summary=clean(alert.summary, _LONGEST_SENTENCE),
         remedy=alert.remedy,
+        causes=_causes(finding, occurrences),
         how_often=_how_often(alert, rule.nouns(alert.count) if rule else f"{alert.count:,} times"),
         opened_us=alert.opened_us,
         last_us=alert.last_us,
@@ -129,8 +132,19 @@ def _example(row: AlertOccurrence) -> Example:
     )
 
 
-def _ladder(occurrences: list[AlertOccurrence]) -> tuple[str, str]:
-    """The newest example's evidence, as text and as HTML; twice "" where there are no messages."""
+def _causes(finding: Finding | None, occurrences: list[AlertOccurrence]) -> tuple[tuple[str, str], ...]:
+    """What the knowledge base thinks likeliest of the newest example, given the form that its finding has."""
+    article = knowledge.finding(finding.code if finding else occurrences[0].code if occurrences else "")
+    causes = knowledge.ordered(article, finding.variant if finding else "") if article else ()
+    return tuple((_plain(cause.why), _plain(cause.confirm)) for cause in causes[:CAUSES])
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def _evidence(occurrences: list[AlertOccurrence]) -> tuple[str, str, Finding | None]:
+    """The newest example's ladder, as text and as HTML, and its finding; twice "" and None without messages."""
     for row in occurrences:
         record = queries.record(Kind(row.kind), row.slug, import_id=0) if row.kind in set(Kind) else None
         if record is None:
@@ -140,5 +154,6 @@ def _ladder(occurrences: list[AlertOccurrence]) -> tuple[str, str]:
         messages = queries.messages(record, limit=MESSAGES_READ)
         if messages:
             ladder = excerpt(lay_out(messages, findings), rows=LADDER_ROWS, finding=about)
-            return write(ladder, width=TEXT_WIDTH), write_html(ladder)
-    return "", ""
+            finding = None if about is None else findings[about]
+            return write(ladder, width=TEXT_WIDTH), write_html(ladder), finding
+    return "", "", None
