@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,8 @@ from monitor.analyze.replay import CAPTURE_SETTINGS, ProgressCallback, Replay
 from monitor.core.legs import Leg, Link, links
 from monitor.core.marks import Mark
 from monitor.core.settings import Settings
+from monitor.core.sources.stage import Sources
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
     EvidenceAdded,
@@ -51,6 +53,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
     side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
     side_unmatched: int  # side events that fit no record
+    subjects: list[SubjectFinding]  # findings about sources, accounts and peers, the oldest first
     registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
     skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
     fault: str  # what is wrong with the file ("cut within a packet"), or ""
@@ -67,8 +70,9 @@ def run(
     path: str | Path,
     settings: Settings = CAPTURE_SETTINGS,
     progress: ProgressCallback | None = None,
+    trusted: Sequence[str] = (),
 ) -> Result:
-    """Read the whole file; `progress` hears of each chunk of it.
+    """Read the whole file; `progress` hears of each chunk of it. `trusted`: networks of peers that are known.
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
@@ -79,6 +83,7 @@ def run(
     delays_ms: dict[RecordKey, float] = {}
     side: dict[RecordKey, list[SideEvent]] = defaultdict(list)
     marks: dict[RecordKey, list[Mark]] = {}
+    sources = Sources(trusted=trusted)
     messages = 0
     for turn in replay.turns():
         if not turn:
@@ -97,7 +102,12 @@ def run(
                 numbers.append(messages)
         if len(turn) > 1 or type(first) is not MessageAdded:
             _note(turn, replay, left, delays_ms, marks)
-    return _result(str(path), replay, ordinals, left, dict(side), list(delays_ms.values()), marks)
+            for update in turn:
+                sources.take(update)
+            sources.advance(replay.watermark_us)
+    sources.finish()
+    delays = list(delays_ms.values())
+    return _result(str(path), replay, ordinals, left, dict(side), delays, marks, sources.changed())
 
 
 def _note(
@@ -125,6 +135,7 @@ def _result(
     side: dict[RecordKey, list[SideEvent]],
     delays_ms: list[float],
     marks: dict[RecordKey, list[Mark]],
+    subjects: list[SubjectFinding],
 ) -> Result:
     reading, correlator = replay.reading, replay.correlator
     records = [
@@ -145,6 +156,7 @@ def _result(
         ordinals=ordinals,
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in side.items()},
         side_unmatched=correlator.unmatched,
+        subjects=[_masked(subject) for subject in sorted(subjects, key=lambda each: each.finding.at_us)],
         registration_delays_ms=delays_ms,
         skipped={
             **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
@@ -175,6 +187,12 @@ def _shown(record: Record, numbers: "array[int]") -> Record:
 
 def _shown_side(side: SideEvent) -> SideEvent:
     return replace(side, text=_without_password(side.text), raw=b"")
+
+
+def _masked(subject: SubjectFinding) -> SubjectFinding:
+    """The finding without passwords."""
+    finding = replace(subject.finding, cause=_without_password(subject.finding.cause))
+    return replace(subject, name=_without_password(subject.name), finding=finding)
 
 
 def _without_password(text: str) -> str:

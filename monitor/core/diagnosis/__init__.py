@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, registration, setup, teardown
+from monitor.core.diagnosis import ack, registration, security, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -24,4 +24,5 @@ RULES: Final[tuple[Rule, ...]] = (
     registration.REGISTRATION_REJECTED,
     registration.REGISTRATION_AUTH_FAILED,
     registration.REGISTRATION_UNANSWERED,
+    *security.RULES,
 )
