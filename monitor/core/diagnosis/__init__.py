@@ -13,6 +13,7 @@ from monitor.core.diagnosis.rule import Rule
 RULES: Final[tuple[Rule, ...]] = (
     ack.MISSING_ACK,
     ack.DROPPED_AT_32S,
+    ack.ACK_IGNORED,
     setup.INVITE_UNANSWERED,
     setup.NO_FINAL_RESPONSE,
     setup.REJECTED,
