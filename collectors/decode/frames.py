@@ -77,6 +77,12 @@ class Decoder:
         links, observers, flows = self._links, self._observers, self._flows
         plain = _PLAIN.unpack_from
         found: list[Datagram] = []
+        first: int  # these are said once more for the compiler
+        length: int
+        flags: int
+        protocol: int
+        flow: bytes
+        udp_length: int
         for captured_us, interface, frame in frames:
             self.frames += 1
             at = links[interface](frame)
@@ -86,8 +92,19 @@ class Decoder:
                 if whole and protocol == ip.UDP and udp_length == length - 20 and udp_length >= 8:
                     ends = flows.get(flow) or self._flow(flow)
                     if ends:
-                        payload = frame[at + 28 : at + length]
-                        found.append(Datagram(captured_us, *ends, "udp", observers[interface], payload))
+                        source, source_port, destination, destination_port = ends
+                        found.append(
+                            Datagram(
+                                captured_us,
+                                source,
+                                source_port,
+                                destination,
+                                destination_port,
+                                "udp",
+                                observers[interface],
+                                frame[at + 28 : at + length],
+                            )
+                        )
                         continue
             reason = self._general(captured_us, interface, frame, at, found)
             if reason is not None:

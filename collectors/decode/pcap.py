@@ -124,6 +124,9 @@ class PcapReader:
         header, fractions, size = self._header.unpack_from, self._variant.fractions, self._variant.packet_header
         end = len(data)
         found: list[Frame] = []
+        seconds: int  # these are said once more for the compiler
+        fraction: int
+        captured: int
         while end - at >= size:
             seconds, fraction, captured, _ = header(data, at)
             if captured > _MAX_FRAME:

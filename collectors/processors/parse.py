@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import astuple
+
 from collectors.decode.datagram import Datagram
 from collectors.sip.message import looks_like_sip, parse
 from collectors.wire.events import SipEvent
@@ -26,30 +28,57 @@ def events(
     """
     found: list[SipEvent] = []
     for datagram in datagrams:
-        raw = datagram.payload
+        captured_us, source, source_port, destination, destination_port, transport, observer, raw, cut = astuple(
+            datagram
+        )
         if not looks_like_sip(raw):
             counters[f"not_sip_{kind(raw)}"] += 1
             continue
         if redact:
             raw = redact(raw)
-        fields = parse(raw)
-        if datagram.cut:
-            fields = (CUT_FAULT, *fields[1:])
-        if fields[0]:
+        (
+            fault,
+            method,
+            status,
+            call_id,
+            from_uri,
+            from_tag,
+            to_uri,
+            to_tag,
+            cseq,
+            cseq_method,
+            branch,
+            vias,
+            contact,
+        ) = parse(raw)
+        if cut:
+            fault = CUT_FAULT
+        if fault:
             counters["malformed"] += 1
-        captured_us = datagram.captured_us
         found.append(
             SipEvent(
                 captured_us,
                 captured_us if received_us is None else received_us,
-                datagram.source,
-                datagram.source_port,
-                datagram.destination,
-                datagram.destination_port,
-                datagram.transport,
-                datagram.observer,
+                source,
+                source_port,
+                destination,
+                destination_port,
+                transport,
+                observer,
                 raw,
-                *fields,
+                fault,
+                method,
+                status,
+                call_id,
+                from_uri,
+                from_tag,
+                to_uri,
+                to_tag,
+                cseq,
+                cseq_method,
+                branch,
+                vias,
+                contact,
             )
         )
     counters["parsed"] += len(found)

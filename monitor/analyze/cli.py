@@ -20,9 +20,10 @@ from msgspec.structs import replace
 from collectors.receivers.base import ReceiverError
 from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
 from monitor.analyze.document import build, encode
-from monitor.analyze.replay import Progress as Advance
-from monitor.analyze.replay import ProgressCallback
-from monitor.analyze.run import Result, run
+from monitor.analyze.result import Result
+from monitor.analyze.run import run
+from monitor.analyze.step import Progress as Advance
+from monitor.analyze.step import ProgressCallback
 from monitor.analyze.summary import reaches
 from monitor.conf import ConfigError, thresholds
 from monitor.core.updates import Severity

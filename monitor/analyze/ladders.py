@@ -14,7 +14,7 @@ from collectors.receivers.base import ReceiverError
 from collectors.receivers.capture_file import CaptureFile
 from collectors.sip.message import looks_like_sip
 from collectors.wire.events import SipEvent
-from monitor.analyze.run import Result
+from monitor.analyze.result import Result
 from monitor.core.updates import Finding, Record, RecordKey
 from monitor.ladder.layout import lay_out
 from monitor.ladder.values import Ladder

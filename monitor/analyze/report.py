@@ -18,7 +18,7 @@ from collectors.wire.events import SideEvent
 from monitor import knowledge
 from monitor.analyze.ladders import Ladders
 from monitor.analyze.measures import measure
-from monitor.analyze.run import Result
+from monitor.analyze.result import Result
 from monitor.analyze.summary import Group, counted, groups, ranges, standing
 from monitor.analyze.tables import STYLES, address, call_table, measure_table, registration_table, transaction_table
 from monitor.core.updates import FindingState, Record, Severity

@@ -1,30 +1,27 @@
 """A capture file as one result: every record, with messages numbered as in the file."""
 
 from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from collectors.processors.redact import redact
 from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SideEvent
-from monitor.analyze.replay import CAPTURE_SETTINGS, ProgressCallback, Replay
-from monitor.core.legs import Leg, Link, links
-from monitor.core.marks import Mark
+from monitor.analyze.replay import CAPTURE_SETTINGS, Replay
+from monitor.analyze.result import Result
+from monitor.analyze.step import ProgressCallback
+from monitor.core.context import FAR
+from monitor.core.fold import Fold
+from monitor.core.legs import Leg, links
 from monitor.core.settings import Settings
-from monitor.core.sources.stage import Sources
-from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
     EvidenceAdded,
     Finding,
     LegMarked,
-    MessageAdded,
     Record,
-    RecordClosed,
     RecordKey,
     RegistrationRecord,
     RegistrationSucceeded,
@@ -32,114 +29,81 @@ from monitor.core.updates import (
     Update,
 )
 
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file told. Times are wire times in µs since the epoch.
-
-    In the findings of these records a message's number is its 1-based ordinal among all SIP messages of the
-    file, not, as in the core, within the record.
-    """
-
-    file: str
-    packets: int
-    messages: int
-    malformed: int
-    first_us: int | None  # first and last packet; None in an empty file
-    last_us: int | None
-    calls: list[CallRecord]  # one an INVITE Call-ID, in order of appearance; without one, one a sender
-    registrations: list[RegistrationRecord]  # one a REGISTER Call-ID
-    transactions: list[TransactionRecord]  # of all other methods
-    links: list[Link]  # calls that are legs of one conversation
-    ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
-    side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
-    side_unmatched: int  # side events that fit no record
-    subjects: list[SubjectFinding]  # findings about sources, accounts and peers, the oldest first
-    registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
-    skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
-    fault: str  # what is wrong with the file ("cut within a packet"), or ""
-    capture_drops: int  # packets that the file says were lost while it was captured
-    evicted: int  # records that were closed early to bound the memory
-
-    @property
-    def records(self) -> Iterable[Record]:
-        """All of them."""
-        return (*self.calls, *self.registrations, *self.transactions)
+if TYPE_CHECKING:
+    from monitor.core.marks import Mark
 
 
 def run(
     path: str | Path,
     settings: Settings = CAPTURE_SETTINGS,
     progress: ProgressCallback | None = None,
-    trusted: Sequence[str] = (),
 ) -> Result:
-    """Read the whole file; `progress` hears of each chunk of it. `trusted`: networks of peers that are known.
+    """Read the whole file; `progress` hears of each chunk of it.
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
     # No message leaves this function, so that what is shown (URIs, sentences) is all there is to redact.
     replay = Replay(path, settings, redacted=False)
-    ordinals: dict[RecordKey, array[int]] = {}
-    left: dict[RecordKey, Record] = {}  # records that left memory before the end
-    delays_ms: dict[RecordKey, float] = {}
-    side: dict[RecordKey, list[SideEvent]] = defaultdict(list)
-    marks: dict[RecordKey, list[Mark]] = {}
-    sources = Sources(trusted=trusted)
-    messages = 0
-    for turn in replay.turns():
-        if not turn:
-            if progress:
-                progress(replay.progress())
-            continue
-        first = turn[0]
-        if type(first) is EvidenceAdded:
-            side[first.key].append(_shown_side(first.side))
-        elif type(first) is MessageAdded:
-            messages += 1
-            numbers = ordinals.get(first.key)
-            if numbers is None:
-                ordinals[first.key] = array("I", (messages,))
-            else:
-                numbers.append(messages)
-        if len(turn) > 1 or type(first) is not MessageAdded:
-            _note(turn, replay, left, delays_ms, marks)
-            for update in turn:
-                sources.take(update)
-            sources.advance(replay.watermark_us)
-    sources.finish()
-    delays = list(delays_ms.values())
-    return _result(str(path), replay, ordinals, left, dict(side), delays, marks, sources.changed())
+    numbers, notes = Numbers(), Notes(replay)
+    told: list[Update] = []
+    for batch in replay.batches():
+        for event in batch:
+            replay.witness(event.captured_us, told)
+            numbers.add(replay.take(event, told))
+            if told:
+                notes.add(told)
+                told = []
+        replay.witness(FAR, told)
+        if progress:
+            progress(replay.progress())
+    replay.end(told)
+    notes.add(told)
+    return _result(str(path), replay, numbers, notes)
 
 
-def _note(
-    turn: list[Update],
-    replay: Replay,
-    left: dict[RecordKey, Record],
-    delays_ms: dict[RecordKey, float],
-    marks: dict[RecordKey, list[Mark]],
-) -> None:
-    """Keep what the records at the end don't tell."""
-    for update in turn:
-        if type(update) is RecordClosed:
-            left[update.key] = replay.correlator.record(update.key)
-        elif type(update) is LegMarked:
-            marks.setdefault(update.key, []).extend(update.marks)
-        elif type(update) is RegistrationSucceeded and update.key not in delays_ms:
-            delays_ms[update.key] = (update.at_us - replay.correlator.record(update.key).first_us) / MILLISECOND
+class Numbers:
+    """Which messages of the file are those of each record."""
+
+    def __init__(self) -> None:
+        self.keys: list[RecordKey] = []  # in order of appearance
+        self.ordinals: list[array[int]] = []  # of each
+        self._messages = 0
+
+    def add(self, fold: Fold) -> None:
+        """The next message of the file joined this record. A correlator counts its records from 1."""
+        self._messages = number = self._messages + 1
+        if fold.ident > len(self.keys):
+            self.keys.append(fold.key)
+            self.ordinals.append(array("I", (number,)))
+        else:
+            self.ordinals[fold.ident - 1].append(number)
 
 
-def _result(
-    file: str,
-    replay: Replay,
-    ordinals: dict[RecordKey, "array[int]"],
-    left: dict[RecordKey, Record],
-    side: dict[RecordKey, list[SideEvent]],
-    delays_ms: list[float],
-    marks: dict[RecordKey, list[Mark]],
-    subjects: list[SubjectFinding],
-) -> Result:
-    reading, correlator = replay.reading, replay.correlator
+class Notes:
+    """Of what was told on the way, what the records at the end don't tell."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.side: dict[RecordKey, list[SideEvent]] = {}
+        self.marks: dict[RecordKey, list[Mark]] = {}
+        self.delays_ms: dict[RecordKey, float] = {}  # first REGISTER → first 2xx
+        self._replay = replay
+
+    def add(self, told: list[Update]) -> None:
+        """Note what these say."""
+        for update in told:
+            key = update.key
+            if type(update) is EvidenceAdded:
+                self.side.setdefault(key, []).append(_shown_side(update.side))
+            elif type(update) is LegMarked:
+                self.marks.setdefault(key, []).extend(update.marks)
+            elif type(update) is RegistrationSucceeded and key not in self.delays_ms:
+                self.delays_ms[key] = (update.at_us - self._replay.record(key).first_us) / MILLISECOND
+
+
+def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result:
+    reading = replay.reading
     records = [
-        _shown(left[key] if key in left else correlator.record(key), numbers) for key, numbers in ordinals.items()
+        _shown(replay.record(key), ordinals) for key, ordinals in zip(numbers.keys, numbers.ordinals, strict=True)
     ]
     calls = [record for record in records if isinstance(record, CallRecord)]
     return Result(
@@ -152,12 +116,11 @@ def _result(
         calls=calls,
         registrations=[record for record in records if isinstance(record, RegistrationRecord)],
         transactions=[record for record in records if isinstance(record, TransactionRecord)],
-        links=links([Leg.of(call, marks.get(call.key, ())) for call in calls]),
-        ordinals=ordinals,
-        side={key: sorted(some, key=lambda each: each.captured_us) for key, some in side.items()},
-        side_unmatched=correlator.unmatched,
-        subjects=[_masked(subject) for subject in sorted(subjects, key=lambda each: each.finding.at_us)],
-        registration_delays_ms=delays_ms,
+        links=links([Leg.of(call, notes.marks.get(call.key, ())) for call in calls]),
+        ordinals=dict(zip(numbers.keys, numbers.ordinals, strict=True)),
+        side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
+        side_unmatched=replay.correlator.unmatched,
+        registration_delays_ms=list(notes.delays_ms.values()),
         skipped={
             **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
             **{str(reason): count for reason, count in reading.file.decoder.skipped.items()},
@@ -187,12 +150,6 @@ def _shown(record: Record, numbers: "array[int]") -> Record:
 
 def _shown_side(side: SideEvent) -> SideEvent:
     return replace(side, text=_without_password(side.text), raw=b"")
-
-
-def _masked(subject: SubjectFinding) -> SubjectFinding:
-    """The finding without passwords."""
-    finding = replace(subject.finding, cause=_without_password(subject.finding.cause))
-    return replace(subject, name=_without_password(subject.name), finding=finding)
 
 
 def _without_password(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.analyze.run import Result
+from monitor.analyze.result import Result
 from monitor.core.updates import CallRecord, Finding, FindingState, Record, RegistrationRecord, Severity
 
 SEVERITIES: Final = (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.INFO)

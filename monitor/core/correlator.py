@@ -20,7 +20,7 @@ from monitor.core.fold import Fold
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
 from monitor.core.standalone import Standalone
-from monitor.core.updates import Kind, Record, RecordKey, Update
+from monitor.core.updates import Kind, MessageAdded, Record, RecordKey, Update
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DAY: Final = 2_932_896  # 9999-12-31 in days since the epoch
@@ -56,9 +56,15 @@ class Correlator:
 
     def feed(self, event: SipEvent) -> list[Update]:
         """Take a message; the first update tells which record it joined."""
+        out: list[Update] = []
+        fold = self.take(event, out)
+        out.insert(0, MessageAdded(fold.key, event.captured_us, fold.messages, event))
+        return out
+
+    def take(self, event: SipEvent, out: list[Update]) -> Fold:
+        """Take a message for those who keep none: the record that it joined; what else it caused is added to `out`."""
         if self._closed:
             self._closed.clear()
-        out: list[Update] = []
         self._hear(event.source, event.captured_us)
         # Most messages belong to a call that is known: one look for these.
         fold = self._calls.get(event.call_id) if (event.method or event.cseq_method) != "REGISTER" else None
@@ -66,13 +72,14 @@ class Correlator:
             name = self._name(event)
             fold = self._by_name.get(name)
             if fold is None:
-                self._begin(name, event).feed(event, out)
+                fold = self._begin(name, event)
+                fold.feed(event, out)
                 if len(self._by_name) > self._context.settings.max_records:
                     self._close(next(iter(self._by_name.values())), "evicted", event.captured_us, out)
-                return out
+                return fold
         self._by_name.move_to_end(fold.name)
         fold.feed(event, out)
-        return out
+        return fold
 
     def witness(self, side: SideEvent) -> list[Update]:
         """Take what was seen beside the messages: the first update tells which record it joined.

@@ -3,7 +3,6 @@
 from typing import Final
 
 from monitor.core.facet import Families
-from monitor.core.facets.acks import LostAcks
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.undelivered import Undelivered
@@ -12,9 +11,8 @@ from monitor.core.updates import Kind
 FAMILIES: Final[Families] = {
     Kind.CALL: (
         LegMarks,
-        Undelivered,  # before those that judge by its reports
-        LostAcks,
         Teardown,
+        Undelivered,
     ),
     Kind.REGISTRATION: (Undelivered,),
     Kind.TRANSACTION: (),

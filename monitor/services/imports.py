@@ -19,7 +19,8 @@ from django.db.models import F, Q, QuerySet
 from msgspec.structs import replace
 
 from collectors.sip.timers import SECOND
-from monitor.analyze.replay import Progress, ReceiverError, Replay, Step
+from monitor.analyze.replay import ReceiverError, Replay
+from monitor.analyze.step import Progress, Step
 from monitor.core.updates import EvidenceAdded, FindingState, Kind, LegMarked, MessageAdded
 from monitor.models import Call, FindingRow, Import, LegMark, MessageChunk, Registration, Transaction
 from monitor.services.apply_updates import IMPORTED, write_content

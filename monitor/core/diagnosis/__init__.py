@@ -7,13 +7,12 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, registration, security, setup, teardown
+from monitor.core.diagnosis import ack, registration, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     ack.MISSING_ACK,
     ack.DROPPED_AT_32S,
-    ack.ACK_IGNORED,
     setup.INVITE_UNANSWERED,
     setup.NO_FINAL_RESPONSE,
     setup.REJECTED,
@@ -25,5 +24,4 @@ RULES: Final[tuple[Rule, ...]] = (
     registration.REGISTRATION_REJECTED,
     registration.REGISTRATION_AUTH_FAILED,
     registration.REGISTRATION_UNANSWERED,
-    *security.RULES,
 )

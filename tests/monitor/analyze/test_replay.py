@@ -1,14 +1,15 @@
 """A file as steps and as a result: one truth, bounded batches, a clock that stops at the last packet."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from collectors.receivers.base import ReceiverError
-from monitor.analyze.replay import CAPTURE_SETTINGS, Progress, Replay
+from monitor.analyze.replay import CAPTURE_SETTINGS, Replay
 from monitor.analyze.run import run
 from monitor.core.settings import Settings
-from monitor.core.updates import CallState, EvidenceAdded, MessageAdded, Record, RecordClosed, RecordKey
+from monitor.core.updates import CallState, EvidenceAdded, MessageAdded, Record, RecordClosed, RecordKey, Update
 from tests.monitor.analyze.files import frame, situation, written
 from tests.support.beside import beside
 
@@ -16,6 +17,15 @@ from tests.support.beside import beside
 @pytest.fixture(scope="module")
 def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return situation(tmp_path_factory.mktemp("traffic"), "traffic", messages=3_000)
+
+
+if TYPE_CHECKING:
+    from monitor.analyze.step import Progress
+
+
+def told(replay: Replay) -> list[Update]:
+    """All updates, in order."""
+    return [update for step in replay.steps() for update in step.updates]
 
 
 def test_the_records_of_all_steps_are_the_records_of_the_result(traffic: Path) -> None:
@@ -54,17 +64,16 @@ def test_records_that_linger_out_are_in_the_step_in_which_they_close(traffic: Pa
 
 
 def test_the_same_file_gives_the_same_updates(traffic: Path) -> None:
-    first = [update for turn in Replay(traffic).turns() for update in turn]
-    assert first == [update for turn in Replay(traffic).turns() for update in turn]
+    assert told(Replay(traffic)) == told(Replay(traffic))
 
 
 def test_what_was_seen_beside_messages_is_taken_at_its_place_in_time(tmp_path: Path) -> None:
     path = situation(tmp_path, "good")
-    messages = [update.event for turn in Replay(path).turns() for update in turn if isinstance(update, MessageAdded)]
+    messages = [update.event for update in told(Replay(path)) if isinstance(update, MessageAdded)]
     replay = Replay(path)
     first, last = beside(messages[0], after=0.0), beside(messages[-1])
     replay.reading.file.decoder.side += [first, beside(messages[0], method="REGISTER"), last]
-    seen = [update for turn in replay.turns() for update in turn if isinstance(update, (MessageAdded, EvidenceAdded))]
+    seen = [update for update in told(replay) if isinstance(update, (MessageAdded, EvidenceAdded))]
     assert [type(update) for update in seen] == [
         MessageAdded,
         EvidenceAdded,
@@ -107,12 +116,12 @@ def test_messages_without_a_call_id_are_entries_of_their_sender(tmp_path: Path) 
 
 
 def test_progress_is_told_while_reading_and_at_the_end(traffic: Path) -> None:
-    told: list[Progress] = []
-    result = run(traffic, CAPTURE_SETTINGS, told.append)
-    assert len(told) > 2
-    assert [each.messages for each in told] == sorted(each.messages for each in told)
-    assert told[-1].messages == result.messages
-    assert told[-1].bytes_read == told[-1].size
+    heard: list[Progress] = []
+    result = run(traffic, CAPTURE_SETTINGS, heard.append)
+    assert len(heard) > 2
+    assert [each.messages for each in heard] == sorted(each.messages for each in heard)
+    assert heard[-1].messages == result.messages
+    assert heard[-1].bytes_read == heard[-1].size
 
 
 def test_steps_go_on_where_a_file_holds_nearly_no_sip(tmp_path: Path) -> None:

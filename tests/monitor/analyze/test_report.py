@@ -8,7 +8,8 @@ from rich.console import Console
 
 from collectors.wire.events import RTCP
 from monitor.analyze.report import Options, print_ladders, print_report
-from monitor.analyze.run import Result, run
+from monitor.analyze.result import Result
+from monitor.analyze.run import run
 from monitor.analyze.summary import groups, ranges
 from monitor.core.settings import Settings
 from tests.monitor.analyze.files import joined, situation, written

@@ -1,0 +1,45 @@
+"""What a capture file told, whole. Plain Python: msgspec Structs lose their options when compiled."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from collectors.wire.events import SideEvent
+from monitor.core.legs import Link
+from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationRecord, TransactionRecord
+
+if TYPE_CHECKING:
+    from array import array
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file told. Times are wire times in µs since the epoch.
+
+    In the findings of these records a message's number is its 1-based ordinal among all SIP messages of the
+    file, not, as in the core, within the record.
+    """
+
+    file: str
+    packets: int
+    messages: int
+    malformed: int
+    first_us: int | None  # first and last packet; None in an empty file
+    last_us: int | None
+    calls: list[CallRecord]  # one an INVITE Call-ID, in order of appearance; without one, one a sender
+    registrations: list[RegistrationRecord]  # one a REGISTER Call-ID
+    transactions: list[TransactionRecord]  # of all other methods
+    links: list[Link]  # calls that are legs of one conversation
+    ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
+    side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
+    side_unmatched: int  # side events that fit no record
+    registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
+    skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
+    fault: str  # what is wrong with the file ("cut within a packet"), or ""
+    capture_drops: int  # packets that the file says were lost while it was captured
+    evicted: int  # records that were closed early to bound the memory
+
+    @property
+    def records(self) -> Iterable[Record]:
+        """All of them."""
+        return (*self.calls, *self.registrations, *self.transactions)
