@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import astuple
 
 from collectors.decode.datagram import Datagram
+from collectors.sip.faults import CUT_FAULT
 from collectors.sip.message import looks_like_sip, parse
 from collectors.wire.events import SipEvent
-
-# Why a message that the capture cut is malformed: not by its sender's fault.
-CUT_FAULT = "cut-by-capture"
 
 _STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 §5
 

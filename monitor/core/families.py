@@ -4,6 +4,7 @@ from typing import Final
 
 from monitor.core.facet import Families
 from monitor.core.facets.legs import LegMarks
+from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind
@@ -13,7 +14,11 @@ FAMILIES: Final[Families] = {
         LegMarks,
         Teardown,
         Undelivered,
+        Malformed,
     ),
-    Kind.REGISTRATION: (Undelivered,),
-    Kind.TRANSACTION: (),
+    Kind.REGISTRATION: (
+        Undelivered,
+        Malformed,
+    ),
+    Kind.TRANSACTION: (Malformed,),
 }

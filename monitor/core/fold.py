@@ -70,6 +70,7 @@ class Fold(ABC):
         "_families",
         "_lingers",
         "_rank",
+        "asked",
         "client",
         "context",
         "findings",
@@ -113,6 +114,7 @@ class Fold(ABC):
         self.undelivered = NO_REPORTS  # of requests, by the network
         self.observers: list[str] = []
         self.hops: dict[str, Transaction] = {}  # the first on each
+        self.asked: SipEvent | None = None  # the last request that is news, until something answers but 100 or 400
         self.irregular: dict[Transaction, None] = {}
         self.findings: dict[tuple[str, str], Finding] = {}
         self._families = context.families[key.kind]
@@ -166,6 +168,10 @@ class Fold(ABC):
 
     def _show(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Show a message to the facets that it concerns."""
+        if event.method:
+            self.asked = event
+        elif event.status not in (100, 400):
+            self.asked = None
         reading = Reading(event.raw)
         for index, family in enumerate(self._families):
             facet = self._facets[index]

@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, registration, setup, teardown
+from monitor.core.diagnosis import ack, malformed, registration, security, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -21,6 +21,7 @@ RULES: Final[tuple[Rule, ...]] = (
     teardown.BYE_REJECTED,
     teardown.ABNORMAL_RELEASE,
     teardown.SHORT_CALL,
+    malformed.MALFORMED,
     registration.REGISTRATION_REJECTED,
     registration.REGISTRATION_AUTH_FAILED,
     registration.REGISTRATION_UNANSWERED,

@@ -1,0 +1,87 @@
+"""Keeps what is malformed in a record, and what came of it.
+
+`parse` names a fault of every message that has one; those are told at once. What it lets pass is looked for
+only when a server answers 400, in the request that it answers.
+"""
+
+from typing import Any, Final
+
+from collectors.sip.faults import CUT_FAULT, Fault, faults
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.diagnosis.malformed import BAD_REQUEST, MALFORMED, Flaw, malformed
+from monitor.core.facet import Facet
+from monitor.core.fold import Fold
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+_MOST_FLAWS: Final = 16  # of one record
+
+
+class Malformed(Facet[Fold]):
+    """What is malformed in a call, a registration or a standalone transaction."""
+
+    __slots__ = ("_flaws",)
+
+    def __init__(self, fold: Fold) -> None:
+        super().__init__(fold)
+        self._flaws: dict[str, Flaw] = {}  # by the subject of their finding
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """It has a fault, or refuses what may have one."""
+        return event.fault != "" or event.status == BAD_REQUEST
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """Look for the fault of a message, or of the request that it refuses."""
+        if event.fault:
+            self._look(event, number, transaction)
+        elif event.status == BAD_REQUEST:
+            self._look_back(event, transaction)
+        elif event.method and transaction is not None and transaction.final_status == BAD_REQUEST:
+            self._look(event, number, transaction, deep=True)  # its 400 came first
+        for subject, flaw in self._flaws.items():
+            if flaw.number == number or (flaw.transaction is transaction is not None):
+                self._judge(subject, flaw, event.captured_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """64·T1 have passed since a malformed request."""
+        self._judge(about, self._flaws[about], due_us, out)
+
+    def _look_back(self, event: SipEvent, transaction: Transaction | None) -> None:
+        """A 400 came: is something wrong with the request, which nobody looked at closely yet?"""
+        asked = self.fold.asked
+        if asked is None or asked.fault or transaction is None or not transaction.numbers:
+            return
+        if (asked.cseq, asked.method) == (event.cseq, event.cseq_method):
+            self._look(asked, transaction.numbers[0], transaction, deep=True)
+
+    def _look(self, event: SipEvent, number: int, transaction: Transaction | None, *, deep: bool = False) -> None:
+        fault = _fault(event)
+        if fault is None:
+            return
+        subject = f"{event.cseq} {event.method or event.status} {fault.code}"
+        flaw, known = Flaw(event, number, fault, transaction, deep=deep), self._flaws.get(subject)
+        if len(self._flaws) >= _MOST_FLAWS if known is None else known.rank <= flaw.rank:
+            return
+        self._flaws[subject] = flaw
+        self.fold.wake_facet(event.captured_us + self.fold.context.settings.timers.timeout_us, self, subject)
+
+    def _judge(self, subject: str, flaw: Flaw, at_us: int, out: list[Update]) -> None:
+        fold, transaction = self.fold, flaw.transaction
+        deadline_us = flaw.at_us + fold.context.settings.timers.timeout_us
+        waited = transaction is not None and fold.now_us >= deadline_us
+        heard = waited and transaction is not None and fold.context.peers.heard(transaction.destination, deadline_us)
+        verdict = malformed(flaw, subject, silent_us=deadline_us if heard else 0)
+        fold.judge(MALFORMED, subject, verdict, flaw.at_us, at_us, out)
+
+
+def _fault(event: SipEvent) -> Fault | None:
+    """What is wrong with a message; of several faults the first that matters. None where it may be our own loss."""
+    if event.fault == CUT_FAULT:
+        return None
+    # Where Content-Length parts messages, one that is cut short says that octets were lost, here or anywhere.
+    found = [fault for fault in faults(event.raw) if fault.code != "truncated-body" or event.transport == "udp"]
+    return min(found, key=lambda fault: fault.slight, default=None)
