@@ -6,9 +6,10 @@ from typing import Final
 
 import msgspec
 
-from collectors.sip.grammar import head_and_parameters
+from collectors.sip.grammar import head_and_parameters, whole_number
 from collectors.sip.message import body, headers
 from collectors.sip.reading import Reading
+from collectors.sip.sdp import looks_like_sdp
 
 MOST_PARTS: Final = 64
 DEEPEST: Final = 8  # multipart in multipart
@@ -36,8 +37,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def parts(reading: Reading) -> tuple[Part, ...]:
-    """The body of a message and, where it is a multipart, behind it all parts that it holds, depth first."""
-    content = reading.body
+    """The body of a message and, where it is a multipart, behind it all parts that it holds, depth first.
+
+    What follows the end that Content-Length names is no part of it (RFC 3261 §18.3).
+    """
+    content = reading.body[: whole_number(reading.first("content-length"), MOST_OCTETS)]
     if not content:
         return ()
     whole = _part(
@@ -64,7 +68,7 @@ def find(reading: Reading, kind: str) -> bytes | None:
     A body without a Content-Type that begins like SDP is SDP (RFC 3261 §7.4.1 wants a type; some leave it out).
     """
     for part in parts(reading):
-        if part.type == kind or (not part.type and kind == "application/sdp" and part.content[:4] == b"v=0\r"):
+        if part.type == kind or (not part.type and kind == "application/sdp" and looks_like_sdp(part.content)):
             return part.content
     return None
 

@@ -14,7 +14,7 @@ from collectors.sip.header_faults import BY_HEADER, content_faults
 from collectors.sip.message import METHODS, headers, parse, start_line
 from collectors.sip.name_addr import read_uri
 
-MOST_FAULTS: Final = 16
+MOST_FAULTS: Final = 12
 LONGEST_LINE: Final = 160  # characters that are quoted
 
 # Headers that may come once only, and are no lists (§7.3.1, §20).

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from collectors.sip.faults import Fault
 from collectors.wire.events import SipEvent
-from monitor.core.diagnosis.rule import Rule, standing
+from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.text import ends
 from monitor.core.hop import request_hop
 from monitor.core.transaction import Transaction
@@ -25,8 +25,11 @@ MALFORMED: Final = Rule(
 )
 
 BAD_REQUEST: Final = 400
+MISMATCH: Final = "cseq-mismatch"
+# What takes from a message by what its response would be known.
+_ANONYMOUS: Final = frozenset({"no-call-id", "no-cseq", "bad-cseq", MISMATCH})
 # By which other status a server says that it could not understand a request, by what is wrong with it.
-_REFUSALS: Final = {"bad-version": 505, "bad-start-line": 505, "bad-request-uri": 416, "cseq-mismatch": 501}
+_REFUSALS: Final = {"bad-version": 505, "bad-start-line": 505, "bad-request-uri": 416, MISMATCH: 501}
 
 
 class Flaw:
@@ -52,6 +55,12 @@ class Flaw:
         """Of the same fault on several hops, the least is told: nearest to the client, then earliest."""
         return self.vias, self.at_us
 
+    def answered(self, response: Transaction | None) -> None:
+        """A response came. Where CSeq names another method, its responses seem to be of another transaction."""
+        own = self.transaction
+        if self.fault.code == MISMATCH and response is not None and own is not None and response.branch == own.branch:
+            self.transaction = response
+
 
 class _Reaction(NamedTuple):
     """What came of a malformed message."""
@@ -62,12 +71,10 @@ class _Reaction(NamedTuple):
     messages: tuple[int, ...] = ()
 
 
-def malformed(flaw: Flaw, subject: str, *, silent_us: int) -> Finding | None:
-    """`malformed`. `silent_us`: when 64·T1 had passed and its server, who is heard, could have answered; 0: not yet."""
-    reaction = _reaction(flaw, silent_us)
-    state = standing(suspected_us=flaw.at_us, confirmed_us=reaction.since_us)
-    if state is None:
-        return None
+def malformed(flaw: Flaw, subject: str, timeout_us: int, *, heard: bool) -> Finding:
+    """`malformed`. `timeout_us`: when 64·T1 had passed, 0: not yet; `heard`: whether its server is, if it speaks."""
+    reaction = _reaction(flaw, timeout_us, heard=heard)
+    state = FindingState.CONFIRMED if reaction.since_us else FindingState.SUSPECTED
     fault, sender = flaw.fault, ends(flaw.hop)[0 if flaw.request else 1]
     line = "" if fault.code.startswith("no-") else f": “{fault.line}”"
     return MALFORMED.finding(
@@ -83,7 +90,7 @@ def malformed(flaw: Flaw, subject: str, *, silent_us: int) -> Finding | None:
     )
 
 
-def _reaction(flaw: Flaw, silent_us: int) -> _Reaction:
+def _reaction(flaw: Flaw, timeout_us: int, *, heard: bool) -> _Reaction:
     transaction = flaw.transaction
     if transaction is None:  # nobody answers a response, or an ACK
         return _Reaction(flaw.at_us, "")
@@ -96,6 +103,6 @@ def _reaction(flaw: Flaw, silent_us: int) -> _Reaction:
         return _Reaction(transaction.final_us, f"{server} refused it with {refusal}.", broken=True, messages=final)
     if transaction.response_us:
         return _Reaction(transaction.response_us, f"{server} answered it all the same.", messages=final)
-    if silent_us:
-        return _Reaction(silent_us, f"{server} never answered it.", broken=True)
-    return _Reaction(0, "")
+    if timeout_us and heard and flaw.fault.code not in _ANONYMOUS:
+        return _Reaction(timeout_us, f"{server} never answered it.", broken=True)
+    return _Reaction(timeout_us, "")

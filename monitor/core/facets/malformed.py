@@ -9,21 +9,23 @@ from typing import Any, Final
 from collectors.sip.faults import CUT_FAULT, Fault, faults
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
-from monitor.core.diagnosis.malformed import BAD_REQUEST, MALFORMED, Flaw, malformed
+from monitor.core.call import Call
+from monitor.core.diagnosis.malformed import BAD_REQUEST, MALFORMED, MISMATCH, Flaw, malformed
 from monitor.core.facet import Facet
-from monitor.core.fold import Fold
+from monitor.core.registration import Registration
+from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
 _MOST_FLAWS: Final = 16  # of one record
 
 
-class Malformed(Facet[Fold]):
+class Malformed(Facet[Call | Registration | Standalone]):
     """What is malformed in a call, a registration or a standalone transaction."""
 
     __slots__ = ("_flaws",)
 
-    def __init__(self, fold: Fold) -> None:
+    def __init__(self, fold: Call | Registration | Standalone) -> None:
         super().__init__(fold)
         self._flaws: dict[str, Flaw] = {}  # by the subject of their finding
 
@@ -43,6 +45,8 @@ class Malformed(Facet[Fold]):
         elif event.method and transaction is not None and transaction.final_status == BAD_REQUEST:
             self._look(event, number, transaction, deep=True)  # its 400 came first
         for subject, flaw in self._flaws.items():
+            if not event.method:
+                flaw.answered(transaction)
             if flaw.number == number or (flaw.transaction is transaction is not None):
                 self._judge(subject, flaw, event.captured_us, out)
 
@@ -62,6 +66,8 @@ class Malformed(Facet[Fold]):
         fault = _fault(event)
         if fault is None:
             return
+        if fault.code == MISMATCH:
+            transaction = self.fold.transactions.with_branch(event, event.cseq_method) or transaction
         subject = f"{event.cseq} {event.method or event.status} {fault.code}"
         flaw, known = Flaw(event, number, fault, transaction, deep=deep), self._flaws.get(subject)
         if len(self._flaws) >= _MOST_FLAWS if known is None else known.rank <= flaw.rank:
@@ -72,9 +78,8 @@ class Malformed(Facet[Fold]):
     def _judge(self, subject: str, flaw: Flaw, at_us: int, out: list[Update]) -> None:
         fold, transaction = self.fold, flaw.transaction
         deadline_us = flaw.at_us + fold.context.settings.timers.timeout_us
-        waited = transaction is not None and fold.now_us >= deadline_us
-        heard = waited and transaction is not None and fold.context.peers.heard(transaction.destination, deadline_us)
-        verdict = malformed(flaw, subject, silent_us=deadline_us if heard else 0)
+        heard = transaction is not None and fold.context.peers.heard(transaction.destination, deadline_us)
+        verdict = malformed(flaw, subject, deadline_us if fold.now_us >= deadline_us else 0, heard=heard)
         fold.judge(MALFORMED, subject, verdict, flaw.at_us, at_us, out)
 
 
@@ -84,4 +89,4 @@ def _fault(event: SipEvent) -> Fault | None:
         return None
     # Where Content-Length parts messages, one that is cut short says that octets were lost, here or anywhere.
     found = [fault for fault in faults(event.raw) if fault.code != "truncated-body" or event.transport == "udp"]
-    return min(found, key=lambda fault: fault.slight, default=None)
+    return min(found, key=lambda fault: (fault.code != event.fault, fault.slight), default=None)

@@ -109,3 +109,9 @@ def test_sdp_is_found_by_its_type_or_without_one_by_its_first_line() -> None:
     assert find(message(SDP), "application/sdp") == SDP
     assert find(message(SDP, "Content-Type: text/plain"), "application/sdp") is None
     assert find(message(b"hello"), "application/sdp") is None
+
+
+def test_octets_behind_the_end_that_content_length_names_are_no_body() -> None:
+    assert [part.content for part in parts(message(SDP + b"junk", f"Content-Length: {len(SDP)}"))] == [SDP]
+    assert parts(message(b"INVITE ...", "l: 0")) == ()
+    assert [part.content for part in parts(message(SDP, "Content-Length: many"))] == [SDP]

@@ -1,11 +1,15 @@
-"""Messages that others made to test parsers: what is right has no fault, and nothing raises (RFC 4475, RFC 5118)."""
+"""Messages that were made to test parsers: what is right has no fault, what is wrong is named, nothing raises."""
 
 from pathlib import Path
 
-from collectors.sip.message import header, headers, looks_like_sip, parse
+import pytest
 
-# Those that break a rule that `parse` asks for. The other broken ones break rules that a bystander can't hold
-# against the call: an escape in a URI, a missing Max-Forwards, two values where one is allowed.
+from collectors.sip.faults import faults
+from collectors.sip.message import header, headers, looks_like_sip, parse
+from tests.collectors.sip.torture import PAGE, Case, page, reading
+from tests.collectors.sip.torture_cases import CASES
+
+# Those of the RFCs' own messages that break a rule which `parse` asks for; the others are named when somebody asks.
 FAULTS = {
     "badvers": "bad-start-line",
     "bigcode": "bad-status",
@@ -16,6 +20,32 @@ FAULTS = {
     "ncl": "bad-content-length",
     "test": "bad-start-line",  # of a draft before SIP/2.0
 }
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_torture_message_gives_the_reading_that_the_rfc_asks_for(case: Case) -> None:
+    assert looks_like_sip(case.raw)
+    assert tuple(fault.code for fault in faults(case.raw)) == case.codes
+    found = reading(case.raw)
+    assert {name: found[name] for name in case.reads} == case.reads
+
+
+def test_every_message_of_both_rfcs_has_a_case() -> None:
+    assert (len(CASES), len({case.name for case in CASES})) == (61, 61)  # 49 of RFC 4475, 12 of RFC 5118
+
+
+def test_the_page_of_torture_messages_says_what_is_so() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(CASES), "write it anew: python -m tests.collectors.sip.torture"
+
+
+def test_the_rfcs_own_messages_are_judged_like_ours(corpus: Path) -> None:
+    codes = {case.name: case.codes for case in CASES}
+    files = [*(corpus / "messages/rfc4475").glob("*.dat"), *(corpus / "messages/rfc5118").glob("*.dat")]
+    known = [file for file in files if file.stem in codes]
+    assert len(known) >= 36
+    for file in known:
+        found = tuple(fault.code for fault in faults(file.read_bytes()))
+        assert found[:1] == codes[file.stem][:1], file.stem
 
 
 def test_the_torture_messages_have_the_faults_that_they_were_made_for(corpus: Path) -> None:
