@@ -20,8 +20,8 @@ MALFORMED: Final = Rule(
     "looked for when a server answers 400; of that, what hardly anyone minds stays *suspected* unless the server names "
     "the header.",
     source="RFC 3261 §7, §8.1.1, §18.3, §20; RFC 4475",
-    remedy="The line was written, or changed on its way, by {sender} or by what is behind it. Compare the same message "
-    "one hop earlier: if it is right there, an ALG or a header rule of the element between has broken it.",
+    remedy="The line was written, or changed on its way, by whoever sent it or what is behind them. Compare the same "
+    "message one hop earlier: if it is right there, an ALG or a header rule of the element between has broken it.",
 )
 
 BAD_REQUEST: Final = 400
@@ -86,7 +86,6 @@ def malformed(flaw: Flaw, subject: str, timeout_us: int, *, heard: bool) -> Find
         hop=flaw.hop,
         messages={flaw.number, *reaction.messages},
         cause=f"{sender} sent a malformed {flaw.name}: {fault.says} ({fault.source}){line}. {reaction.says}".rstrip(),
-        remedy=MALFORMED.remedy.format(sender=sender),
     )
 
 

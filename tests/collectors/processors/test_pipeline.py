@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.filter import network
-from collectors.processors.parse import CUT_FAULT, kind
+from collectors.processors.parse import kind
 from collectors.processors.pipeline import Pipeline
+from collectors.sip.faults import CUT_FAULT
 from collectors.wire.events import SideEvent, SipEvent
 from tests.support.packets import SIP
 

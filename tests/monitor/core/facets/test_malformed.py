@@ -59,7 +59,6 @@ def test_a_fault_is_suspected_at_once_and_confirmed_as_major_by_a_400() -> None:
         "10.0.0.1:5060 sent a malformed INVITE: Content-Length promises 999 octets, and 0 follow (RFC 3261 §18.3): "
         "“Content-Length: 999”. 10.0.0.3:5060 refused it with 400 Bad Request."
     )
-    assert "10.0.0.1:5060" in finding.remedy
 
 
 @pytest.mark.parametrize("status", [180, 200, 404])
