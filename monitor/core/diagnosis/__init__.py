@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, malformed, registration, security, setup, teardown
+from monitor.core.diagnosis import ack, malformed, registration, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
