@@ -5,6 +5,7 @@ from typing import Final
 from monitor.core.facet import Families
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
+from monitor.core.facets.media import Media
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind
@@ -15,6 +16,7 @@ FAMILIES: Final[Families] = {
         Teardown,
         Undelivered,
         Malformed,
+        Media,
     ),
     Kind.REGISTRATION: (
         Undelivered,

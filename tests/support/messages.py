@@ -50,6 +50,7 @@ def request(
     transport: str = "udp",
     observer: str = "lab/eth0",
     ports: tuple[int, int] = (5060, 5060),
+    body: str = "",
 ) -> SipEvent:
     """A request on a hop, at a second of the timeline."""
     source, destination = on.split(">")
@@ -58,7 +59,7 @@ def request(
         *_common(method, on, cseq, call_id, from_tag, to_tag, branch, vias, transport),
         *(f"{name}: {value}" for name, value in headers),
     ]
-    return _event(lines, at, source, destination, ports, transport, observer)
+    return _event(lines, at, source, destination, ports, transport, observer, body)
 
 
 def response(
@@ -78,6 +79,7 @@ def response(
     observer: str = "lab/eth0",
     ports: tuple[int, int] = (5060, 5060),
     reason: str = "Because",
+    body: str = "",
 ) -> SipEvent:
     """A response to a request that went over a hop."""
     source, destination = on.split(">")
@@ -86,7 +88,7 @@ def response(
         *_common(method, on, cseq, call_id, from_tag, to_tag, branch, vias, transport),
         *(f"{name}: {value}" for name, value in headers),
     ]
-    return _event(lines, at, destination, source, ports[::-1], transport, observer)
+    return _event(lines, at, destination, source, ports[::-1], transport, observer, body)
 
 
 def _common(
@@ -113,8 +115,9 @@ def _event(
     ports: tuple[int, int],
     transport: str,
     observer: str,
+    body: str = "",
 ) -> SipEvent:
-    raw = ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
+    raw = ("\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
     return SipEvent(
         us(at),
         us(at),

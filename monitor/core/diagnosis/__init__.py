@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, malformed, registration, setup, teardown
+from monitor.core.diagnosis import ack, malformed, media, registration, session, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -22,6 +22,8 @@ RULES: Final[tuple[Rule, ...]] = (
     teardown.ABNORMAL_RELEASE,
     teardown.SHORT_CALL,
     malformed.MALFORMED,
+    *media.RULES,
+    *session.RULES,
     registration.REGISTRATION_REJECTED,
     registration.REGISTRATION_AUTH_FAILED,
     registration.REGISTRATION_UNANSWERED,

@@ -1,0 +1,310 @@
+"""The media of a call, from its signaling: what was offered and answered, and the findings that follow.
+
+Descriptions are read once: a hop that carries the same octets costs a comparison. What is kept is the terms
+(shared by all calls of one kind), the addresses and the ports of the session's first and its last few offers.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from collectors.sip.content import parts
+from collectors.sip.reading import Reading
+from collectors.sip.sdp import looks_like_sdp
+from collectors.wire.events import SipEvent
+from monitor.core.attempt import Attempt
+from monitor.core.call import Call
+from monitor.core.diagnosis import media, session
+from monitor.core.diagnosis.rule import Rule
+from monitor.core.diagnosis.session import Refused
+from monitor.core.facet import Facet
+from monitor.core.hop import request_hop
+from monitor.core.negotiation import (
+    ACK,
+    EARLY,
+    RELIABLE,
+    REQUEST,
+    SUCCESS,
+    Bid,
+    Carried,
+    Exchange,
+    Role,
+    Sight,
+    exchanges,
+)
+from monitor.core.stream import streams
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Finding, FindingState, Update
+
+_MOST_BIDS: Final = 6  # the first, and the last ones
+_OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
+_RULES: Final = {rule.code: rule for rule in (*media.RULES, *session.RULES)}
+_Found = dict[tuple[str, str], tuple[Rule, Finding]]
+
+
+class Media(Facet[Call]):
+    """Offers and answers of a call."""
+
+    __slots__ = ("bids",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self.bids: list[Bid] = []
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first description."""
+        return bool(_description(event, reading))
+
+    # --- messages
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A message that was not seen before on its hop."""
+        at_us = event.captured_us
+        if event.method == "BYE":
+            if any(code in _RULES for code, _ in self.fold.findings):
+                self._judge(at_us, out)
+        elif event.method:
+            if self._request(event, reading, number):
+                self._judge(at_us, out)
+        elif event.cseq_method in _OFFERS and event.status > 100:
+            told = event.status < 300
+            if self._answer(event, reading, number, transaction) if told else self._refusal(event):
+                self._judge(at_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """What was refused was not repaired in time."""
+        self._judge(due_us, out)
+
+    def _request(self, event: SipEvent, reading: Reading, number: int) -> bool:
+        """An INVITE, UPDATE, PRACK or ACK; whether it changes what is to be said."""
+        method = event.method
+        if method == "ACK":
+            bid = self._find("INVITE", event)
+            if bid is None or bid.request is not None:
+                return False  # it carries no answer
+            return self._carry(bid, ACK, event.to_tag, event, reading, number)
+        if method not in _OFFERS:
+            return False
+        bid = self._find(method, event)
+        described = bool(_description(event, reading))
+        if bid is None:
+            # A PRACK without a description may lack the answer to a late offer.
+            if not described and (method == "UPDATE" or (method == "PRACK" and not self._late())):
+                return False
+            bid = self._begin(method, event, event.to_tag)
+        bid.asked, bid.to_tag = True, event.to_tag
+        if not described and method == "INVITE":
+            return False
+        news = self._carry(bid, REQUEST, "", event, reading, number)
+        return news and (len(self.bids) > 1 or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
+
+    def _answer(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
+        bid = self._find(event.cseq_method, event)
+        if bid is None:
+            if event.cseq_method != "INVITE" or not _description(event, reading):
+                return False
+            attempt = self.fold.attempts.of(event)
+            begun = attempt is None or attempt.initial
+            bid = self._begin("INVITE", event, "" if begun else event.to_tag)
+        bid.asked = bid.asked or (transaction is not None and transaction.seen_request)
+        if event.status >= 200:
+            return self._carry(bid, SUCCESS, event.to_tag, event, reading, number)
+        if not _description(event, reading):
+            return False
+        role = RELIABLE if reading.first("rseq") else EARLY
+        return self._carry(bid, role, event.to_tag, event, reading, number)
+
+    def _refusal(self, event: SipEvent) -> bool:
+        if self._find(event.cseq_method, event) is None:
+            return False
+        self.fold.wake_facet(event.captured_us + self.fold.context.settings.repair_us, self)
+        return True
+
+    # --- what is kept
+
+    def _find(self, method: str, event: SipEvent) -> Bid | None:
+        for bid in self.bids:
+            if bid.cseq == event.cseq and bid.method == method and bid.from_tag == event.from_tag:
+                return bid
+        return None
+
+    def _begin(self, method: str, event: SipEvent, to_tag: str) -> Bid:
+        bid = Bid(method, event.cseq, event.from_tag, to_tag, event.captured_us)
+        if len(self.bids) >= _MOST_BIDS:
+            del self.bids[1]
+        self.bids.append(bid)
+        return bid
+
+    def _late(self) -> bool:
+        """Whether an offer waits for its answer in a PRACK."""
+        return any(bid.request is None and any(each.role is RELIABLE for each in bid.carried) for bid in self.bids)
+
+    def _carry(self, bid: Bid, role: Role, tag: str, event: SipEvent, reading: Reading, number: int) -> bool:
+        """Keep the description of a message, or that it has none; whether that is news."""
+        octets = _description(event, reading)
+        if octets is None:
+            return False
+        known, digest = bid.find(role, tag), hash(octets)
+        same = known is not None and known.digest == digest
+        read = known.near.streams if known is not None and same else streams(octets) if octets else ()
+        sight = Sight(number, event.captured_us, request_hop(event), event.vias, read)
+        told_better = False
+        if known is None:
+            known = Carried(role, tag, sight, digest)
+            bid.add(known)
+        else:
+            told_better = known.seen(sight, digest) and bool(self.fold.findings)
+        if session.exposed(read, event.source, event.destination):
+            if known.exposed is None or sight.at_us < known.exposed.at_us:
+                known.exposed = sight
+            return True
+        return told_better or not same
+
+    # --- verdicts
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        fold = self.fold
+        found: _Found = {}
+        for rule, finding in self._verdicts():
+            _, first = found.setdefault((rule.code, finding.subject), (rule, finding))
+            if finding.at_us < first.at_us:
+                found[rule.code, finding.subject] = rule, finding
+        if fold.findings:
+            for (code, subject), known in list(fold.findings.items()):
+                if (
+                    known.state is not FindingState.CLEARED
+                    and (code, subject) not in found
+                    and self._holds(code, subject)
+                ):
+                    fold.judge(_RULES[code], subject, None, known.at_us, at_us, out)
+        for rule, finding in found.values():
+            fold.judge(rule, finding.subject, finding, finding.at_us, at_us, out)
+
+    def _holds(self, code: str, subject: str) -> bool:
+        """Whether a finding is one of ours, about an offer that is still kept."""
+        if code == session.PRIVATE_MEDIA_ADDRESS.code:
+            return len(self.bids) < _MOST_BIDS
+        return code in _RULES and any(f"{subject} ".startswith(f"{bid.subject} ") for bid in self.bids)
+
+    def _verdicts(self) -> Iterator[tuple[Rule, Finding]]:
+        dialogs: dict[frozenset[str], list[Exchange]] = {}
+        made = exchanges(self.bids)
+        for exchange in made:
+            yield from media.compared(exchange)
+            dialogs.setdefault(exchange.tags, []).append(exchange)
+            if missing := session.missing_answer(exchange):
+                yield session.MISSING_ANSWER, missing
+        for tags, history in dialogs.items():
+            for finding in session.direction_mismatches(history, self._bye_us(tags)):
+                yield session.DIRECTION_MISMATCH, finding
+        for bid in self.bids:
+            for carried in bid.carried:
+                if address := session.private_media_address(bid, carried):
+                    yield session.PRIVATE_MEDIA_ADDRESS, address
+            yield from self._refused(bid, made)
+
+    def _bye_us(self, tags: frozenset[str]) -> int:
+        one, other = (*tags, "")[:2]
+        dialog = self.fold.dialogs.find(one, other) if self.fold.bye_us else None
+        return 0 if dialog is None else dialog.bye_us
+
+    def _refused(self, bid: Bid, made: list[Exchange]) -> Iterator[tuple[Rule, Finding]]:
+        settings, now_us = self.fold.context.settings, self.fold.now_us
+        refused = self._refusal_of(bid, made)
+        if refused is None:
+            return
+        verdicts = (
+            (media.NO_COMMON_CODEC, session.refused_offer(bid, refused, settings, now_us)),
+            (session.UNANSWERED_REINVITE, session.unanswered_reinvite(bid, refused, settings, now_us)),
+            (session.T38_FAILED, session.t38_failed(bid, refused, settings, now_us)),
+        )
+        for rule, finding in verdicts:
+            if finding is not None:
+                yield rule, finding
+
+    def _refusal_of(self, bid: Bid, made: list[Exchange]) -> Refused | None:
+        """How its request was refused; a 2xx refuses a fax that gets port 0."""
+        attempt = self._attempt(bid)
+        final = None if attempt is None else attempt.final()
+        if attempt is not None and final is not None and final.final_status >= 300:
+            numbers = final.final_numbers
+            return Refused(
+                status=final.final_status,
+                explanation=final.explanation,
+                at_us=final.final_us,
+                hop=final.hop,
+                number=numbers[0],
+                again_us=self._again_us(bid, attempt, final.final_us, made),
+                bye_us=self.fold.bye_us,
+            )
+        for exchange in made:
+            answer = exchange.answer
+            if exchange.bid is bid and answer is not None and _faxless(exchange):
+                return Refused(
+                    status=200,
+                    explanation="",
+                    at_us=answer.near.at_us,
+                    hop=exchange.offer.near.hop,
+                    number=answer.near.number,
+                    again_us=self._fax_us(bid, made),
+                    bye_us=self.fold.bye_us,
+                )
+        return None
+
+    def _attempt(self, bid: Bid) -> Attempt | None:
+        for attempt in self.fold.attempts if bid.method == "INVITE" else ():
+            if attempt.cseq == bid.cseq and attempt.from_tag == bid.from_tag:
+                return attempt
+        return None
+
+    def _again_us(self, bid: Bid, attempt: Attempt, refused_us: int, made: list[Exchange]) -> int:
+        """When what was refused was tried again: another offer, or for a fax one that was taken."""
+        if not bid.to_tag:
+            return self.fold.attempts.next_us(attempt)
+        if session.fax(bid) is not None:
+            return self._fax_us(bid, made)
+        until_us = refused_us + self.fold.context.settings.repair_us
+        tags = {bid.from_tag, bid.to_tag}
+        later = (
+            each.at_us
+            for each in self.bids
+            if each.method == "INVITE" and {each.from_tag, each.to_tag} == tags and refused_us <= each.at_us <= until_us
+        )
+        return min(later, default=0)
+
+    def _fax_us(self, bid: Bid, made: list[Exchange]) -> int:
+        """When a later offer of a fax was taken."""
+        taken = (
+            exchange.bid.at_us
+            for exchange in made
+            if exchange.bid.at_us > bid.at_us
+            and exchange.agreed
+            and session.fax(exchange.bid)
+            and not _faxless(exchange)
+        )
+        return min(taken, default=0)
+
+
+def _faxless(exchange: Exchange) -> bool:
+    """Whether its answer gives port 0 to the fax that was offered."""
+    answer = exchange.answer
+    fax = session.fax(exchange.bid)
+    if fax is None or answer is None or not exchange.concluded:
+        return False
+    return not any(stream.terms.kind == "image" and stream.port > 0 for stream in answer.near.streams)
+
+
+def _description(event: SipEvent, reading: Reading) -> bytes | None:
+    """The session description of a message; b"" where it has none, None where that can't be told."""
+    octets = reading.body
+    if not octets.strip():
+        return None if event.fault == "truncated-body" else b""
+    if event.fault == "truncated-body":
+        return None
+    if looks_like_sdp(octets):
+        return octets
+    bodies = parts(reading)
+    found = next((part.content for part in bodies if looks_like_sdp(part.content)), b"")
+    return found or (None if any(part.fault for part in bodies) else b"")

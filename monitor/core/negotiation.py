@@ -1,0 +1,202 @@
+"""What two sides agreed on: offers and answers of a call, per stream (RFC 3264, RFC 6337).
+
+An offer comes in a request (INVITE, UPDATE, PRACK), or, where an INVITE has none, in its 2xx or a reliable
+provisional response. The answer comes in the 2xx, in a reliable provisional response, in the ACK or in the PRACK
+(RFC 6337 table 1). A description in an unreliable provisional response is a preview of the answer: callers go by
+it, and by the letter it is none. Each fork answers for itself: a `Bid` is one request with what came of it, an
+`Exchange` the offer and answer of one To tag.
+
+What a proxy's hops carried may differ (a media relay writes itself in): the first and the last hop are kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from monitor.core.stream import Stream
+
+_MOST_CARRIED: Final = 64  # descriptions of one bid
+
+
+class Role(IntEnum):
+    """In which message of a bid a description came."""
+
+    REQUEST = 0
+    EARLY = 1  # an unreliable 101–199
+    RELIABLE = 2  # a 101–199 with RSeq (RFC 3262)
+    SUCCESS = 3  # 2xx
+    ACK = 4
+
+
+# Looked up often, and through the class slowly (Python 3.11).
+REQUEST, EARLY, RELIABLE, SUCCESS, ACK = Role
+
+
+class Sight(NamedTuple):
+    """A description as one hop carried it; one without streams: there was none in the message."""
+
+    number: int  # of the message within the record
+    at_us: int
+    hop: str  # in the direction of the request
+    vias: int
+    streams: tuple[Stream, ...]
+
+
+class Carried:
+    """The description of one message, on the hop nearest to who sent the request and on the farthest one."""
+
+    __slots__ = ("digest", "exposed", "far", "near", "role", "to_tag")
+
+    def __init__(self, role: Role, to_tag: str, sight: Sight, digest: int) -> None:
+        self.role = role
+        self.to_tag = to_tag
+        self.digest = digest  # of the body on the nearest hop, to know it again on another
+        self.near = sight
+        self.far = sight
+        self.exposed: Sight | None = None  # where it took a private address to the public, first
+
+    def seen(self, sight: Sight, digest: int) -> bool:
+        """It was seen on another hop; whether that is the nearest one now."""
+        if (sight.vias, sight.at_us) > (self.far.vias, self.far.at_us):
+            self.far = sight
+        if (sight.vias, sight.at_us) >= (self.near.vias, self.near.at_us):
+            return False
+        self.near, self.digest = sight, digest
+        return True
+
+    @property
+    def described(self) -> bool:
+        """Whether there is a description at all, on any hop."""
+        return bool(self.near.streams or self.far.streams)
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether something on the way changed it."""
+        return self.near.streams != self.far.streams
+
+
+class Bid:
+    """One request that may carry an offer, with all descriptions that belong to it."""
+
+    __slots__ = ("asked", "at_us", "carried", "cseq", "from_tag", "method", "to_tag")
+
+    def __init__(self, method: str, cseq: int, from_tag: str, to_tag: str, at_us: int) -> None:
+        self.method = method
+        self.cseq = cseq
+        self.from_tag = from_tag  # of who asks
+        self.to_tag = to_tag  # of the request: "" where it begins a dialog
+        self.at_us = at_us
+        self.asked = False  # whether the request itself was seen
+        self.carried: list[Carried] = []
+
+    def find(self, role: Role, to_tag: str) -> Carried | None:
+        """The description of this role and tag."""
+        for carried in self.carried:
+            if carried.role is role and carried.to_tag == to_tag:
+                return carried
+        return None
+
+    def add(self, carried: Carried) -> None:
+        """Keep one more, up to a bound."""
+        if len(self.carried) < _MOST_CARRIED:
+            self.carried.append(carried)
+
+    @property
+    def request(self) -> Carried | None:
+        """What the request itself carried, if it is a description."""
+        found = self.find(REQUEST, "")
+        return found if found is not None and found.described else None
+
+    @property
+    def subject(self) -> str:
+        """Names its attempt within the call."""
+        return f"{self.cseq} {self.from_tag}"
+
+
+class Exchange(NamedTuple):
+    """An offer, and its answer as far as there is one."""
+
+    bid: Bid
+    to_tag: str  # of the responses: which fork
+    offer: Carried
+    answer: Carried | None
+    by_client: bool  # whether who sent the request made the offer
+    concluded: bool  # the 2xx, or the ACK or PRACK that would carry the answer, was seen
+
+    @property
+    def subject(self) -> str:
+        """Names it within its call."""
+        return f"{self.bid.subject} {self.to_tag}"
+
+    @property
+    def agreed(self) -> bool:
+        """Whether there is an answer by which both go; a preview is none until the call is answered without another."""
+        return self.answer is not None and (self.concluded or self.answer.role is not EARLY)
+
+    @property
+    def initial(self) -> bool:
+        """Whether it begins a session, rather than changing one."""
+        return not self.bid.to_tag and self.bid.method == "INVITE"
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The dialog's."""
+        return frozenset((self.bid.from_tag, self.to_tag))
+
+    def sides(self) -> tuple[str, str]:
+        """The tags of who made the offer and who answers."""
+        tags = (self.bid.from_tag, self.to_tag)
+        return tags if self.by_client else tags[::-1]
+
+    def views(self) -> list[tuple[Sight, Sight]]:
+        """Offer and answer as the client saw them and, where something between rewrote one, as the server did."""
+        offer, answer = self.offer, self.answer
+        sights = [(offer.near, answer.near), (offer.far, answer.far)] if answer is not None else []
+        if answer is not None and (offer.rewritten or answer.rewritten):
+            # What one hop carried belongs together; across a relay, an answer is to another offer.
+            return [(one, other) for one, other in sights if one.hop == other.hop]
+        return sights[:1]
+
+
+def exchanges(bids: Iterable[Bid]) -> list[Exchange]:
+    """The offers of a call and their answers, in order of time, one a fork."""
+    ordered = sorted(bids, key=lambda bid: (bid.at_us, bid.cseq))
+    confirmed: list[Bid] = []  # PRACKs that answer a late offer make none
+    found: list[Exchange] = []
+    for bid in ordered:
+        request = bid.request
+        if request is not None:
+            found += _offered(bid, request)
+        elif bid.asked:
+            found += _offered_late(bid, ordered, confirmed)
+    return [exchange for exchange in found if exchange.bid not in confirmed] if confirmed else found
+
+
+def _offered(bid: Bid, request: Carried) -> list[Exchange]:
+    """The offer is in the request."""
+    found = []
+    for tag in dict.fromkeys(carried.to_tag for carried in bid.carried if carried.role is not REQUEST):
+        answers = (bid.find(RELIABLE, tag), bid.find(SUCCESS, tag), bid.find(EARLY, tag))
+        answer = next((each for each in answers if each is not None and each.described), None)
+        found.append(Exchange(bid, tag, request, answer, by_client=True, concluded=answers[1] is not None))
+    return found or [Exchange(bid, bid.to_tag, request, None, by_client=True, concluded=False)]
+
+
+def _offered_late(bid: Bid, bids: Iterable[Bid], confirmed: list[Bid]) -> Iterator[Exchange]:
+    """The request has none: the offer is in a response, the answer in the ACK or PRACK that confirms that."""
+    for tag in dict.fromkeys(carried.to_tag for carried in bid.carried):
+        offer = bid.find(RELIABLE, tag)
+        if offer is not None and offer.described:
+            prack = next((each for each in bids if each.method == "PRACK" and _within(each, bid, tag)), None)
+            confirmation = None if prack is None else prack.find(REQUEST, "")
+            if prack is not None:
+                confirmed.append(prack)
+        else:
+            offer, confirmation = bid.find(SUCCESS, tag), bid.find(ACK, tag)
+        if offer is not None and offer.described:
+            answer = confirmation if confirmation is not None and confirmation.described else None
+            yield Exchange(bid, tag, offer, answer, by_client=False, concluded=confirmation is not None)
+
+
+def _within(prack: Bid, bid: Bid, tag: str) -> bool:
+    return (prack.from_tag, prack.to_tag) == (bid.from_tag, tag) and prack.at_us >= bid.at_us

@@ -1,0 +1,159 @@
+"""The streams of a session description as a call remembers them: what two sides must agree on, and where.
+
+What a description says beside addresses and ports is the same in call after call of one kind of phone. It is
+read once and shared: `Terms` are compared by identity, and a call keeps three references a stream.
+"""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from collectors.sip.description import Codec, Media
+from collectors.sip.payloads import AUXILIARY
+from collectors.sip.sdp import parse
+
+_LONGEST_KEY: Final = 800  # octets of attributes that are worth remembering
+_MOST_KNOWN: Final = 1_024
+
+
+class Terms:
+    """What a stream is, without its address and port. Shared: never changed, compared by identity."""
+
+    __slots__ = (
+        "codecs",
+        "direction",
+        "events",
+        "formats",
+        "ice",
+        "keyed",
+        "kind",
+        "maxptime",
+        "names",
+        "opaque",
+        "proto",
+        "ptime",
+        "rtcp_mux",
+        "rtp",
+        "secure",
+    )
+
+    def __init__(self, medium: Media) -> None:
+        self.kind = medium.kind
+        self.proto = medium.proto
+        self.formats = " ".join(medium.formats)
+        speech = [codec for codec in medium.codecs if codec.name.lower() not in AUXILIARY]
+        self.names = tuple(_shown(codec) for codec in speech)
+        self.codecs = frozenset(_family(codec.name) for codec in speech)
+        self.opaque = any(not codec.name for codec in speech)  # a payload type that nothing explains
+        self.events = medium.events
+        self.direction = medium.direction
+        self.ptime = medium.ptime
+        self.maxptime = medium.maxptime
+        self.ice = medium.ice or bool(medium.candidates)
+        self.rtcp_mux = medium.rtcp_mux
+        self.rtp = medium.rtp
+        self.secure = medium.secure
+        self.keyed = "DTLS" if medium.fingerprint else "SDES" if medium.crypto else ""
+
+    @property
+    def security(self) -> str:
+        """How it is protected: "SRTP (SDES)", "SRTP (DTLS)", "SRTP", "SRTP offered" (keys, but no SAVP), or ""."""
+        if not self.secure:
+            return "SRTP offered" if self.keyed == "SDES" else ""
+        return f"SRTP ({self.keyed})" if self.keyed else "SRTP"
+
+
+_KNOWN: Final[dict[tuple[object, ...], Terms]] = {}
+
+
+class Stream(NamedTuple):
+    """One m= section of a description."""
+
+    terms: Terms
+    address: str
+    port: int  # 0: refused, or taken out
+
+    @property
+    def line(self) -> str:
+        """Its m= line."""
+        return f"m={self.terms.kind} {self.port} {self.terms.proto} {self.terms.formats}"
+
+    @property
+    def connection(self) -> str:
+        """The c= line that holds for it."""
+        return f"c=IN IP{6 if ':' in self.address else 4} {self.address}"
+
+
+def streams(body: bytes) -> tuple[Stream, ...]:
+    """The streams of a description, in their order."""
+    found = body.find(b"\nm=")
+    head, section = body[:found], body[found + 3 :]
+    line, _, tail = section.partition(b"\n")
+    parts = line.split(None, 2)
+    connection = head.find(b"\nc=IN IP")
+    shared = head.find(b"\na=")
+    extra = head[shared:] if shared >= 0 else b""
+    if (
+        min(found, connection) < 0
+        or len(parts) < 3
+        or not (parts[1].isdigit() and len(parts[1]) < 6)
+        or len(extra) + len(tail) > _LONGEST_KEY
+        or b"\nm=" in tail
+        or tail[:2] == b"m="
+    ):
+        return tuple(Stream(_shared(medium), medium.address, medium.port) for medium in parse(body).media)
+    terms, own = _read(parts[0], parts[2], extra, tail)
+    return (Stream(terms, own or _address(head[connection + 8 :]), int(parts[1])),)
+
+
+def _address(value: bytes) -> str:
+    """Of "4 10.0.0.1/127", and what follows it."""
+    words = value.partition(b"\n")[0].split()
+    return words[1].partition(b"/")[0].decode("utf-8", "replace") if len(words) > 1 else ""
+
+
+@lru_cache(2048)
+def _read(kind: bytes, rest: bytes, extra: bytes, tail: bytes) -> tuple[Terms, str]:
+    """The terms of the only stream of a description, and its own address, "" where it has the session's."""
+    medium = parse(b"v=0%b\nm=%b 9 %b\n%b" % (extra, kind, rest, tail)).media[0]
+    return _shared(medium), medium.address
+
+
+def _shared(medium: Media) -> Terms:
+    key = (
+        medium.kind,
+        medium.proto,
+        medium.codecs,
+        medium.direction,
+        medium.ptime,
+        medium.maxptime,
+        medium.ice or bool(medium.candidates),
+        medium.rtcp_mux,
+        bool(medium.fingerprint),
+        bool(medium.crypto),
+    )
+    terms = _KNOWN.get(key)
+    if terms is None:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        terms = _KNOWN[key] = Terms(medium)
+    return terms
+
+
+def _shown(codec: Codec) -> str:
+    """ "PCMA/8000", "opus/48000/2"; a payload type that nothing explains by its number."""
+    if not codec.name:
+        return codec.payload
+    return "/".join(
+        [
+            codec.name,
+            *([str(codec.clock)] if codec.clock else []),
+            *([str(codec.channels)] if codec.channels > 1 else []),
+        ]
+    )
+
+
+@lru_cache(1024)
+def _family(name: str) -> str:
+    """The name under which encodings that understand each other are one: the annexes of G.729 and G.723.1."""
+    name = name.lower().replace(".", "")
+    return next((family for family in ("g729", "g723") if name.startswith(family)), name)
