@@ -24,8 +24,8 @@ PRIVATE_MEDIA_ADDRESS: Final = Rule(
     "or loopback address for its media, without ICE. *Suspected* only: SBCs and media relays send back to where media "
     "comes from. Not when an element on the way writes another address in.",
     source="RFC 3264, RFC 1918, RFC 6598",
-    remedy="Tell {client} its public address (external or advertised media address, STUN), or let an SBC or media relay "
-    "in the path anchor the media. If a SIP ALG is between, switch it off.",
+    remedy="Tell {client} its public address (external or advertised media address, STUN), or let an SBC or media "
+    "relay in the path anchor the media. If a SIP ALG is between, switch it off.",
 )
 DIRECTION_MISMATCH: Final = Rule(
     code="direction-mismatch",
