@@ -9,6 +9,7 @@ import msgspec
 from monitor.analyze.measures import measure, outcome
 from monitor.analyze.result import Result
 from monitor.core.legs import Link
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
     Finding,
@@ -43,7 +44,7 @@ def build(result: Result) -> Document:
         "calls": [_call(each, legs.get(each.key, [])) | {"side": _side(result, each)} for each in result.calls],
         "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
         "transactions": [_transaction(each) | {"side": _side(result, each)} for each in result.transactions],
-        "findings": [],
+        "findings": [_subject(subject) for subject in result.subjects],
         "measures": msgspec.to_builtins(measure(result.calls, result.registrations, result.registration_delays_ms)),
         "skipped": dict(sorted(result.skipped.items())),
         "capture_drops": result.capture_drops,
@@ -165,6 +166,25 @@ def _side(result: Result, record: Record) -> list[Document]:
         }
         for side in result.side.get(record.key, ())
     ]
+
+
+def _subject(subject: SubjectFinding) -> Document:
+    """A finding about a source, an account or a peer, with the records that show it."""
+    finding = subject.finding
+    return {
+        "code": finding.code,
+        "state": str(finding.state),
+        "severity": str(finding.severity),
+        "about": str(subject.kind),
+        "name": subject.name,
+        "at": timestamp(finding.at_us),
+        "last": timestamp(subject.last_us),
+        "count": subject.count,
+        "hop": finding.hop,
+        "records": [{"kind": str(key.kind), "call_id": key.call_id} for key in subject.evidence],
+        "cause": finding.cause,
+        "remedy": finding.remedy,
+    }
 
 
 def _as_text(value: Any) -> Any:

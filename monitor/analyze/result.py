@@ -7,6 +7,7 @@ import msgspec
 
 from collectors.wire.events import SideEvent
 from monitor.core.legs import Link
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationRecord, TransactionRecord
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
     side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
     side_unmatched: int  # side events that fit no record
+    subjects: list[SubjectFinding]  # findings about sources, accounts and peers, the oldest first
     registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
     skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
     fault: str  # what is wrong with the file ("cut within a packet"), or ""

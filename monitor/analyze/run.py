@@ -1,6 +1,7 @@
 """A capture file as one result: every record, with messages numbered as in the file."""
 
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from monitor.core.context import FAR
 from monitor.core.fold import Fold
 from monitor.core.legs import Leg, links
 from monitor.core.settings import Settings
+from monitor.core.sources.stage import Sources
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
     EvidenceAdded,
@@ -37,14 +40,15 @@ def run(
     path: str | Path,
     settings: Settings = CAPTURE_SETTINGS,
     progress: ProgressCallback | None = None,
+    trusted: Sequence[str] = (),
 ) -> Result:
-    """Read the whole file; `progress` hears of each chunk of it.
+    """Read the whole file; `progress` hears of each chunk of it. `trusted`: networks of peers that are known.
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
     # No message leaves this function, so that what is shown (URIs, sentences) is all there is to redact.
     replay = Replay(path, settings, redacted=False)
-    numbers, notes = Numbers(), Notes(replay)
+    numbers, notes = Numbers(), Notes(replay, Sources(trusted=trusted))
     told: list[Update] = []
     for batch in replay.batches():
         for event in batch:
@@ -58,6 +62,7 @@ def run(
             progress(replay.progress())
     replay.end(told)
     notes.add(told)
+    notes.sources.finish()
     return _result(str(path), replay, numbers, notes)
 
 
@@ -82,15 +87,17 @@ class Numbers:
 class Notes:
     """Of what was told on the way, what the records at the end don't tell."""
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replay, sources: Sources) -> None:
         self.side: dict[RecordKey, list[SideEvent]] = {}
         self.marks: dict[RecordKey, list[Mark]] = {}
         self.delays_ms: dict[RecordKey, float] = {}  # first REGISTER → first 2xx
+        self.sources = sources
         self._replay = replay
 
     def add(self, told: list[Update]) -> None:
         """Note what these say."""
         for update in told:
+            self.sources.take(update)
             key = update.key
             if type(update) is EvidenceAdded:
                 self.side.setdefault(key, []).append(_shown_side(update.side))
@@ -98,6 +105,7 @@ class Notes:
                 self.marks.setdefault(key, []).extend(update.marks)
             elif type(update) is RegistrationSucceeded and key not in self.delays_ms:
                 self.delays_ms[key] = (update.at_us - self._replay.record(key).first_us) / MILLISECOND
+        self.sources.advance(self._replay.watermark_us)
 
 
 def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result:
@@ -120,6 +128,7 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
         ordinals=dict(zip(numbers.keys, numbers.ordinals, strict=True)),
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
         side_unmatched=replay.correlator.unmatched,
+        subjects=[_masked(subject) for subject in sorted(notes.sources.changed(), key=lambda each: each.finding.at_us)],
         registration_delays_ms=list(notes.delays_ms.values()),
         skipped={
             **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
@@ -150,6 +159,12 @@ def _shown(record: Record, numbers: "array[int]") -> Record:
 
 def _shown_side(side: SideEvent) -> SideEvent:
     return replace(side, text=_without_password(side.text), raw=b"")
+
+
+def _masked(subject: SubjectFinding) -> SubjectFinding:
+    """The finding without passwords."""
+    finding = replace(subject.finding, cause=_without_password(subject.finding.cause))
+    return replace(subject, name=_without_password(subject.name), finding=finding)
 
 
 def _without_password(text: str) -> str:

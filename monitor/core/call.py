@@ -21,7 +21,7 @@ from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
-from monitor.core.undelivered import report_on
+from monitor.core.undelivered import report_on, trouble_of
 from monitor.core.updates import (
     CallAnswered,
     CallEnded,
@@ -293,14 +293,20 @@ class Call(Fold):
 
     def _judge_ack(self, answer: Answer, at_us: int, out: list[Update]) -> None:
         settings, now_us = self.context.settings, self.now_us
-        if answer.sends <= settings.suspect_resends and not self.bye_us and not self.findings:
+        if answer.sends <= 2 and not self.bye_us and not self.findings:
             return
         dialog, strays = self.dialogs.find(answer.from_tag, answer.to_tag), self.dialogs.strays(answer)
-        seen = ack.delivery(answer, dialog, strays, settings)
-        missing = ack.missing_ack(seen, settings, now_us)
-        self.judge(ack.MISSING_ACK, answer.subject, missing, answer.first_us, at_us, out)
-        dropped = ack.dropped_at_32s(seen, settings, now_us)
-        self.judge(ack.DROPPED_AT_32S, answer.subject, dropped, answer.first_us, at_us, out)
+        troubles = {
+            hop: text for hop in answer.ack_hops if (text := trouble_of("ACK", answer.cseq, hop, self.undelivered))
+        }
+        seen = ack.delivery(answer, dialog, strays, settings, heard=self.context.peers.heard, troubles=troubles)
+        for rule, judge in ack.JUDGES:
+            self.judge(rule, answer.subject, judge(seen, settings, now_us), answer.first_us, at_us, out)
+
+    def judge_acks(self, at_us: int, out: list[Update]) -> None:
+        """Say of each 2xx that was resent what became of its ACK."""
+        for answer in self.dialogs.resent:
+            self._judge_ack(answer, at_us, out)
 
     def _judge_earlier(self, at_us: int, out: list[Update]) -> None:
         """Another attempt, or another hop, may repair what was refused, and go round what is silent."""

@@ -147,6 +147,8 @@ class Answer:
         "ack_numbers",
         "ack_us",
         "attempt",
+        "contact",
+        "contact_vias",
         "cseq",
         "first_us",
         "from_tag",
@@ -160,6 +162,8 @@ class Answer:
         self.from_tag = from_tag
         self.to_tag = to_tag
         self.attempt: Attempt | None = None  # what it answers
+        self.contact = ""  # of the 2xx, as near to the caller as it was seen: where the ACK is to go
+        self.contact_vias = 0
         self.first_us = 0  # of the 2xx, anywhere
         self.sendings: dict[str, Sending] = {}  # by hop of the INVITE
         self.sends = 0  # how often a hop carried it, at most
@@ -188,6 +192,8 @@ class Answer:
         sending = self.sendings.get(hop)
         if sending is None:
             sending = self.sendings[hop] = Sending(hop, event)
+            if not self.contact or event.vias < self.contact_vias:
+                self.contact, self.contact_vias = event.contact, event.vias
         sending.add(event.captured_us, number)
         if not self.first_us or event.captured_us < self.first_us:
             self.first_us = event.captured_us

@@ -3,6 +3,7 @@
 from typing import Final
 
 from monitor.core.facet import Families
+from monitor.core.facets.acks import LostAcks
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
@@ -13,8 +14,9 @@ from monitor.core.updates import Kind
 FAMILIES: Final[Families] = {
     Kind.CALL: (
         LegMarks,
+        Undelivered,  # before those that judge by its reports
+        LostAcks,
         Teardown,
-        Undelivered,
         Malformed,
         Media,
     ),

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from collectors.sip.message import header
 from collectors.sip.reading import Reading
 from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.context import Context
@@ -24,6 +25,7 @@ from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Facet
 from monitor.core.hop import request_hop
+from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import NO_REPORTS
 from monitor.core.updates import (
@@ -35,7 +37,9 @@ from monitor.core.updates import (
     FindingState,
     Record,
     RecordClosed,
+    RecordGrew,
     RecordKey,
+    SourceSeen,
     Update,
 )
 
@@ -43,11 +47,14 @@ _MOST_IRREGULAR: Final = 16  # transactions of a record whose anomalies are told
 _MOST_HOPS: Final = 64
 _MOST_FINDINGS: Final = 64
 _MOST_SIDE: Final = 1_000  # side events of a record: RTCP of both sides of a call of an hour
+_LONGEST_AGENT: Final = 120
+_GROWS_BY: Final = 32  # requests, each time it is told
 
 
 class Timer(IntEnum):
     """What a deadline of a fold is for; its reference is the object that it is about."""
 
+    SOURCE = auto()  # nothing earlier than its first message can come
     REQUEST = auto()  # 64·T1 after a request (Timer B, F): no response
     RELIABLE = auto()  # a request over a reliable transport has waited long
     NO_FINAL = auto()  # Timer C
@@ -69,6 +76,7 @@ class Fold(ABC):
         "_facets",
         "_families",
         "_lingers",
+        "_opening",
         "_rank",
         "asked",
         "client",
@@ -86,6 +94,7 @@ class Fold(ABC):
         "now_us",
         "observers",
         "open",
+        "requests",
         "retransmissions",
         "server",
         "side",
@@ -109,6 +118,7 @@ class Fold(ABC):
         self.client, _, self.server = request_hop(event).partition(">")
         self._rank: tuple[int, int] | None = None
         self.messages = 0
+        self.requests = 0
         self.retransmissions = 0
         self.side = 0  # events beside the messages
         self.undelivered = NO_REPORTS  # of requests, by the network
@@ -122,6 +132,8 @@ class Fold(ABC):
         self._copies = Copies(most_messages)
         self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
         self._lingers = False
+        self._opening: SipEvent | None = event  # the message that is nearest to the client, until it is told of
+        self.wake_at(event.captured_us, Timer.SOURCE)
 
     # --- to be implemented
 
@@ -148,6 +160,8 @@ class Fold(ABC):
         """Take a message of this record, as its `messages`th."""
         self.messages = number = self.messages + 1
         at_us = event.captured_us
+        if event.method:
+            self._count_request(at_us, out)
         if at_us > self.last_us:
             self.last_us = at_us
         elif at_us < self.first_us:
@@ -165,6 +179,11 @@ class Fold(ABC):
                     facet.again(event, number, transaction, out)
         elif self._families:
             self._show(event, number, transaction, out)
+
+    def _count_request(self, at_us: int, out: list[Update]) -> None:
+        self.requests += 1
+        if not self.requests % _GROWS_BY:
+            out.append(RecordGrew(self.key, at_us, self.client, _GROWS_BY))
 
     def _show(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Show a message to the facets that it concerns."""
@@ -203,6 +222,29 @@ class Fold(ABC):
             self._rank = rank
             self.from_uri, self.to_uri = event.from_uri, event.to_uri
             self.client, _, self.server = request_hop(event).partition(">")
+            if self._opening is not None:
+                self._opening = event
+
+    def _tell_source(self, at_us: int, out: list[Update]) -> None:
+        """Say who began the record, of what it says of itself."""
+        event, self._opening = self._opening, None
+        assert event is not None, "this deadline passes once"  # noqa: S101 - it is set once, when the record begins
+        asked = event.method != ""
+        agent = (header(event.raw, "user-agent") or "") if asked else ""
+        out.append(
+            SourceSeen(
+                self.key,
+                at_us,
+                event.method or event.cseq_method,
+                self.client,
+                self.server,
+                self.from_uri,
+                self.to_uri,
+                agent[:_LONGEST_AGENT],
+                signature(event, agent) if asked else "",
+                asked,
+            )
+        )
 
     def add_hop(self, transaction: Transaction) -> None:
         """Remember the hop of a transaction."""
@@ -242,6 +284,8 @@ class Fold(ABC):
             self.now_us = max(self.now_us, at_us)
             if timer == Timer.LINGER:
                 self._leave(at_us, out)
+            elif timer == Timer.SOURCE:
+                self._tell_source(at_us, out)
             elif timer == Timer.FACET:
                 facet, subject = about
                 facet.fire(subject, at_us, out)

@@ -19,6 +19,8 @@ from monitor.core.alerting.rules import DEFAULT_RULES, Rule
 from monitor.core.alerting.values import Decision, HeldAlert, Signal
 from monitor.core.metrics import STEP_US, STEPS, Gauges, Meter, Metrics
 from monitor.core.presence import Bindings, Calls, Collectors, SilenceBegan, SilenceEnded, name_of
+from monitor.core.sources.stage import Sources
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     AlertAcknowledged,
     CallAnswered,
@@ -32,10 +34,14 @@ from monitor.core.updates import (
     FindingRaised,
     FindingState,
     LoggedUpdate,
+    LoginFailed,
     LossRecorded,
     RecordClosed,
+    RecordGrew,
     RegistrationEnded,
     RegistrationSucceeded,
+    RequestRefused,
+    SourceSeen,
 )
 
 # The partition of a row of the commit log that is not of ingest: a tick of the clock, or what a person did.
@@ -52,14 +58,18 @@ def horizon_us(rules: Iterable[Rule] = DEFAULT_RULES) -> int:
 
 
 class Overview:
-    """`feed` commits in order, `advance` time; both return what was decided."""
+    """`feed` commits in order, `advance` time; both return what was decided.
 
-    def __init__(self, rules: Iterable[Rule] = DEFAULT_RULES) -> None:
+    `trusted`: networks of peers that are known, as CIDR texts.
+    """
+
+    def __init__(self, rules: Iterable[Rule] = DEFAULT_RULES, trusted: Iterable[str] = ()) -> None:
         self._alerting = Alerting(rules)
         self._meter = Meter()
         self._calls = Calls()
         self._bindings = Bindings()
         self._collectors = Collectors()
+        self._sources = Sources(trusted=trusted)
         self._now_us = 0  # wire time: the highest watermark
         self._store_us = 0  # the stream store's clock
 
@@ -77,6 +87,10 @@ class Overview:
         """A collector was heard of then, and did not say goodbye."""
         self._collectors.expect(name, seen_us)
 
+    def restore_subjects(self, findings: Iterable[SubjectFinding]) -> None:
+        """These findings about sources, accounts and peers stand, and no others."""
+        self._sources.restore(findings)
+
     def restore_alerts(self, alerts: Iterable[HeldAlert]) -> None:
         """These alerts are open, and no others."""
         self._alerting.restore(alerts)
@@ -92,6 +106,7 @@ class Overview:
             # Within a commit, what was due before an update happens before it.
             decisions += self._alerting.advance(min(at_us, reference_us))
             decisions += self._alert(self._apply(update, at_us))
+            self._sources.take(update, at_us)
         if committed.partition == NO_PARTITION:
             self._store_us = max(self._store_us, committed.watermark_us)
         decisions += self.advance(committed.watermark_us)
@@ -101,7 +116,9 @@ class Overview:
         """Time passes: deadlines that are over by then."""
         self._now_us = max(self._now_us, watermark_us)
         self._bindings.advance(self._now_us)
+        self._sources.advance(self._now_us)
         decisions = self._alert(self._told(event) for event in self._collectors.advance(self._store_us))
+        decisions += self._alert(_of_subject(finding) for finding in self._sources.news() if _worth_telling(finding))
         decisions += self._alerting.advance(self._now_us)
         self._meter.advance(self._now_us, self._gauges())
         return decisions
@@ -109,6 +126,10 @@ class Overview:
     def metrics(self) -> Metrics:
         """The figures as they are now."""
         return self._meter.metrics()
+
+    def subjects(self) -> list[SubjectFinding]:
+        """The findings about sources, accounts and peers that changed since this was asked last."""
+        return self._sources.changed()
 
     def _believed(self, update: LoggedUpdate, reference_us: int) -> int:
         if isinstance(update, CollectorReported | LossRecorded):
@@ -147,6 +168,8 @@ class Overview:
                 return self._count_loss(update, at_us)
             case RecordClosed():
                 self._calls.remove(name_of(update.key))
+            case SourceSeen() | RecordGrew() | RequestRefused() | LoginFailed():
+                pass  # of sources, which take them in the order of wire time
             case AlertAcknowledged():
                 pass  # the row says so already; this only tells pages
             case _:
@@ -220,6 +243,26 @@ class Overview:
             cause=f"Collector {name} is not heard of any more: what only it sees is missed.",
             remedy="See whether its process runs, and whether its host reaches the stream store (OFFHOOK_STREAM_URL).",
         )
+
+
+def _worth_telling(finding: SubjectFinding) -> bool:
+    """A suspicion about somebody is for the page, not for a mail at night."""
+    return finding.finding.state != FindingState.SUSPECTED
+
+
+def _of_subject(finding: SubjectFinding) -> Signal:
+    """A finding about a source, an account or a peer: as many records show it, it is one."""
+    found = finding.finding
+    return Signal(
+        code=found.code,
+        state=found.state,
+        at_us=finding.last_us,
+        kind=finding.kind,
+        slug=finding.name,
+        hop=found.hop,
+        cause=found.cause,
+        remedy=found.remedy,
+    )
 
 
 def _lost(collector: str, loss: Loss, at_us: int) -> Signal:

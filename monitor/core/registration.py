@@ -8,6 +8,7 @@ then the request's); a refresh prolongs it, Expires 0 removes it, and otherwise 
 Phones keep one Call-ID for months: of a session only its last REGISTERs are remembered.
 """
 
+import re
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +26,7 @@ from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import report_on
 from monitor.core.updates import (
+    LoginFailed,
     RecordKey,
     RegistrationEnded,
     RegistrationOutcome,
@@ -67,8 +69,12 @@ _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
 _MOST_TRANSACTIONS: Final = 16
 _MOST_MESSAGES: Final = 32
+_REFUSED_LOGIN: Final = frozenset({401, 403, 407})
 _MOST_NONCES: Final = 16
 _MOST_CHALLENGES: Final = 8  # in one response
+_LONGEST_IDENTITY: Final = 200
+_INSTANCE: Final = re.compile(r';\s*\+sip\.instance\s*=\s*"?<?([^">;]+)', re.IGNORECASE)
+_FLOW: Final = re.compile(r";\s*reg-id\s*=\s*(\d{1,10})", re.IGNORECASE)
 
 
 class Nonce(NamedTuple):
@@ -82,15 +88,17 @@ class Nonce(NamedTuple):
 class Login(Attempt):
     """A REGISTER on all its hops, with what it asks for and the credentials that it carries."""
 
-    __slots__ = ("challenged", "contact", "early_final", "expires_s", "nonces", "success_us")
+    __slots__ = ("challenged", "contact", "early_final", "expires_s", "identity", "nonces", "success_us", "tried")
 
     def __init__(self, event: SipEvent) -> None:
         super().__init__(event)
         self.contact = ""
+        self.identity = ""
         self.expires_s = -1
         # realm → nonce of each credential that is one (an empty response is none: IMS AKA, RFC 3310).
         self.nonces: dict[str, str] = {}
         self.challenged: set[str] = set()  # realms that asked for credentials, and don't call those sent stale
+        self.tried: list[Transaction] = []  # those with credentials; guessers send several under one CSeq
         self.success_us = 0  # first 2xx
         self.early_final: SipEvent | None = None  # a response that came before its request
 
@@ -99,9 +107,14 @@ class Login(Attempt):
         super().sent_on(transaction, event)
         self.initial = True  # there is no dialog that it could be within
         if event.method:
+            contacts = header_values(event.raw, "contact")
             self.contact = event.contact
-            self.expires_s = _requested_expiry(event)
+            self.identity = identity_of(contacts, event.contact)
+            self.expires_s = _requested_expiry(event, contacts)
             self.nonces = credentials(event.raw)
+            if self.nonces:
+                self.tried.append(transaction)
+                del self.tried[:-_MOST_TRANSACTIONS]
 
     def before(self, other: "Login") -> bool:
         """Whether it was sent before another one."""
@@ -188,6 +201,9 @@ class Registration(Fold):
             if not transaction.seen_request:
                 login.early_final = event
             self._final(event, login, out)
+            if event.status in _REFUSED_LOGIN and transaction in login.tried and self._tried_latest(login):
+                client, server = ends(transaction.hop)
+                out.append(LoginFailed(self.key, event.captured_us, client, server, self.to_uri, event.status))
         return transaction
 
     def _begin(self, transaction: Transaction, event: SipEvent) -> Login:
@@ -258,7 +274,9 @@ class Registration(Fold):
         self._told_end = False
         client, registrar = self._ends()
         out.append(
-            RegistrationSucceeded(self.key, at_us, self.to_uri, self._contact(), client, registrar, self.expires_us)
+            RegistrationSucceeded(
+                self.key, at_us, self.to_uri, self._contact(), client, registrar, self.expires_us, login.identity
+            )
         )
 
     # --- time
@@ -298,8 +316,19 @@ class Registration(Fold):
         if not self._told_end and not bound:
             self._told_end = True
             client, registrar = self._ends()
+            login = self._decided or self.logins.current
             out.append(
-                RegistrationEnded(self.key, at_us, self.to_uri, client, registrar, self.outcome, self.status or None)
+                RegistrationEnded(
+                    self.key,
+                    at_us,
+                    self.to_uri,
+                    client,
+                    registrar,
+                    self.outcome,
+                    self.status or None,
+                    bool(login.nonces),
+                    login.identity,
+                )
             )
             self.linger(at_us)
 
@@ -353,6 +382,14 @@ class Registration(Fold):
                 return max(given).at_us
         return 0
 
+    def _tried_latest(self, login: Login) -> bool:
+        """Whether the credentials of a login were for a nonce that was the latest, and not said to be stale."""
+        for realm, used in login.nonces.items():
+            given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= login.first_us]
+            if given and max(given).nonce == used:
+                return login.status() not in CHALLENGES or realm in login.challenged
+        return False
+
     # --- state
 
     def _move(self, message: RegistrationInput) -> None:
@@ -396,9 +433,23 @@ class Registration(Fold):
         )
 
 
-def _requested_expiry(event: SipEvent) -> int:
+def identity_of(contacts: list[str], uri: str) -> str:
+    """What makes a binding the same one at the next REGISTER: instance and flow (RFC 5626 §4.2), else its Contact.
+
+    "*" where all bindings are meant (§10.2.2), "" where none is (a query).
+    """
+    first = contacts[0] if contacts else ""
+    if first.strip() == "*":
+        return "*"
+    instance = _INSTANCE.search(first)
+    if instance is None:
+        return uri
+    flow = _FLOW.search(first)
+    return f"{instance[1].lower()} {flow[1] if flow else ''}".rstrip()[:_LONGEST_IDENTITY]
+
+
+def _requested_expiry(event: SipEvent, contacts: list[str]) -> int:
     """What a REGISTER asks for, in seconds; -1 where it leaves that to the registrar."""
-    contacts = header_values(event.raw, "contact")
     asked = [seconds for contact in contacts if (seconds := _parameter(contact)) >= 0]
     if asked:
         return max(asked)

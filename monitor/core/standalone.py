@@ -11,18 +11,19 @@ from monitor.core.attempt import Attempt
 from monitor.core.context import Context
 from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
-from monitor.core.updates import RecordKey, TransactionRecord, Update
+from monitor.core.updates import RecordKey, RequestRefused, TransactionRecord, Update
 
 
 class Standalone(Fold):
     """A standalone transaction in the making."""
 
-    __slots__ = ("attempt", "fault", "method", "transactions")
+    __slots__ = ("_refused", "attempt", "fault", "method", "transactions")
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
         super().__init__(key, ident, context, event)
         self.method = event.method or event.cseq_method
         self.fault = ""
+        self._refused = False
         self.attempt = Attempt(event)
         self.transactions = Transactions()
         self.linger(event.captured_us)
@@ -39,6 +40,13 @@ class Standalone(Fold):
             transaction, new = self.transactions.of_response(event)
             transaction.answered(event, number)
             self.note(transaction)
+            if event.status >= 300 and transaction.final_sends == 1 and not self._refused:
+                self._refused = True
+                out.append(
+                    RequestRefused(
+                        self.key, event.captured_us, self.method, self.client, self.server, self.to_uri, event.status
+                    )
+                )
         if new:
             self.introduce(event)
             self.add_hop(transaction)

@@ -36,6 +36,20 @@ def report_on(transaction: Transaction, reports: tuple[Report, ...]) -> Report |
     return min(fatal, key=lambda report: report.at_us, default=None)
 
 
+def trouble_of(method: str, cseq: int, hop: str, reports: tuple[Report, ...]) -> str:
+    """The first trouble by which such a request did not get to the end of a hop; "" where there is none."""
+    end = hop.partition(">")[2]
+    fatal = [
+        report
+        for report in reports
+        if report.trouble in FATAL
+        and report.method == method
+        and report.cseq == cseq
+        and report.hop.partition(">")[2] == end
+    ]
+    return min(fatal, key=lambda report: report.at_us).trouble if fatal else ""
+
+
 def variant_of(trouble: Trouble) -> str:
     """The form of a finding that rests on a report: "port-unreachable"."""
     return trouble.replace(" ", "-")

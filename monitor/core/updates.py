@@ -249,6 +249,7 @@ class RegistrationSucceeded(_RecordUpdate, frozen=True, tag=True):
     client: str
     registrar: str
     expires_us: int
+    identity: str = ""  # of the binding: +sip.instance and reg-id (RFC 5626), else the Contact
 
 
 class RegistrationEnded(_RecordUpdate, frozen=True, tag=True):
@@ -259,6 +260,47 @@ class RegistrationEnded(_RecordUpdate, frozen=True, tag=True):
     registrar: str
     outcome: RegistrationOutcome
     status: int | None
+    credentials: bool = False  # the last REGISTER carried a password's digest
+    identity: str = ""  # of the binding that it was about; "*" for all of the address of record
+
+
+class LoginFailed(_RecordUpdate, frozen=True, tag=True):
+    """Credentials for the latest nonce were refused: the password, or the user, is wrong. One each time."""
+
+    source: str
+    server: str
+    account: str
+    status: int
+
+
+class SourceSeen(_RecordUpdate, frozen=True, tag=True):
+    """Who began a record, as near to the client as it was seen: told once, when nothing earlier can come."""
+
+    method: str
+    source: str  # "203.0.113.7:5062"
+    destination: str
+    from_uri: str
+    to_uri: str
+    agent: str  # User-Agent of the request, "" where it names none
+    signature: str  # by which a known scanner gives itself away ("User-Agent: friendly-scanner"), or ""
+    asked: bool  # False: only responses were seen
+
+
+class RecordGrew(_RecordUpdate, frozen=True, tag=True):
+    """So many more requests came under one Call-ID, copies and all hops included."""
+
+    source: str  # the client, as far as it is known
+    requests: int
+
+
+class RequestRefused(_RecordUpdate, frozen=True, tag=True):
+    """A standalone request got a final response ≥ 300."""
+
+    method: str
+    source: str
+    destination: str
+    to_uri: str
+    status: int
 
 
 class _FindingUpdate(_RecordUpdate, frozen=True):
@@ -293,6 +335,10 @@ Happened: TypeAlias = (
     | CallEnded
     | RegistrationSucceeded
     | RegistrationEnded
+    | LoginFailed
+    | SourceSeen
+    | RecordGrew
+    | RequestRefused
     | FindingRaised
     | FindingConfirmed
     | FindingCleared

@@ -71,6 +71,7 @@ _SHAPES: Final[Mapping[str, Shape]] = {
         timer_us=_timeout,
     ),
     "dropped-at-32s": Shape(anchor=Anchor.HUNG_UP),
+    "ack-ignored": Shape(anchor=Anchor.ACCEPTED, timer="64·T1", timer_us=_timeout),
     "invite-unanswered": _UNANSWERED,
     "registration-unanswered": _UNANSWERED,
     "bye-unanswered": _UNANSWERED,

@@ -1,6 +1,6 @@
 """What is worth an alert: rules as values, and those that are on from the first start.
 
-A rule counts *records* (calls, registrations, collectors) with findings of its codes, in groups;
+A rule counts *records* (calls, registrations, collectors, sources) with findings of its codes, in groups;
 each group that reaches `at_least` within `within_us` has one alert.
 """
 
@@ -24,7 +24,7 @@ class GroupBy(StrEnum):
     HOP = "hop"  # who sends the request to whom
     DESTINATION = "destination"  # where it goes: the registrar
     SOURCE = "source"  # where it comes from: the client
-    RECORD = "record"  # the collector
+    RECORD = "record"  # the collector, the source, the account
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +72,34 @@ DEFAULT_RULES: Final = (
         severity=Severity.MAJOR,
         noun="registration",
         cleared="Every registration went through after all.",
+    ),
+    Rule(
+        name="brute-force",
+        title="somebody tries passwords, {place}",
+        codes=frozenset(("brute-force",)),
+        group_by=GroupBy.RECORD,
+        severity=Severity.MAJOR,
+        noun="source",
+        cleared="It was no attack after all.",
+    ),
+    Rule(
+        name="flood",
+        title="flood of requests from {place}",
+        codes=frozenset(("flood",)),
+        group_by=GroupBy.RECORD,
+        severity=Severity.MAJOR,
+        noun="source",
+        cleared="It was no attack after all.",
+    ),
+    Rule(
+        name="scanner",
+        title="scanner at {place}",
+        codes=frozenset(("scanner",)),
+        group_by=GroupBy.RECORD,
+        severity=Severity.MINOR,
+        noun="source",
+        cleared="It was no attack after all.",
+        mail=False,  # whoever is in the Internet is scanned each hour
     ),
     Rule(
         name="collector-offline",

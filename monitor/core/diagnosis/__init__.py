@@ -7,12 +7,13 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, malformed, media, registration, session, setup, teardown
+from monitor.core.diagnosis import ack, malformed, media, registration, security, session, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     ack.MISSING_ACK,
     ack.DROPPED_AT_32S,
+    ack.ACK_IGNORED,
     setup.INVITE_UNANSWERED,
     setup.NO_FINAL_RESPONSE,
     setup.REJECTED,
@@ -27,4 +28,5 @@ RULES: Final[tuple[Rule, ...]] = (
     registration.REGISTRATION_REJECTED,
     registration.REGISTRATION_AUTH_FAILED,
     registration.REGISTRATION_UNANSWERED,
+    *security.RULES,
 )

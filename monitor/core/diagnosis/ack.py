@@ -4,9 +4,12 @@ The callee resends its 2xx after 0.5, 1, 2, 4, 4 … s until the ACK comes, and 
 three resends, 3.5 s after the answer, tell what will drop the call half a minute later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
+from collectors.sip.address import inside
+from collectors.sip.uri import host_of
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends, seconds, times
 from monitor.core.dialog import Answer, Dialog, Sending
@@ -20,7 +23,9 @@ MISSING_ACK: Final = Rule(
     when="A 2xx to INVITE has no ACK with its Call-ID, CSeq number and both tags, over any path; asked for each To "
     "tag. *Suspected* at the third retransmission of the 2xx, 3.5 s after it. *Confirmed* 64·T1 after it, or when "
     "the callee hangs up after at least one retransmission. Says whether no ACK was seen at all, one with a wrong "
-    "CSeq or tag, or one that an element on the path received and did not send on. *Cleared* by a late ACK.",
+    "CSeq or tag, one that an element on the path received and did not send on, or one that went to where nobody takes "
+    "it: an address that was never heard, or is unreachable by the word of an ICMP error, most often the Contact of "
+    "the 2xx. *Cleared* by a late ACK.",
     source="RFC 3261 §13.3.1.4, RFC 6026",
     remedy="See where the caller sends the ACK: the Contact and Record-Route of the 200 OK must be reachable from it. "
     "A private address there (NAT, SIP ALG), a firewall between, or a wrong external address on the callee's "
@@ -34,14 +39,24 @@ DROPPED_AT_32S: Final = Rule(
     source="RFC 3261 §13.3.1.4",
     remedy=MISSING_ACK.remedy,
 )
+ACK_IGNORED: Final = Rule(
+    code="ack-ignored",
+    severity=Severity.CRITICAL,
+    when="The callee resends its 2xx twice or more later than T1, or than the round trip where that is longer, after "
+    "its ACK was seen on the last hop before it. *Confirmed* when it goes on to the end (64·T1), or the callee hangs "
+    "up; *cleared* when the resends stop before.",
+    source="RFC 3261 §13.3.1.4, §12.2.1.1",
+    remedy="The ACK left for the callee and was not taken: look between that point and the callee for a firewall, a "
+    "NAT binding that is gone, or another port than that of its Contact; and whether the ACK's CSeq and tags fit.",
+)
 
 _NOT_SENT_ON: Final = (
     "Look at that element's routing of in-dialog requests: does the ACK carry the Route set of the 200 OK's "
     "Record-Route, and does its Request-URI (the Contact of the 200 OK) lead on?"
 )
-_IGNORED: Final = (
-    "The ACK left for the callee and was not taken: look between that point and the callee for a firewall, a NAT "
-    "binding that is gone, or another port than that of its Contact; and whether the ACK's CSeq and tags fit."
+_UNREACHABLE: Final = (
+    "Whoever answered must be reachable at the Contact of its 200 OK: set its external address (NAT), switch a SIP ALG "
+    "off, or let the proxy before it put itself into the path (Record-Route, or fix the Contact of clients behind NAT)."
 )
 _WRONG: Final = (
     "The caller's user agent, or a B2BUA in the path, builds the ACK wrongly: its CSeq number must be that of the "
@@ -58,28 +73,99 @@ class Blame(NamedTuple):
     remedy: str
 
 
+class Place(Enum):
+    """How far an ACK came. To be sure that it came no farther takes two resends of the 2xx after it."""
+
+    NOWHERE = auto()  # none was seen
+    ELEMENT = auto()  # an element of the path got it, and kept it
+    ASTRAY = auto()  # it went to an address that is not in the path, or where nothing takes it
+    CALLEE = auto()  # it was on its last hop, or nothing speaks against it
+
+
 class Delivery(NamedTuple):
     """How far a 2xx and its ACK came. Wire times in µs, 0: never."""
 
     answer: Answer
     dialog: Dialog | None
     strays: Sequence[Answer]  # ACKs of the same dialog that fit no 2xx
-    stuck: bool  # an element in the path got the ACK, and still the 2xx is resent to it
+    place: Place
+    reached: str  # endpoint of ELEMENT or ASTRAY; "" else
+    trouble: str  # what an ICMP error says of the ACK that went there: "port unreachable"; "" without one
+    heard: bool  # whether anything ever came from there
     sending: Sending  # the hop that tells most: where it got stuck, or that carried the 2xx most often
     deepest: Sending  # the hop next to the callee, as far as was seen
-    acked_us: int  # when the ACK was seen as near to the callee as it came; 0 where it got stuck
+    acked_us: int  # when the ACK was seen as near to the callee as it came; 0 where it did not get there
 
 
-def delivery(answer: Answer, dialog: Dialog | None, strays: Sequence[Answer], settings: Settings) -> Delivery:
-    """The facts that both rules judge."""
+def delivery(
+    answer: Answer,
+    dialog: Dialog | None,
+    strays: Sequence[Answer],
+    settings: Settings,
+    *,
+    heard: Callable[[str, int], bool],
+    troubles: Mapping[str, str],
+) -> Delivery:
+    """The facts that the rules judge.
+
+    `heard`: whether anything came from an address up to a wire time. `troubles`: what ICMP errors said of ACKs, by
+    their hop.
+    """
     sendings = answer.sendings.values()
     deepest = max(sendings, key=lambda sending: (sending.vias, -sending.first_us))
     # Of the hops that carried it most often, the one nearest to the caller.
     most = max(sendings, key=lambda sending: (sending.sends, -sending.vias, -sending.first_us))
-    arrived_us = _at_callee_us(answer, deepest) if answer.ack_us else 0
-    stuck = not arrived_us and _is_stuck(answer, deepest, settings)
+    place, hop = _reached(answer, deepest, troubles, settings)
+    reached = ends(hop)[1] if place in (Place.ELEMENT, Place.ASTRAY) else ""
     return Delivery(
-        answer, dialog, strays, stuck, deepest if stuck else most, deepest, 0 if stuck else arrived_us or answer.ack_us
+        answer=answer,
+        dialog=dialog,
+        strays=strays,
+        place=place,
+        reached=reached,
+        trouble=troubles.get(hop, ""),
+        heard=bool(reached) and heard(address_of(reached), deepest.last_us),
+        sending=_beyond(answer, reached, deepest) if place is Place.ELEMENT else most,
+        deepest=deepest,
+        acked_us=(_at_callee_us(answer, deepest) or answer.ack_us) if place is Place.CALLEE else 0,
+    )
+
+
+def _reached(answer: Answer, deepest: Sending, troubles: Mapping[str, str], settings: Settings) -> tuple[Place, str]:
+    """How far the ACK came, and the hop on which it got there."""
+    if not answer.ack_us:
+        return Place.NOWHERE, ""
+    hops = sorted(answer.ack_hops, key=lambda hop: (answer.ack_hops[hop], hop))
+    if deepest.resends_after(answer.ack_us + settings.timers.t1_us) < 2:
+        return Place.CALLEE, hops[0]
+    undelivered = [hop for hop in hops if hop in troubles]
+    if undelivered:
+        return Place.ASTRAY, undelivered[0]
+    if _at_callee_us(answer, deepest):
+        return Place.CALLEE, hops[0]
+    depths = _depths(answer)
+    inside = [hop for hop in hops if address_of(ends(hop)[1]) in depths]
+    if not inside:
+        return Place.ASTRAY, hops[0]
+    return Place.ELEMENT, max(inside, key=lambda hop: depths[address_of(ends(hop)[1])])
+
+
+def _depths(answer: Answer) -> dict[str, int]:
+    """How far each element that the 2xx passed is from the caller."""
+    depths: dict[str, int] = {}
+    for sending in answer.sendings.values():
+        for depth, place in enumerate(ends(sending.hop), 2 * sending.vias):
+            depths[address_of(place)] = max(depths.get(address_of(place), 0), depth)
+    return depths
+
+
+def _beyond(answer: Answer, element: str, deepest: Sending) -> Sending:
+    """The hop on which the ACK should have left an element."""
+    depth = _depths(answer)[address_of(element)]
+    return min(
+        (sending for sending in answer.sendings.values() if 2 * sending.vias >= depth),
+        key=lambda sending: sending.vias,
+        default=deepest,
     )
 
 
@@ -115,6 +201,48 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     )
 
 
+def ack_ignored(seen: Delivery, settings: Settings, now_us: int) -> Finding | None:
+    """`ack-ignored`."""
+    answer, sending, timers = seen.answer, seen.deepest, settings.timers
+    arrived_us = _at_callee_us(answer, sending)
+    if seen.place is not Place.CALLEE or not arrived_us:
+        return None
+    due_us = arrived_us + max(timers.t1_us, _round_trip_us(answer, sending))
+    resent_us = [at_us for at_us in sending.times[1:] if at_us > due_us]
+    if len(resent_us) < 2:
+        return None
+    bye_us = seen.dialog.bye_us if seen.dialog else 0
+    deadline_us = answer.first_us + timers.timeout_us
+    quiet_us = sending.last_us + 2 * timers.t2_us  # by then, the next resend would have come
+    if min(bye_us or deadline_us, deadline_us) <= quiet_us:
+        confirmed_us = _callee_hung_up(seen, 0) or (deadline_us if not bye_us and now_us >= deadline_us else 0)
+        state = standing(suspected_us=resent_us[1], confirmed_us=confirmed_us)
+    else:
+        state = standing(suspected_us=resent_us[1], cleared_us=quiet_us if max(now_us, bye_us) >= quiet_us else 0)
+    _, callee = ends(sending.hop)
+    return ACK_IGNORED.finding(
+        subject=answer.subject,
+        state=state or FindingState.SUSPECTED,
+        at_us=resent_us[1],
+        hop=sending.hop,
+        messages={*sending.numbers, *answer.ack_numbers},
+        cause=f"{callee} does not take the ACK: it was sent there {seconds(arrived_us - answer.first_us)} after the "
+        f"200 OK, which was resent {times(sending.resends_after(due_us))} all the same.",
+    )
+
+
+def _round_trip_us(answer: Answer, sending: Sending) -> int:
+    """How long the callee and the point of capture are apart, at most, there and back; 0 where that is not known."""
+    transactions = answer.attempt.transactions if answer.attempt else ()
+    delays = (
+        transaction.response_us - transaction.first_us
+        for transaction in transactions
+        # Who picks up the phone takes longer than the network.
+        if transaction.hop == sending.hop and transaction.seen_request and transaction.response_us < sending.first_us
+    )
+    return max(min(delays, default=0), 0)
+
+
 def dropped_at_32s(seen: Delivery, settings: Settings, now_us: int) -> Finding | None:
     """`dropped-at-32s`."""
     answer, sending, acked_us, timers = seen.answer, seen.sending, seen.acked_us, settings.timers
@@ -129,7 +257,7 @@ def dropped_at_32s(seen: Delivery, settings: Settings, now_us: int) -> Finding |
     silent = not over and not acked_us and now_us >= deadline_us + timers.t2_us
     if not (by_bye or silent):
         return None
-    variant, hop, _, remedy = Blame("ignored", seen.deepest.hop, "", _IGNORED) if ignored else _blame(seen)
+    variant, hop, _, remedy = Blame("ignored", seen.deepest.hop, "", ACK_IGNORED.remedy) if ignored else _blame(seen)
     how = (
         f"hung up {seconds(hung_up_us - answer.first_us)} after its 200 OK"
         if by_bye
@@ -167,19 +295,14 @@ def _at_callee_us(answer: Answer, deepest: Sending) -> int:
     return min((at_us for hop, at_us in answer.ack_hops.items() if address_of(ends(hop)[1]) == callee), default=0)
 
 
-def _is_stuck(answer: Answer, deepest: Sending, settings: Settings) -> bool:
-    element = address_of(ends(deepest.hop)[0])
-    received = [at_us for hop, at_us in answer.ack_hops.items() if address_of(ends(hop)[1]) == element]
-    return bool(received) and deepest.resends_after(min(received) + settings.timers.t1_us) >= 2
-
-
 def _blame(seen: Delivery) -> Blame:
     answer, sending = seen.answer, seen.sending
     over = f"{times(sending.sends)} over {seconds(sending.last_us - sending.first_us)}"
-    if seen.stuck:
-        element, callee = ends(sending.hop)
-        cause = f"{element} received the ACK and did not send it on: {callee} sent its 200 OK {over}."
+    if seen.place is Place.ELEMENT:
+        cause = f"{seen.reached} received the ACK and did not send it on: {_answered(seen)} sent its 200 OK {over}."
         return Blame("not-sent-on", sending.hop, cause, _NOT_SENT_ON)
+    if seen.place is Place.ASTRAY:
+        return _astray(seen, over)
     nearest = min(answer.sendings.values(), key=lambda sending: (sending.vias, sending.first_us))
     caller, callee = ends(nearest.hop)
     origin = _answered(seen)
@@ -192,14 +315,42 @@ def _blame(seen: Delivery) -> Blame:
         late = seconds(seen.acked_us - answer.first_us)
         return Blame("late", nearest.hop, f"The ACK came late, {late} after the 200 OK: {resent}.", MISSING_ACK.remedy)
     if not seen.strays:
-        cause = f"The ACK never came: {resent}, and no ACK was seen."
-        return Blame("never-seen", nearest.hop, cause, MISSING_ACK.remedy)
+        return _never_seen(seen, nearest.hop, f"The ACK never came: {resent}, and no ACK was seen.")
     stray = seen.strays[0]
     if stray.cseq != answer.cseq:
         variant, wrong = "wrong-cseq", f"CSeq {stray.cseq}, where its INVITE had {answer.cseq}"
     else:
         variant, wrong = "wrong-tag", f"the To tag {stray.to_tag!r}, where the 200 OK has {answer.to_tag!r}"
     return Blame(variant, nearest.hop, f"The ACK is wrong: {resent}, and the ACK that came has {wrong}.", _WRONG)
+
+
+def _astray(seen: Delivery, over: str) -> Blame:
+    hop = next(hop for hop in seen.answer.ack_hops if ends(hop)[1] == seen.reached)
+    resent = f"{_answered(seen)} sent its 200 OK {over}"
+    if seen.trouble:
+        why = f"and the network says: {seen.trouble}"
+    elif seen.heard:
+        why = "which is not in the path of the call"
+    else:
+        why = "from where nothing was ever heard"
+    contact = seen.answer.contact
+    own = host_of(contact).strip("[]") == address_of(seen.reached)
+    source = f" That is the Contact of the 200 OK ({contact}{_quality(contact)})." if own else ""
+    variant = "astray" if seen.heard and not seen.trouble else "unreachable-contact" if own else "unreachable"
+    return Blame(variant, hop, f"The ACK went to {seen.reached}, {why}: {resent}.{source}", _UNREACHABLE)
+
+
+def _never_seen(seen: Delivery, hop: str, cause: str) -> Blame:
+    """No ACK was seen; where a private Contact came from a public address, that is where it went."""
+    contact = seen.answer.contact
+    if inside(host_of(contact)) and not inside(address_of(ends(hop)[1])):
+        cause += f" The Contact of the 200 OK ({contact}) is a private address: from outside, no ACK can reach it."
+        return Blame("private-contact", hop, cause, _UNREACHABLE)
+    return Blame("never-seen", hop, cause, MISSING_ACK.remedy)
+
+
+def _quality(contact: str) -> str:
+    return ", a private address" if inside(host_of(contact)) else ""
 
 
 def _evidence(seen: Delivery, *, hung_up: bool) -> set[int]:
@@ -209,3 +360,6 @@ def _evidence(seen: Delivery, *, hung_up: bool) -> set[int]:
     if seen.dialog is not None and hung_up:
         numbers.add(seen.dialog.bye_number)
     return numbers
+
+
+JUDGES: Final = ((MISSING_ACK, missing_ack), (ACK_IGNORED, ack_ignored), (DROPPED_AT_32S, dropped_at_32s))

@@ -1,16 +1,17 @@
 """The BYEs of a call: which side sent them over which hops, and what came of it."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from collectors.sip.reading import Reading
 from collectors.sip.reason import Reason, read_reasons
-from collectors.wire.events import SipEvent
+from collectors.wire.events import ICMP, SideEvent, SipEvent
 from monitor.core.attempt import Attempt, Attempts
 from monitor.core.call import Call
 from monitor.core.diagnosis import teardown as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.facet import Facet
 from monitor.core.transaction import Transaction
+from monitor.core.undelivered import report_on
 from monitor.core.updates import Update
 
 _MOST_BYES: Final = 16
@@ -46,6 +47,8 @@ class Teardown(Facet[Call]):
     """Follows the BYEs, and judges how the call ended."""
 
     __slots__ = ("_byes",)
+
+    beside: ClassVar[frozenset[str]] = frozenset({ICMP})
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
@@ -83,6 +86,10 @@ class Teardown(Facet[Call]):
             if transaction.sends >= settings.suspect_sends:
                 self._judge(event.captured_us, out)
 
+    def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
+        """The network says something of a request: of a BYE, perhaps."""
+        self._judge(side.captured_us, out)
+
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A BYE has waited for its response, or a refused one for its retry."""
         self._judge(due_us, out)
@@ -109,6 +116,7 @@ class Teardown(Facet[Call]):
             heard=lambda at_us: fold.context.peers.heard(transaction.destination, at_us),
             timeout_us=bye.timeout_told_us(transaction),
             repaired_us=min(others, default=0),
+            report=report_on(transaction, fold.undelivered),
         )
         verdict = None
         if not bye.went_on(transaction):
@@ -134,8 +142,11 @@ class Teardown(Facet[Call]):
 
     def _judge_short(self, at_us: int, out: list[Update]) -> None:
         call = self.fold
-        short = 0 <= call.bye_us - call.answered_us < call.context.settings.short_call_us and call.dialogs.over()
+        lasted_us = call.bye_us - call.answered_us
+        short = call.answered_us > 0 and 0 <= lasted_us < call.context.settings.short_call_us and call.dialogs.over()
         if short or call.findings:
-            first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
-            verdict = rules.short_call(first, call.answered_us, call.bye_us) if short else None
+            verdict = None
+            if short:
+                first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
+                verdict = rules.short_call(first, call.answered_us, call.bye_us)
             call.judge(rules.SHORT_CALL, "", verdict, call.first_us, at_us, out)

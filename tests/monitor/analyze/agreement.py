@@ -93,8 +93,11 @@ def _call(call: dict[str, Any], theirs: Row) -> Iterator[tuple[str, str]]:
 def _findings(document: dict[str, Any], expected: Row) -> Iterator[tuple[str, str]]:
     found = {
         (finding["code"], finding["state"])
-        for record in (*document["calls"], *document["registrations"], *document["transactions"])
-        for finding in record["findings"]
+        for findings in (
+            document["findings"],
+            *(record["findings"] for kind in ("calls", "registrations", "transactions") for record in document[kind]),
+        )
+        for finding in findings
     }
     for code in CODES.intersection(expected["must"].split()):
         if not {(code, "suspected"), (code, "confirmed")} & found:

@@ -134,6 +134,27 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         *_bye(9),
     ],
     "a call in a blink": [*_invites([0.0]), response(200, 0.1), _acked(at=0.2), *_bye(0.3)],
+    "ACK that the callee does not take": [
+        *_invites([0.0]),
+        response(100, 0.05),
+        *(response(200, at) for at in _LATE),
+        _acked(at=2.1),
+        request("BYE", 34.1, "bob>alice", from_tag="b", to_tag="a"),
+    ],
+    "ACK that is taken at last": [
+        *_invites([0.0]),
+        *(response(200, at) for at in _LATE[:5]),
+        _acked(at=2.1),
+        *_bye(60),
+    ],
+    "ACK to somewhere else": [
+        *_invites([0.0], "alice>proxy"),
+        *_invites([0.01], "proxy>bob", vias=2),
+        *(response(200, at, "proxy>bob", vias=2) for at in _LATE),
+        *(response(200, at + 0.01, "alice>proxy") for at in _LATE),
+        request("ACK", 2.1, "alice>carol", to_tag="b", branch="own"),
+        *_bye(20),
+    ],
     "BYE that nobody answers": [
         _OTHER,
         *_invites([0.0]),

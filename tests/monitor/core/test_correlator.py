@@ -80,6 +80,8 @@ def test_the_next_deadline_is_when_something_may_be_said() -> None:
     correlator = Correlator()
     assert correlator.next_deadline() is None
     correlator.feed(request("INVITE", 0, transport="tcp"))
+    assert correlator.next_deadline() == us(0)
+    correlator.advance(us(0))
     assert correlator.next_deadline() == us(4)
     assert correlator.advance(us(3.9)) == []
     assert [type(update).__name__ for update in correlator.advance(us(4))] == ["FindingRaised"]

@@ -10,11 +10,21 @@ from collectors.sip.timers import SECOND
 from monitor.core.alerting.rules import DEFAULT_RULES
 from monitor.core.overview import AHEAD_US, Overview, horizon_us
 from monitor.core.presence import name_of
-from monitor.core.updates import AlertAcknowledged, CallState, Committed, RegistrationOutcome
+from monitor.core.updates import (
+    AlertAcknowledged,
+    CallState,
+    Committed,
+    FindingState,
+    LoginFailed,
+    RegistrationOutcome,
+    SourceSeen,
+)
 from tests.monitor.core.alerting.rows import Rows
 from tests.monitor.core.told import (
+    FROM,
     HOP,
     T0,
+    TO,
     answered,
     call,
     cleared,
@@ -255,3 +265,36 @@ def _copy_standing(old: Overview, new: Overview) -> None:
 def test_hop_groups_ignore_nothing_but_ephemeral_ports() -> None:
     _, rows = folded(commit(1, raised(1, hop=HOP), raised(1, "c2", hop=HOP.replace("10.0.0.1:5060", "10.0.0.1:50600"))))
     assert sorted(rows.alerts) == ["missing-ack|10.0.0.1 → 10.0.0.2:5060", ACK]
+
+
+def scans(at_s: float, name: str = "s1") -> SourceSeen:
+    """Somebody scans."""
+    signature = "User-Agent: friendly-scanner"
+    return SourceSeen(
+        call(name), us(at_s), "INVITE", "203.0.113.7:5060", "10.0.0.2:5060", FROM, TO, "", signature, asked=True
+    )
+
+
+def test_a_source_that_scans_is_one_alert_and_one_finding_however_often_it_asks() -> None:
+    overview, rows = folded(*(commit(second, scans(second, f"s{second}")) for second in range(1, 90)), tick(100))
+    assert [alert.title for alert in rows.alerts.values()] == ["scanner at 203.0.113.7"]
+    (finding,) = overview.subjects()
+    assert (finding.name, finding.count, finding.finding.code) == ("203.0.113.7", 89, "scanner")
+    assert overview.subjects() == []
+
+
+def test_a_suspicion_about_a_source_is_no_alert() -> None:
+    tries = [LoginFailed(session(), us(n / 10), "203.0.113.7:5060", "10.0.0.9:5060", FROM, 401) for n in range(30)]
+    overview, rows = folded(commit(5, *tries), tick(10))
+    assert not rows.alerts
+    assert [finding.finding.state for finding in overview.subjects()] == [FindingState.SUSPECTED]
+
+
+def test_what_is_said_of_sources_goes_on_after_a_restart() -> None:
+    overview, _ = folded(commit(1, scans(1)), tick(10))
+    stored = overview.subjects()
+    again = Overview(trusted=["198.51.100.0/24"])
+    again.restore_subjects(stored)
+    _, rows = folded(commit(20, scans(20)), tick(30), overview=again)
+    assert [finding.finding.at_us for finding in again.subjects()] == [us(1)]
+    assert not rows.alerts  # told before

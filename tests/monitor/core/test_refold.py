@@ -17,6 +17,7 @@ from monitor.core.updates import (
     MessageAdded,
     RecordClosed,
     RecordKey,
+    SourceSeen,
     Update,
 )
 from tests.support.beside import beside
@@ -173,7 +174,7 @@ def test_deadlines_that_passed_between_two_messages_pass_between_them_again() ->
     correlator, store = Correlator(), Store()
     store.keep(correlator.feed(invite), 0)
     suspected_us = invite.captured_us + 5_000_000
-    assert [type(update) for update in correlator.advance(suspected_us)] == [FindingRaised]
+    assert [type(update) for update in correlator.advance(suspected_us)] == [SourceSeen, FindingRaised]
     for event in others:
         store.keep(correlator.feed(event), suspected_us)
     (key,) = store.parts

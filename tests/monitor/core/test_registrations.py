@@ -258,3 +258,22 @@ def test_a_login_that_fails_for_months_takes_little_memory_too() -> None:
     (finding,) = correlator.record(key).findings
     assert "again, 10 times or more, although" in finding.cause
     assert len(finding.messages) <= 13
+
+
+@pytest.mark.parametrize(
+    ("contact", "identity"),
+    [
+        ("<sip:alice@10.0.0.1>;expires=60", "sip:alice@10.0.0.1"),
+        ('<sip:a@10.0.0.1>;+sip.instance="<urn:uuid:F81D4FAE>";reg-id=2', "urn:uuid:f81d4fae 2"),
+        ("<sip:a@10.0.0.1>;+SIP.Instance=<urn:uuid:f81d4fae>", "urn:uuid:f81d4fae"),
+    ],
+)
+def test_a_binding_is_known_by_instance_and_flow_or_else_by_its_contact(contact: str, identity: str) -> None:
+    watch = Watch([register(0, 1, [("Contact", contact)]), answer(200, 0.1)], until=1)
+    assert [update.identity for update in watch.told if isinstance(update, RegistrationSucceeded)] == [identity]
+
+
+def test_removing_all_bindings_is_told_as_such() -> None:
+    events = [register(0, 1, [("Contact", "*"), ("Expires", "0")]), answer(200, 0.1)]
+    told = [update for update in Watch(events, until=1).told if isinstance(update, RegistrationEnded)]
+    assert [(update.identity, update.credentials) for update in told] == [("*", False)]

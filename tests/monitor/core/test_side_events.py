@@ -94,6 +94,7 @@ def test_evidence_keeps_a_record_in_memory_as_a_message_does() -> None:
     options = request("OPTIONS", 0)
     correlator = fed(options, response(200, 0.1, "alice>bob", method="OPTIONS"))
     correlator.witness(beside(options, LOG, after=20))
+    correlator.advance(us(0))
     assert correlator.advance(us(40)) == []
     assert [type(update) for update in correlator.advance(us(60))] == [RecordClosed]
     assert correlator.witness(beside(options, LOG, after=61)) == []

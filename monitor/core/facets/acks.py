@@ -1,0 +1,33 @@
+"""ICMP errors that quote an ACK: it ended there, and the 2xx is judged by that."""
+
+from typing import ClassVar
+
+from collectors.sip.reading import Reading
+from collectors.wire.events import ICMP, SideEvent, SipEvent
+from monitor.core.call import Call
+from monitor.core.facet import Facet
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+
+class LostAcks(Facet[Call]):
+    """Has the answers of a call judged again. `Undelivered`, which stands before it, keeps the reports."""
+
+    __slots__ = ()
+
+    beside: ClassVar[frozenset[str]] = frozenset({ICMP})
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """By no message."""
+        return False
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """The core judges when a message comes."""
+
+    def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
+        """An error; about an ACK, perhaps."""
+        if side.method == "ACK":
+            self.fold.judge_acks(side.captured_us, out)

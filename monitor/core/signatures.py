@@ -1,0 +1,48 @@
+"""What known scanners write into their requests: tools that are used to find and break into SIP servers."""
+
+import re
+from typing import Final
+
+from collectors.sip.uri import host_of
+from collectors.wire.events import SipEvent
+
+# User-Agents of such tools, as their sources and years of server logs spell them, in lower case.
+_AGENTS: Final = (
+    "friendly-scanner",
+    "friendly-request",
+    "sipvicious",
+    "sundayddr",
+    "sip-scan",
+    "sipscan",
+    "sivus",
+    "siparmyknife",
+    "pplsip",
+)
+# What SIPVicious writes unless told otherwise: a Call-ID of digits alone, and a branch that is a number.
+_DIGITS: Final = re.compile(r"\d{9,30}")
+_BRANCH: Final = re.compile(r"z9hG4bK-\d{6,10}")
+_TAG: Final = re.compile(r"[0-9a-f]{24,}")
+
+
+def signature(event: SipEvent, agent: str) -> str:
+    """How a request gives a known scanner away: "User-Agent: friendly-scanner"; "" where it does not."""
+    lower = agent.lower()
+    for known in _AGENTS:
+        if known in lower:
+            return f"User-Agent: {agent[:80]}"
+    if event.contact == "sip:123@1.1.1.1":
+        return f"Contact: {event.contact}"
+    if b"sipvicious" in event.raw[:1500].lower():
+        return "From: sipvicious"
+    if _has_its_shape(event):
+        return "the Call-ID, branch and From tag of SIPVicious"
+    return ""
+
+
+def _has_its_shape(event: SipEvent) -> bool:
+    """Its marks together; one alone says nothing."""
+    return (
+        _DIGITS.fullmatch(event.call_id) is not None
+        and _BRANCH.fullmatch(event.branch) is not None
+        and (_TAG.fullmatch(event.from_tag) is not None or host_of(event.from_uri) == "1.1.1.1")
+    )

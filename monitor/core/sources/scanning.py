@@ -1,0 +1,115 @@
+"""`scanner`: known tools by what they write, unknown ones by what they do."""
+
+from typing import Final
+
+from monitor.core.diagnosis.security import SCANNER
+from monitor.core.hop import address_of
+from monitor.core.limits import Limits
+from monitor.core.presence import name_of
+from monitor.core.sources.ledger import Ledger
+from monitor.core.sources.tables import Recent, Table
+from monitor.core.sources.trust import Trust
+from monitor.core.sources.values import Subject
+from monitor.core.updates import (
+    CallEnded,
+    RecordKey,
+    RegistrationEnded,
+    RegistrationOutcome,
+    RegistrationSucceeded,
+    RequestRefused,
+    SourceSeen,
+)
+
+_MOST_ENDPOINTS: Final = 20_000
+_MOST_CALLS: Final = 50_000
+# What a server says to a user that it does not know, or to somebody that it does not. Busy, declined and
+# unavailable are said by people and phones.
+_STRANGE: Final = frozenset({401, 403, 404, 405, 407, 410, 484, 485, 604, 606})
+
+
+class _Sweep:
+    """Whom one endpoint asked for, and was refused."""
+
+    __slots__ = ("refused", "well_us")
+
+    def __init__(self, within_us: int) -> None:
+        self.refused: Recent[str] = Recent(within_us)
+        self.well_us = 0  # when something of it succeeded last
+
+
+class Scanning:
+    """Watches sources that are not trusted."""
+
+    def __init__(self, limits: Limits, ledger: Ledger, trust: Trust) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._trust = trust
+        self._sweeps: Table[str, _Sweep] = Table(lambda: _Sweep(limits.sweep_us), _MOST_ENDPOINTS)
+        # Calls that are under way: who asks for whom.
+        self._calls: Table[int, list[str]] = Table(list, _MOST_CALLS)
+        self._signed: Table[str, list[int]] = Table(lambda: [0], _MOST_ENDPOINTS)
+
+    def seen(self, update: SourceSeen, at_us: int) -> None:
+        """Somebody began something."""
+        if update.method == "INVITE":
+            self._calls[name_of(update.key)][:] = update.source, update.to_uri
+        address = address_of(update.source)
+        if not update.signature or self._trust.named(address):
+            return
+        counted = self._signed[address]
+        counted[0] += 1
+        self._ledger.say(
+            SCANNER,
+            Subject.SOURCE,
+            address,
+            at_us,
+            f"{address} sends what a scanning tool sends ({update.signature}).",
+            count=counted[0],
+            hop=f"{update.source}>{update.destination}",
+            evidence=(update.key,),
+        )
+
+    def call_ended(self, update: CallEnded, at_us: int) -> None:
+        """A call came to its end."""
+        call = self._calls.pop(name_of(update.key))
+        if not call:
+            return
+        source, target = call
+        if update.answered:
+            self._sweeps[source].well_us = at_us
+        elif update.status in _STRANGE:
+            self._refused(source, target, at_us, update.key)
+
+    def registration_ended(self, update: RegistrationEnded, at_us: int) -> None:
+        """A registration failed, or stopped at the challenge."""
+        strange = update.status in _STRANGE and not update.credentials
+        if strange and update.outcome in (RegistrationOutcome.FAILED, RegistrationOutcome.CHALLENGED):
+            self._refused(update.client, update.aor, at_us, update.key)
+
+    def registered(self, update: RegistrationSucceeded, at_us: int) -> None:
+        """A registration succeeded: whoever did that is known here."""
+        self._sweeps[update.client].well_us = at_us
+
+    def refused(self, update: RequestRefused, at_us: int) -> None:
+        """Another request was refused. What goes to no user (a keep-alive) asks for nobody."""
+        if update.status in _STRANGE and "@" in update.to_uri:
+            self._refused(update.source, update.to_uri, at_us, update.key)
+
+    def _refused(self, source: str, target: str, at_us: int, key: RecordKey) -> None:
+        limits, sweep = self._limits, self._sweeps[source]
+        sweep.refused.add(at_us, target)
+        address = address_of(source)
+        if len(sweep.refused) < limits.sweep_targets or sweep.well_us > at_us - limits.episode_us:
+            return
+        if self._trust.trusted(address, at_us):
+            return
+        self._ledger.say(
+            SCANNER,
+            Subject.SOURCE,
+            address,
+            at_us,
+            f"{address} asked for {len(sweep.refused)} different users within a minute, and each was refused.",
+            count=sweep.refused.total,
+            hop=source,
+            evidence=(key,),
+        )

@@ -1,0 +1,82 @@
+"""Bounded memory: a table that forgets what was not asked for longest, and counts of the recent past."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Table(Generic[K, V]):
+    """Values by key, made when first asked for. Beyond `most` the one least recently asked for goes, counted."""
+
+    def __init__(self, make: Callable[[], V], most: int) -> None:
+        self._make = make
+        self._most = most
+        self._found: OrderedDict[K, V] = OrderedDict()
+        self.evicted = 0
+
+    def __getitem__(self, key: K) -> V:
+        value = self._found.get(key)
+        if value is None:
+            value = self._found[key] = self._make()
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
+                self.evicted += 1
+        else:
+            self._found.move_to_end(key)
+        return value
+
+    def get(self, key: K) -> V | None:
+        """The value, if there is one; asking so is no use of it."""
+        return self._found.get(key)
+
+    def pop(self, key: K) -> V | None:
+        """Take a value out."""
+        return self._found.pop(key, None)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+class Recent(Generic[K]):
+    """What happened within a time: how often, and to what. Times come in order, nearly."""
+
+    __slots__ = ("_happened", "_most", "_within_us", "counts", "total")
+
+    def __init__(self, within_us: int, most: int = 1_000) -> None:
+        self._within_us = within_us
+        self._most = most
+        self._happened: deque[tuple[int, K, int]] = deque()
+        self.counts: dict[K, int] = {}
+        self.total = 0
+
+    def add(self, at_us: int, what: K, times: int = 1) -> None:
+        """It happened at `at_us`; what was longer ago than the time is forgotten."""
+        self._happened.append((at_us, what, times))
+        self.counts[what] = self.counts.get(what, 0) + times
+        self.total += times
+        while self._happened[0][0] <= at_us - self._within_us or len(self._happened) > self._most:
+            self._forget()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._happened.clear()
+        self.counts.clear()
+        self.total = 0
+
+    def _forget(self) -> None:
+        _, what, times = self._happened.popleft()
+        self.total -= times
+        left = self.counts[what] - times
+        if left:
+            self.counts[what] = left
+        else:
+            del self.counts[what]
+
+    def __len__(self) -> int:
+        return len(self.counts)
