@@ -1,4 +1,4 @@
-"""Capture files of the classic format as a pure parser over a stream of bytes, and which format bytes are.
+"""Capture files of the classic format as a pure parser over a stream of bytes, and which reader a file needs.
 
 Bytes in, whole frames out, whatever the bytes: a file that ends within a packet gives every packet
 before that, and says so; damage ends the reading with its reason. The format comes with microseconds
@@ -8,6 +8,7 @@ or nanoseconds, in both byte orders, and with the longer headers of old Linux (K
 import struct
 from typing import Final, NamedTuple, Protocol
 
+from collectors.decode.formats import name_of
 from collectors.decode.frames import Frame
 from collectors.decode.pcapng import SECTION_HEADER, PcapngReader
 
@@ -50,46 +51,22 @@ _MAGICS: Final = {
     0x1C0001AC: _Variant(1000, file_header=28),  # IXIA, by hardware
 }
 
-_OTHER_FORMATS: Final = (
-    (b"\x1f\x8b", "a gzip archive: unpack it with `gunzip` first"),
-    (b"PK\x03\x04", "a zip archive: unpack it with `unzip` first"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive: unpack it with `unzstd` first"),
-    (b"\xfd7zXZ\x00", "an xz archive: unpack it with `unxz` first"),
-    (b"BZh", "a bzip2 archive: unpack it with `bunzip2` first"),
-    (b"GMBU", "a Microsoft Network Monitor capture: convert it with `editcap -F pcapng`"),
-    (b"RTSS", "a Microsoft Network Monitor capture: convert it with `editcap -F pcapng`"),
-    (b"snoop\x00\x00\x00", "a Solaris snoop capture: convert it with `editcap -F pcapng`"),
-    (b"TRSNIFF data", "a Sniffer capture: convert it with `editcap -F pcapng`"),
-    (b"XCP\x00", "a NetXRay capture: convert it with `editcap -F pcapng`"),
-    (b"\x7fELF", "a program"),
-    (b"%PDF", "a PDF document"),
-    (b"SQLite format 3", "an SQLite database"),
-)
-
 
 def reader_for(head: bytes) -> CaptureReader:
-    """A reader for a file that begins with `head` (its first 16 octets or more; feed them to it, too).
+    """A reader for a file that begins with `head` (its first 512 octets, or all; feed them to it, too).
 
     Raises `NotACaptureError`, which names what it is instead, as far as that is known.
     """
     if head[:4] == SECTION_HEADER:
         return PcapngReader()
     for order in "<>":
-        variant = _MAGICS.get(struct.unpack(order + "I", head[:4])[0]) if len(head) >= 4 else None
-        if variant:
-            return PcapReader(order, variant)
-    raise NotACaptureError(_name(head))
-
-
-def _name(head: bytes) -> str:
-    if not head:
-        return "the file is empty"
-    for magic, name in _OTHER_FORMATS:
-        if head.startswith(magic):
-            return f"the file is {name}"
-    if all(32 <= octet < 127 or octet in b"\t\r\n" for octet in head[:64]):
-        return "the file is text, not a packet capture"
-    return f"the file is neither pcap nor pcapng (it begins with {head[:4].hex(' ')})"
+        for magic, variant in _MAGICS.items():
+            # Of a file that was cut within these four octets, too.
+            if head and struct.pack(order + "I", magic).startswith(head[:4]):
+                return PcapReader(order, variant)
+    if head and SECTION_HEADER.startswith(head):
+        return PcapngReader()
+    raise NotACaptureError(f"the file is {name_of(head)}")
 
 
 class PcapReader:

@@ -1,9 +1,6 @@
-"""A capture file, pcap or pcapng, from a path or standard input: octets → datagrams."""
+"""A capture file, pcap or pcapng, compressed or not, from a path or standard input: octets → datagrams."""
 
-import select
-import sys
 from collections.abc import Callable
-from io import FileIO
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -12,10 +9,10 @@ from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
+from collectors.receivers.octets import Octets
 from collectors.wire.events import SideEvent
 
-_CHUNK: Final = 1024 * 1024  # octets
-_HEAD: Final = 64  # octets by which a format is recognised
+_HEAD: Final = 512  # octets by which a format is recognised
 _frame_time: Final = itemgetter(0)
 
 
@@ -31,23 +28,28 @@ class CaptureFile:
         """
         self.name = str(path)
         self.decoder = Decoder()
-        self.size = 0  # octets; 0 when that can't be known (a pipe)
-        self.bytes_read = 0
         self.first_us = 0  # wire time of the earliest and the latest packet; 0 while there is none
         self.last_us = 0
-        self.finished = False
         self._collector = collector
         self._wanted = wanted
         self._head = b""
         self._reader: CaptureReader | None = None
-        try:
-            if self.name == "-":
-                self._file = FileIO(sys.stdin.fileno(), closefd=False)
-            else:
-                self._file = FileIO(self.name)
-                self.size = Path(self.name).stat().st_size
-        except OSError as error:
-            raise ReceiverError(f"{self.name} can't be read: {error.strerror}", WRONG_USAGE) from error
+        self._octets = Octets(self.name)
+
+    @property
+    def size(self) -> int:
+        """Octets of the file; 0 when that can't be known (a pipe)."""
+        return self._octets.size
+
+    @property
+    def bytes_read(self) -> int:
+        """How many of these have been read."""
+        return self._octets.bytes_read
+
+    @property
+    def finished(self) -> bool:
+        """All of it has been read."""
+        return self._octets.finished
 
     @property
     def packets(self) -> int:
@@ -67,29 +69,26 @@ class CaptureFile:
     @property
     def fault(self) -> str:
         """What is wrong with the file, once it has been read: "cut within a packet", …, or ""."""
-        return self._reader.fault() if self._reader else ""
+        return self._octets.fault or (self._reader.fault() if self._reader else "")
 
     def close(self) -> None:
         """Close the file; twice is once."""
-        self._file.close()
+        self._octets.close()
 
     def wait(self, timeout_s: float) -> bool:
         """Whether `read` will not block, after `timeout_s` at most. A regular file never does."""
-        return bool(self.size) or bool(select.select([self._file], [], [], timeout_s)[0])
+        return self._octets.wait(timeout_s)
 
     def read(self) -> list[Datagram]:
-        """The datagrams of the next chunk, in file order. Raises `ReceiverError` when it is no capture."""
-        try:
-            data = self._file.read(_CHUNK)
-        except OSError as error:
-            raise ReceiverError(f"{self.name} can't be read: {error.strerror}", WRONG_USAGE) from error
-        self.finished = not data
-        self.bytes_read += len(data)
+        """The datagrams of the next piece, in file order. Raises `ReceiverError` when it is no capture."""
+        data = self._octets.read()
         if self._reader is None:
             # A pipe may give its first octets one by one.
             data = self._head = self._head + data
             if len(data) < _HEAD and not self.finished:
                 return []
+            if not data and self._octets.fault.startswith("cut"):
+                return []  # before anything could be unpacked
             self._reader = self._recognise(data)
         frames = self._reader.feed(data)
         self._declare_interfaces(self._reader)
@@ -108,7 +107,8 @@ class CaptureFile:
         try:
             return reader_for(head)
         except NotACaptureError as error:
-            raise ReceiverError(f"{self.name} is no capture: {error}", WRONG_USAGE) from error
+            what = (not head and self._octets.fault) or error
+            raise ReceiverError(f"{self.name} is no capture: {what}", WRONG_USAGE) from error
 
     def _declare_interfaces(self, reader: CaptureReader) -> None:
         for index in range(self.decoder.interfaces, len(reader.interfaces)):

@@ -4,7 +4,7 @@ import argparse
 
 SEVERITIES = ("critical", "major", "minor", "info")
 
-DESCRIPTION = "Reads a capture file (pcap, pcapng) and says what went wrong in it, why, and what to do."
+DESCRIPTION = "Reads a capture file (pcap, pcapng, .gz, .zst) and says what went wrong in it, why, and what to do."
 EPILOG = (
     "Exit codes: 0 the file was read; 1 it holds a finding that --fail-on names; 2 it can't be read, or the "
     "arguments are wrong. See docs/analyze.md."

@@ -84,21 +84,17 @@ def test_a_damaged_packet_length_ends_the_reading() -> None:
     assert read(file, 100) == (EXPECTED[:2], "damaged: a packet of 2147483647 octets")
 
 
-@pytest.mark.parametrize(
-    ("head", "name"),
-    [
-        (b"", "empty"),
-        (b"\xd4\xc3", "neither pcap nor pcapng"),
-        (b"\x1f\x8b\x08\0", "gunzip"),
-        (b"PK\x03\x04", "unzip"),
-        (b"GMBU\0\2", "Network Monitor"),
-        (b"SIP/2.0 200 OK\r\n", "text"),
-        (b"\0\1\2\3\4", "00 01 02 03"),
-    ],
-)
-def test_what_is_no_capture_is_named(head: bytes, name: str) -> None:
-    with pytest.raises(NotACaptureError, match=name):
-        reader_for(head)
+@pytest.mark.parametrize("file", VARIANTS.values(), ids=VARIANTS)
+def test_a_file_cut_within_its_first_octets_says_so(file: bytes) -> None:
+    for size in range(1, 12):
+        frames, fault = read(file[:size])
+        assert (frames, fault) in (([], "cut within its header"), ([], "cut within a block"))
+
+
+def test_what_is_no_capture_is_named() -> None:
+    for head, name in ((b"", "the file is empty"), (b"PK\x03\x04", "the file is a zip archive")):
+        with pytest.raises(NotACaptureError, match=name):
+            reader_for(head)
 
 
 @pytest.mark.parametrize(

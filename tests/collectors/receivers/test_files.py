@@ -1,6 +1,9 @@
 """What receivers of files have in common, and each its own: the same messages, whoever reads the file."""
 
+import gzip
+import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from zstandard import ZstdCompressor
 
 from collectors.decode.datagram import Datagram
 from collectors.receivers.base import Receiver, ReceiverError
@@ -35,6 +39,7 @@ from tests.support.packets import (
 )
 
 NOON_US = 1_700_000_000_000_000
+zstd = ZstdCompressor()
 V4, V6 = ipv4(udp()), ipv6(udp())
 LONG = SIP.replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 3000\r\n\r\n" + b"x" * 3000)
 QUOTED = ipv4(b"\3\3" + bytes(6) + V4, protocol=1)
@@ -246,7 +251,11 @@ def test_a_reading_leaves_secrets_out_unless_told_otherwise(write: Callable[[byt
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"\x1f\x8b\x08" + bytes(80), "unpack it with `gunzip`"),
+        (b"\x1f\x8b\x08" + bytes(80), "is no capture: damaged: what is compressed can't be unpacked"),
+        (gzip.compress(b"INVITE sip:bob@example.com SIP/2.0\r\n"), "the file is text"),
+        (gzip.compress(b""), "the file is empty"),
+        (gzip.compress(gzip.compress(b"")), "gzip archive in another one"),
+        (zstd.compress(bytes(1000)), "begins with 00 00 00 00"),
         (b"INVITE sip:bob@example.com SIP/2.0\r\n" * 3, "the file is text"),
         (b"GMBU" + bytes(80), "editcap -F pcapng"),
     ],
@@ -254,6 +263,68 @@ def test_a_reading_leaves_secrets_out_unless_told_otherwise(write: Callable[[byt
 def test_a_file_that_is_no_capture_is_named(write: Callable[[bytes], Path], content: bytes, message: str) -> None:
     with pytest.raises(ReceiverError, match=message):
         list(read_events(write(content)))
+
+
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ReceiverError, match="Is a directory"):
+        read_events(tmp_path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("name", ["Ethernet", "mixed pcapng", "fragments"])
+def test_a_compressed_file_gives_the_same_messages(
+    name: str, pack: Callable[[bytes], bytes], write: Callable[[bytes], Path]
+) -> None:
+    plain = [event.raw for event in read_events(write(FILES[name]))]
+    path = write(pack(FILES[name]))
+    reading = read_events(path)
+    assert [event.raw for event in reading] == plain
+    assert (reading.file.fault, reading.file.bytes_read) == ("", path.stat().st_size)
+
+
+def test_a_file_made_to_unpack_without_end_is_given_up(write: Callable[[bytes], Path]) -> None:
+    packer = zstd.compressobj()
+    packets = pcap([(0, bytes(100_000))] * 10)
+    path = write(packer.compress(packets) + b"".join(packer.compress(packets[24:]) for _ in range(1_100)))
+    assert path.stat().st_size < 200_000
+    with pytest.raises(ReceiverError, match="unpacks to more than 500 times its size"):
+        list(read_events(path))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("name", ["Ethernet", "mixed pcapng"])
+def test_a_file_cut_at_any_octet_is_read_as_far_as_it_is_whole(
+    name: str, pack: Callable[[bytes], bytes], write: Callable[[bytes], Path]
+) -> None:
+    whole = [event.raw for event in read_events(write(FILES[name]))]
+    packed = pack(FILES[name])
+    faultless = set()
+    for size in range(4, len(packed)):
+        reading = read_events(write(packed[:size]))
+        found = [event.raw for event in reading]
+        assert found == whole[: len(found)]
+        if not reading.file.fault:
+            faultless.add(size)
+    # Where a packet or a block ends nobody can tell that there was more, unless it was compressed.
+    assert len(faultless) <= (8 if pack is bytes else 0)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["plain", "gzip", "zstd"])
+def test_a_pipe_is_read_as_it_comes(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    content = pack(FILES["fragments"])
+
+    def feed() -> None:
+        with path.open("wb", buffering=0) as pipe:
+            for at in range(0, len(content), 700):
+                pipe.write(content[at : at + 700])
+
+    writer = threading.Thread(target=feed)
+    writer.start()
+    found = everything(FileReceiver(path, "edge", real_time=False))
+    writer.join()
+    assert [each.payload for each in found] == [LONG, LONG]
 
 
 @pytest.mark.parametrize("make", [make_file, make_tshark])

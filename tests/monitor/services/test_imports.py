@@ -1,14 +1,16 @@
 """Capture files that people drop: read once, whatever happens to who reads; gone with all that came of them."""
 
+import gzip
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from django.conf import settings
+from zstandard import ZstdCompressor
 
 from collectors.receivers.pcap_file import read_events
 from collectors.scenario.capture import capture
@@ -73,6 +75,16 @@ def test_an_import_holds_what_the_file_tells(file: bytes, tmp_path: Path) -> Non
     assert messages(row.id) == sorted(event.raw for event in read_events(path))
     assert not Call.objects.filter(open=True).exists()
     assert not CommitLog.objects.exists()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, ZstdCompressor().compress], ids=["gzip", "zstd"])
+def test_a_file_may_come_packed(file: bytes, pack: Callable[[bytes], bytes]) -> None:
+    plain, packed = imports.add("traffic.pcap", [file], NOW), imports.add("traffic.pcap.gz", [pack(file)], NOW)
+    for row in (plain, packed):
+        run_import(row.id)
+        row.refresh_from_db()
+    assert (packed.state, packed.error) == ("done", "")
+    assert (packed.packets, packed.messages, packed.findings) == (plain.packets, plain.messages, plain.findings)
 
 
 def test_a_file_gives_the_same_rows_imported_as_it_gave_live(file: bytes, tmp_path: Path, valkey: Valkey) -> None:
