@@ -52,7 +52,7 @@ class Gunzip:
             try:
                 piece = self._member.decompress(data, _PIECE)
             except zlib.error:
-                self._over, self._fault = True, "damaged: what is compressed can't be unpacked"
+                self._over, self._fault = True, "damaged: what gzip has packed can't be unpacked"
                 return
             data = self._member.unused_data or self._member.unconsumed_tail
             if piece:
@@ -97,7 +97,7 @@ class Unzstd:
                 if piece:
                     yield piece
         except zstandard.ZstdError as error:
-            self._fault = f"damaged: what is compressed can't be unpacked ({error})"
+            self._fault = f"damaged: what zstd has packed can't be unpacked ({error})"
         self._rest = data[at:]
 
     def _next(self, data: bytes, at: int) -> int:

@@ -251,7 +251,7 @@ def test_a_reading_leaves_secrets_out_unless_told_otherwise(write: Callable[[byt
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"\x1f\x8b\x08" + bytes(80), "is no capture: damaged: what is compressed can't be unpacked"),
+        (b"\x1f\x8b\x08" + bytes(80), "is no capture: damaged: what gzip has packed can't be unpacked"),
         (gzip.compress(b"INVITE sip:bob@example.com SIP/2.0\r\n"), "the file is text"),
         (gzip.compress(b""), "the file is empty"),
         (gzip.compress(gzip.compress(b"")), "gzip archive in another one"),
