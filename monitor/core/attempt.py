@@ -30,7 +30,7 @@ class Attempt:
     """One request on all its hops. Times in µs, 0: never."""
 
     __slots__ = (
-        "cancelled_us",
+        "cancels",
         "cseq",
         "first_us",
         "from_tag",
@@ -47,7 +47,7 @@ class Attempt:
         self.initial = True  # no re-INVITE; only the request itself can tell
         self.first_us = event.captured_us
         self.transactions: list[Transaction] = []
-        self.cancelled_us = 0
+        self.cancels: dict[str, int] = {}  # branch → when it was cancelled
         self.ringing_us = 0  # last 101–199 before Timer C ran out
         self.watched = False  # Timer C runs
         self.timed_out_us = 0  # when Timer B, Timer C, or 64·T1 after CANCEL passed
@@ -128,6 +128,26 @@ class Attempt:
     def asked(self) -> bool:
         """Whether the request itself was seen, on any hop: else its sender may be out of sight."""
         return any(transaction.seen_request for transaction in self.transactions)
+
+    def cancelled(self, branch: str, at_us: int) -> bool:
+        """A CANCEL with this branch was seen; whether it is the first one."""
+        known_us = self.cancels.get(branch, 0)
+        if not known_us or at_us < known_us:
+            self.cancels[branch] = at_us
+        return not known_us
+
+    @property
+    def cancelled_us(self) -> int:
+        """When the client gave up; 0 where it did not. A proxy that cancels one branch of a fork gives nothing up."""
+        if not self.cancels:
+            return 0
+        nearest = self.nearest()
+        own = [self.cancels.get(transaction.branch, 0) for transaction in nearest]
+        if any(own) and all(at_us or hop.final_us for at_us, hop in zip(own, nearest, strict=True)):
+            return min(filter(None, own))
+        branches = {transaction.branch for transaction in self.transactions}
+        # A CANCEL whose INVITE was not seen on its hop may be the client's.
+        return min((at_us for branch, at_us in self.cancels.items() if branch not in branches), default=0)
 
     def went_on(self, transaction: Transaction) -> bool:
         """Whether it was seen farther from the client than on this hop."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
-from monitor.core.diagnosis import ack, setup
+from monitor.core.diagnosis import ack, progress, setup
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
@@ -104,8 +104,8 @@ class Call(Fold):
             self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, (attempt, transaction))
             if transaction.reliable:
                 self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (attempt, transaction))
-        elif transaction.sends >= self.context.settings.suspect_sends:
-            self.judge_unanswered(transaction, at_us, out)
+        else:
+            self._judge_resent(transaction, at_us, out)
 
     def _begin(self, transaction: Transaction, event: SipEvent, out: list[Update]) -> Attempt:
         """A transaction appeared, by its request or a response: a hop of a known attempt, or a new attempt."""
@@ -141,8 +141,7 @@ class Call(Fold):
 
     def _cancel(self, event: SipEvent) -> None:
         attempt, at_us = self.attempts.of(event), event.captured_us
-        if attempt is not None and (not attempt.cancelled_us or at_us < attempt.cancelled_us):
-            attempt.cancelled_us = at_us
+        if attempt is not None and attempt.cancelled(event.branch, at_us):
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.CANCELLED, attempt)
 
     def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
@@ -155,8 +154,8 @@ class Call(Fold):
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
             return transaction  # long forgotten
-        if first and self.findings:
-            self.judge_unanswered(transaction, event.captured_us, out)
+        if first and (self.findings or transaction.sends > 1):
+            self._judge_resent(transaction, event.captured_us, out)
         if event.status < 200:
             self._provisional(event, attempt, out)
         elif event.status < 300:
@@ -230,7 +229,8 @@ class Call(Fold):
         elif timer == Timer.NO_FINAL:
             self._no_final(about, due_us, out)
         elif timer == Timer.CANCELLED:
-            about.timed_out_us = about.timed_out_us or due_us
+            if 0 < about.cancelled_us <= due_us - self.context.settings.timers.timeout_us:
+                about.timed_out_us = about.timed_out_us or due_us
         elif timer == Timer.REPAIR:
             self._judge_rejected(about, due_us, out)
         else:
@@ -268,6 +268,13 @@ class Call(Fold):
         verdict = setup.unanswered(setup.INVITE_UNANSWERED, transaction, around, self.context.settings, self.now_us)
         subject = setup.silent_subject(transaction)
         self.judge(setup.INVITE_UNANSWERED, subject, verdict, transaction.first_us, at_us, out)
+
+    def _judge_resent(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
+        if self.findings or transaction.sends >= self.context.settings.suspect_sends:
+            self.judge_unanswered(transaction, at_us, out)
+        if transaction.response_us:
+            verdict, subject = progress.no_trying(transaction), setup.silent_subject(transaction)
+            self.judge(progress.NO_TRYING, subject, verdict, transaction.first_us, at_us, out)
 
     def _elsewhere_us(self, silent: Transaction) -> list[int]:
         """When the sender of a request sent it, or another INVITE of this call, to another destination."""

@@ -7,6 +7,7 @@ from monitor.core.facets.acks import LostAcks
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
+from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind
@@ -16,6 +17,9 @@ FAMILIES: Final[Families] = {
         LegMarks,
         Undelivered,  # before those that judge by its reports
         LostAcks,
+        Ringing,
+        Reliability,
+        CancelRaces,
         Teardown,
         Malformed,
         Media,

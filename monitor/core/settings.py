@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     no_final_us: int = TIMER_C_US
     # Post-dial delay over this is slow; ITU-T E.721 asks for a mean of at most 8 s on toll calls.
     slow_setup_us: int = 8 * SECOND
+    # A phone that rings for so long without an answer is told of.
+    ringing_us: int = 60 * SECOND
     # A call that was answered and ended sooner is short.
     short_call_us: int = 3 * SECOND
     # Reliable transports don't resend: an INVITE without any response is suspect after this.

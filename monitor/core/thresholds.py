@@ -72,6 +72,7 @@ THRESHOLDS: Final[tuple[Threshold, ...]] = (
     _time("slow_setup_us", 1, 180, "`slow-setup`: the post-dial delay that is too long"),
     _time("no_final_us", 30, 3600, "`no-final-response`: how long after the last 101–199 a final response is due "
           "(Timer C)"),
+    _time("ringing_us", 5, 3600, "`unanswered-ringing`: how long a phone rings without an answer"),
     _time("repair_us", 0.5, 60, "how long a refused request may wait for the retry that repairs it"),
     _time("short_call_us", 0, 60, "`short-call`: an answered call that ends sooner"),
 )  # fmt: skip

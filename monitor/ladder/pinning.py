@@ -82,6 +82,16 @@ _SHAPES: Final[Mapping[str, Shape]] = {
         timer="Timer C",
         timer_us=_timer_c,
     ),
+    "missing-prack": Shape(
+        anchor=Anchor.FIRST,
+        absent="PRACK never came",
+        awaited="no PRACK yet",
+        way=Way.ALONG,
+        timer="64·T1",
+        timer_us=_timeout,
+    ),
+    "unanswered-ringing": Shape(anchor=Anchor.RANG),
+    "no-trying": Shape(timer="without a response"),
     "slow-setup": Shape(timer="post-dial delay"),
 }
 # By variant: what the network reported is why no response came, and no timer had to run out.

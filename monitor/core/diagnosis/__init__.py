@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, malformed, media, registration, security, session, setup, teardown
+from monitor.core.diagnosis import ack, malformed, media, progress, registration, security, session, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -18,6 +18,10 @@ RULES: Final[tuple[Rule, ...]] = (
     setup.NO_FINAL_RESPONSE,
     setup.REJECTED,
     setup.SLOW_SETUP,
+    progress.NO_TRYING,
+    progress.UNANSWERED_RINGING,
+    progress.MISSING_PRACK,
+    progress.CANCEL_RACE,
     teardown.BYE_UNANSWERED,
     teardown.BYE_REJECTED,
     teardown.ABNORMAL_RELEASE,

@@ -32,6 +32,8 @@ def _bye(at: float) -> list[SipEvent]:
     return [request("BYE", at, to_tag="b"), response(200, at + 0.01, method="BYE")]
 
 
+_RELIABLE: Final = [("Require", "100rel"), ("RSeq", "7")]
+
 STORIES: Final[dict[str, list[SipEvent]]] = {
     "failover by a proxy": [
         _OTHER,
@@ -154,6 +156,40 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         *(response(200, at + 0.01, "alice>proxy") for at in _LATE),
         request("ACK", 2.1, "alice>carol", to_tag="b", branch="own"),
         *_bye(20),
+    ],
+    "PRACK that comes late": [
+        *_invites([0.0]),
+        *(response(183, at, headers=_RELIABLE) for at in (0.4, 0.9, 1.9, 3.9)),
+        request("PRACK", 4.1, cseq=2, to_tag="b", headers=[("RAck", "7 1 INVITE")]),
+        response(200, 4.2, method="PRACK", cseq=2),
+        response(200, 5),
+        _acked(at=5.1),
+        *_bye(9),
+    ],
+    "PRACK that never comes": [
+        *_invites([0.0, 0.5]),
+        *(response(183, at, headers=_RELIABLE) for at in (0.7, 1.2, 2.2, 4.2, 8.2)),
+    ],
+    "answer that crosses the CANCEL": [
+        *_invites([0.0]),
+        response(180, 0.3),
+        request("CANCEL", 2),
+        response(200, 2.05),
+        response(200, 2.1, method="CANCEL"),
+        _acked(at=2.2),
+        request("BYE", 70, "bob>alice", from_tag="b", to_tag="a"),
+    ],
+    "one branch cancelled, another tried": [
+        *_invites([0.0], "alice>proxy"),
+        *_invites([0.01], "proxy>bob", vias=2),
+        response(180, 0.5, "proxy>bob", vias=2),
+        response(180, 0.51, "alice>proxy"),
+        request("CANCEL", 20, "proxy>bob", vias=2),
+        response(487, 20.1, "proxy>bob", vias=2),
+        *_invites([20.2], "proxy>carol", vias=2),
+        response(180, 20.5, "proxy>carol", to_tag="c", vias=2),
+        response(200, 70.5, "proxy>carol", to_tag="c", vias=2),
+        response(200, 70.51, "alice>proxy", to_tag="c"),
     ],
     "BYE that nobody answers": [
         _OTHER,

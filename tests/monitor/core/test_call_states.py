@@ -295,14 +295,41 @@ def test_a_last_word_counts_among_refusals() -> None:
     assert Watch([INVITE, response(202, 1), response(200, 2)]).call.status == 202  # the first 2xx of the call
 
 
-def test_a_cancel_seen_on_two_hops_counts_from_the_first() -> None:
-    events = [
-        INVITE,
-        RINGING,
-        request("CANCEL", 3.2),
-        request("CANCEL", 3, "proxy>bob", vias=2),
-        request("CANCEL", 3.4),
-    ]
+def test_a_cancel_counts_from_where_the_client_sent_it() -> None:
+    forwarded = [request("INVITE", 0.01, "proxy>bob", vias=2), request("CANCEL", 3.2, "proxy>bob", vias=2)]
+    events = [INVITE, forwarded[0], RINGING, request("CANCEL", 3), forwarded[1], request("CANCEL", 3.4)]
     call = Watch(events, until=35).call
-    assert call.state == CallState.FAILED
-    assert call.ended_us == us(35)
+    assert (call.state, call.ended_us) == (CallState.FAILED, us(35))
+
+
+def test_a_cancel_whose_invite_was_not_seen_may_be_the_clients() -> None:
+    events = [request("INVITE", 0, "proxy>bob", vias=2), request("CANCEL", 3, "alice>proxy")]
+    call = Watch([*events, response(180, 1, "proxy>bob", vias=2)], until=35).call
+    assert (call.state, call.ended_us) == (CallState.FAILED, us(35))
+
+
+def test_a_proxy_that_cancels_one_branch_and_tries_another_does_not_end_the_call() -> None:
+    """Serial forking: nobody answers at the first place, and it rings on at the next."""
+    events = [
+        request("INVITE", 0, "alice>proxy"),
+        request("INVITE", 0.01, "proxy>bob", vias=2),
+        response(180, 0.5, "proxy>bob", vias=2),
+        response(180, 0.51, "alice>proxy"),
+        request("CANCEL", 20, "proxy>bob", vias=2),
+        response(487, 20.1, "proxy>bob", vias=2),
+        request("INVITE", 20.2, "proxy>carol", vias=2),
+        response(180, 20.5, "proxy>carol", to_tag="c", vias=2),
+        response(180, 20.51, "alice>proxy", to_tag="c"),
+    ]
+    watch = Watch(events, until=59)
+    assert (watch.call.state, watch.call.ended_us, watch.findings()) == (CallState.RINGING, None, {})
+
+
+def test_where_only_branches_of_a_fork_are_seen_all_must_be_cancelled() -> None:
+    forks = [request("INVITE", 0, on, vias=2, branch=on) for on in ("proxy>bob", "proxy>carol")]
+    cancels = [request("CANCEL", at, on, vias=2, branch=on) for at, on in ((3, "proxy>bob"), (4, "proxy>carol"))]
+    ringing = [response(180, 1, on, vias=2, branch=on) for on in ("proxy>bob", "proxy>carol")]
+    assert Watch([*forks, *ringing, cancels[0]], until=50).call.state == CallState.RINGING
+    assert Watch([*forks, *ringing, *cancels], until=50).call.state == CallState.FAILED
+    refused = response(486, 2, "proxy>carol", to_tag="c", vias=2, branch="proxy>carol")
+    assert Watch([*forks, *ringing, refused, cancels[0]], until=50).call.state == CallState.FAILED

@@ -1,0 +1,182 @@
+"""Calls on their way: who rings for how long, what waits for a PRACK, which answers cross a CANCEL."""
+
+from typing import Any, Final
+
+from collectors.sip.reading import Reading
+from collectors.sip.sequence import read_rack, read_rseq
+from collectors.wire.events import SipEvent
+from monitor.core.attempt import Attempt
+from monitor.core.call import Call
+from monitor.core.diagnosis import progress as rules
+from monitor.core.diagnosis.progress import Rung
+from monitor.core.facet import Facet
+from monitor.core.reliable import Provisional
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+_MOST_RUNG: Final = 32
+_MOST_PROVISIONALS: Final = 32
+
+
+class Ringing(Facet[Call]):
+    """Where it rings, by attempt."""
+
+    __slots__ = ("_rung",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._rung: dict[Attempt, list[Rung]] = {}
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first 180."""
+        return event.status == 180
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A hop rings; anything else may end that."""
+        if event.status == 180 and transaction is not None:
+            attempt = self.fold.attempts.holding(transaction)
+            if attempt is not None and attempt.initial:
+                self._rings(attempt, Rung(event.captured_us, transaction.hop, event.vias, number))
+        elif self.fold.findings:
+            for attempt in self._rung:
+                self._judge(attempt, event.captured_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """It has rung for long."""
+        self._judge(about, due_us, out)
+
+    def _rings(self, attempt: Attempt, rung: Rung) -> None:
+        places = self._rung.setdefault(attempt, [])
+        if not places:
+            self.fold.wake_facet(rung.at_us + self.fold.context.settings.ringing_us, self, attempt)
+        if len(places) < _MOST_RUNG:
+            places.append(rung)
+
+    def _judge(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
+        fold = self.fold
+        verdict = rules.unanswered_ringing(attempt, self._rung[attempt], fold.context.settings, fold.now_us)
+        fold.judge(rules.UNANSWERED_RINGING, attempt.subject, verdict, attempt.first_us, at_us, out)
+
+
+class Reliability(Facet[Call]):
+    """The reliable provisional responses of a call."""
+
+    __slots__ = ("_copies", "_responses")
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._responses: dict[tuple[int, int, str], Provisional] = {}  # by RSeq, CSeq number and To tag
+        self._copies: dict[int, Provisional] = {}  # by what is sent again
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first of them."""
+        return 100 < event.status < 200 and b"100rel" in event.raw and reading.first("rseq") != ""
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """One of them, or a PRACK."""
+        if event.method == "PRACK":
+            self._acknowledge(event, reading, out)
+        elif 100 < event.status < 200 and event.cseq_method == "INVITE":
+            rseq = read_rseq(reading.first("rseq"))
+            if rseq:
+                self._sent(rseq, event, number)
+
+    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+        """One of them is sent again."""
+        response = self._copies.get(hash(event.raw))
+        if response is not None and response.sent(event, number) > 2:
+            if response.sends[response.most_sent()] == 3:
+                settings = self.fold.context.settings
+                self.fold.wake_facet(response.first_us + settings.timers.timeout_us, self, response)
+            self._judge(response, event.captured_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """No PRACK came for long."""
+        self._judge(about, due_us, out)
+
+    def _sent(self, rseq: int, event: SipEvent, number: int) -> None:
+        name = (rseq, event.cseq, event.to_tag)
+        response = self._responses.get(name)
+        if response is None:
+            response = Provisional(rseq, event)
+            if len(self._responses) < _MOST_PROVISIONALS:
+                self._responses[name] = response
+        if len(self._copies) < 4 * _MOST_PROVISIONALS:
+            self._copies[hash(event.raw)] = response
+        response.sent(event, number)
+
+    def _acknowledge(self, event: SipEvent, reading: Reading, out: list[Update]) -> None:
+        value = reading.first("rack")
+        rack = read_rack(value)
+        name = (rack.rseq, rack.cseq, event.to_tag) if rack else (0, 0, "")
+        acknowledged = self._responses.get(name)
+        if acknowledged is not None:
+            acknowledged.acked_us = min(acknowledged.acked_us or event.captured_us, event.captured_us)
+        for response in self._responses.values():
+            if acknowledged is None and response.to_tag == event.to_tag:
+                response.stray = value[:80]
+            if self.fold.findings:
+                self._judge(response, event.captured_us, out)
+
+    def _judge(self, response: Provisional, at_us: int, out: list[Update]) -> None:
+        fold = self.fold
+        response.asked = any(attempt.cseq == response.cseq and attempt.asked for attempt in fold.attempts)
+        verdict = rules.missing_prack(response, fold.context.settings, fold.now_us)
+        subject = f"{response.rseq} {response.cseq} {response.to_tag}"
+        fold.judge(rules.MISSING_PRACK, subject, verdict, response.first_us, at_us, out)
+
+
+class CancelRaces(Facet[Call]):
+    """The answers that come over hops on which the INVITE was cancelled."""
+
+    __slots__ = ("_awaited",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._awaited: set[str] = set()  # by subject of the answer
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first CANCEL."""
+        return event.method == "CANCEL"
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """An answer, a CANCEL or a BYE."""
+        if self.fold.answered_us:
+            self._judge(event.captured_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """Nobody hung up for long."""
+        self._judge(due_us, out)
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        for attempt in self.fold.attempts:
+            for transaction in attempt.transactions if attempt.cancels else ():
+                cancelled_us = attempt.cancels.get(transaction.branch, 0)
+                if cancelled_us and transaction.succeeded_us > cancelled_us - self.fold.context.settings.timers.t1_us:
+                    self._judge_answers(attempt, transaction, cancelled_us, at_us, out)
+
+    def _judge_answers(
+        self, attempt: Attempt, transaction: Transaction, cancelled_us: int, at_us: int, out: list[Update]
+    ) -> None:
+        fold = self.fold
+        settings = fold.context.settings
+        for answer in fold.dialogs.answers():
+            if answer.attempt is not attempt or transaction.hop not in answer.sendings:
+                continue
+            dialog, subject = fold.dialogs.find(answer.from_tag, answer.to_tag), answer.subject
+            if subject not in self._awaited:
+                self._awaited.add(subject)
+                since_us = max(answer.first_us, cancelled_us)
+                fold.wake_facet(since_us + settings.repair_us, self)
+                fold.wake_facet(since_us + settings.timers.timeout_us, self)
+            verdict = rules.cancel_race(transaction, answer, dialog, cancelled_us, settings, fold.now_us)
+            fold.judge(rules.CANCEL_RACE, subject, verdict, answer.first_us, at_us, out)
