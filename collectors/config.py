@@ -189,7 +189,7 @@ OPTIONS: Final = (
         _optional(_choice(*RECEIVERS)),
         "",
         "KIND",
-        "libpcap (live), tshark (live or a file; TLS, WebSocket, tunnels), "
+        "libpcap (live), tshark (live or a file; TLS and WebSocket over TLS), "
         "file, or scenario (sample traffic); libpcap when not given, or file with --file",
     ),
     Option(
@@ -208,7 +208,8 @@ OPTIONS: Final = (
         "0|1",
         "of a file: 1 as it happened, moved to now; 0 as fast as possible, times kept",
     ),
-    Option("ports", _ports, "5060-5061", "PORTS", "the ports of SIP: 5060-5061,5080"),
+    # SIP and SIP over TLS; WebSocket, in clear and over TLS, of FreeSWITCH and of Asterisk.
+    Option("ports", _ports, "5060-5061,5066,7443,8088-8089", "PORTS", "the ports of SIP: 5060-5061,5080"),
     Option("filter", str, "", "BPF", "capture what passes this filter (pcap-filter(7)) instead of SIP on --ports"),
     Option("promiscuous", _switch, "no", "", "also capture what is not for this host, on a mirror port"),
     Option("key_log", str, "", "FILE", "of TLS secrets (SSLKEYLOGFILE), for tshark"),

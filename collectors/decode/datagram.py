@@ -26,8 +26,12 @@ class Skip(StrEnum):
     NOT_IP = "not_ip"  # ARP, LLDP, spanning tree, …
     BAD_IP = "bad_ip"  # headers that contradict themselves, or are cut
     BAD_UDP = "bad_udp"
-    TCP = "tcp"
-    SCTP = "sctp"
+    BAD_TCP = "bad_tcp"
+    BAD_SCTP = "bad_sctp"
+    TCP = "tcp"  # of a connection that carries no SIP in clear
+    SCTP = "sctp"  # carries no SIP
+    SEGMENT = "segment"  # completes no message: part of one, or none of its octets are for the application
+    RETRANSMISSION = "retransmission"  # of TCP or SCTP: nothing that was not seen before
     ICMP_ERROR = "icmp_error"  # which quotes no SIP message; others are side events
     OTHER_PROTOCOL = "other_protocol"
     TOO_DEEP = "too_deep"  # more tunnels, one in the other, than anybody builds

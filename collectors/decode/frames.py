@@ -1,4 +1,4 @@
-"""Frames of a capture → datagrams: link layer, tunnels, IP with its fragments, UDP.
+"""Frames of a capture → datagrams: link layer, tunnels, IP with its fragments, UDP, TCP, SCTP.
 
 This is the hottest loop of the edge. Nearly all of SIP is whole UDP datagrams in plain IPv4, so that
 case has a path of its own, which reads all three headers at once; every other frame takes the general
@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 from collectors.decode import icmp, ip, link, tunnel, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
+from collectors.decode.sctp import Associations
+from collectors.decode.streams import Streams
 from collectors.wire.events import SideEvent
 
 # (captured_us, index of the capture's interface, octets)
@@ -27,7 +29,6 @@ _PORTS: Final = struct.Struct("!HH")
 _MAX_FLOWS: Final = 65_536
 _MAX_TUNNELS: Final = 8  # one in the other
 
-_SKIPPED_PROTOCOLS: Final = {ip.TCP: Skip.TCP, ip.SCTP: Skip.SCTP}
 _UNKNOWN_LINK: Final = -2
 
 
@@ -47,6 +48,8 @@ class Decoder:
         self._links: list[link.LinkLayer] = []
         self._observers: list[str] = []
         self._reassemblies: list[Reassembly] = []
+        self._streams: list[Streams] = []
+        self._associations: list[Associations] = []
         # Addresses and ports as 12 octets → the same as values; emptied when it is full.
         # Flows in which there may be a tunnel have no place here: they take the general path.
         self._flows: dict[bytes, tuple[str, int, str, int]] = {}
@@ -56,6 +59,8 @@ class Decoder:
         self._links.append(link.LAYERS.get(link_type, _unknown_link))
         self._observers.append(observer)
         self._reassemblies.append(Reassembly(self._limits))
+        self._streams.append(Streams(observer))
+        self._associations.append(Associations(observer))
 
     @property
     def interfaces(self) -> int:
@@ -63,12 +68,16 @@ class Decoder:
         return len(self._links)
 
     def counters(self) -> dict[str, int]:
-        """ "received" (frames), "cut" (datagrams), "skipped_<reason>" (frames), "fragments_…" (packets)."""
+        """ "received" (frames), "cut" (datagrams), "skipped_<reason>" (frames), "fragments_…" (packets), "stream_…"."""
+        streams, associations = self._streams, self._associations
         return {
             "received": self.frames,
-            "cut": self.cut,
+            "cut": self.cut + sum(each.cut for each in streams) + sum(each.cut for each in associations),
             "fragments_timed_out": sum(each.timed_out for each in self._reassemblies),
             "fragments_evicted": sum(each.evicted for each in self._reassemblies),
+            "stream_holes": self.holes,
+            "stream_garbage": sum(each.garbage for each in streams),
+            "streams_evicted": sum(each.evicted for each in streams) + sum(each.evicted for each in associations),
             **{f"skipped_{reason}": count for reason, count in self.skipped.items()},
         }
 
@@ -111,6 +120,30 @@ class Decoder:
                 self.skipped[reason] += 1
         return found
 
+    @property
+    def holes(self) -> int:
+        """Places in streams of SIP where the capture misses something."""
+        return sum(each.holes for each in self._streams)
+
+    def advance(self, now_us: int) -> list[Datagram]:
+        """What waited for missing octets of a stream, and by this time on the wire does so no more."""
+        found: list[Datagram] = []
+        for streams in self._streams:
+            streams.advance(now_us, found)
+        return found
+
+    def flush(self) -> list[Datagram]:
+        """All that waits: no frame will come any more."""
+        found: list[Datagram] = []
+        for streams in self._streams:
+            streams.flush(found)
+        return found
+
+    def held_us(self) -> int | None:
+        """No datagram to come was captured before this, but for those of frames to come; None where nothing waits."""
+        held = [held_us for streams in self._streams if (held_us := streams.held_us()) is not None]
+        return min(held, default=None)
+
     def take_side(self) -> list[SideEvent]:
         """What was seen beside the datagrams since this was last asked."""
         taken, self.side = self.side, []
@@ -150,12 +183,16 @@ class Decoder:
             packet = whole
         if packet.protocol == ip.UDP:
             return self._udp(captured_us, interface, packet, found, within)
+        if packet.protocol == ip.TCP:
+            return self._streams[interface].add(captured_us, packet, found, b"".join(within))
+        if packet.protocol == ip.SCTP:
+            return self._associations[interface].add(captured_us, packet, found, b"".join(within))
         if packet.protocol in (ip.ICMP, ip.ICMPV6):
             return self._icmp(captured_us, interface, packet)
         inner = tunnel.in_ip(packet.protocol, packet.payload)
         if inner:
             return self._inner(captured_us, interface, packet, packet.payload, inner, found, within)
-        return _SKIPPED_PROTOCOLS.get(packet.protocol, Skip.OTHER_PROTOCOL)
+        return Skip.OTHER_PROTOCOL
 
     def _icmp(self, captured_us: int, interface: int, packet: ip.Packet) -> Skip | None:
         if not icmp.is_error(packet):

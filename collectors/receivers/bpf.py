@@ -7,10 +7,11 @@ import pcapy
 
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
 
-# Later fragments have no ports, and of IPv6 not even the first shows them: all fragments of UDP and TCP
+# Later fragments have no ports, and of IPv6 not even the first shows them: all fragments of UDP, TCP and SCTP
 # are taken, and what they belong to is seen when they are put together.
 _FRAGMENTS: Final = (
-    "(ip[6:2] & 0x1fff != 0 and (ip[9] = 17 or ip[9] = 6)) or (ip6[6] = 44 and (ip6[40] = 17 or ip6[40] = 6))"
+    "(ip[6:2] & 0x1fff != 0 and (ip[9] = 17 or ip[9] = 6 or ip[9] = 132)) or "
+    "(ip6[6] = 44 and (ip6[40] = 17 or ip6[40] = 6 or ip6[40] = 132))"
 )
 _ALL: Final = 65_535
 # libpcap compiles for the numbers of live interfaces, which differ from those in files for raw IP.
@@ -20,7 +21,7 @@ _LIVE_TYPES: Final = {101: 12, 14: 12, 228: 12, 229: 12}
 def sip_filter(ports: tuple[tuple[int, int], ...]) -> str:
     """SIP on these ranges of ports, fragments of anything included."""
     ranges = " or ".join(f"portrange {first}-{last}" for first, last in ports)
-    return f"((tcp or udp) and ({ranges})) or {_FRAGMENTS}"
+    return f"((tcp or udp or sctp) and ({ranges})) or {_FRAGMENTS}"
 
 
 def check(expression: str) -> None:

@@ -1,7 +1,8 @@
 """A capture file, pcap or pcapng, compressed or not, from a path or standard input: octets → datagrams."""
 
+from bisect import bisect_left
 from collections.abc import Callable
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from collectors.wire.events import SideEvent
 
 _HEAD: Final = 512  # octets by which a format is recognised
 _frame_time: Final = itemgetter(0)
+_datagram_time: Final = attrgetter("captured_us")
 
 
 class CaptureFile:
@@ -33,6 +35,8 @@ class CaptureFile:
         self._collector = collector
         self._wanted = wanted
         self._head = b""
+        self._later: list[Datagram] = []  # than what waits in a stream, in order of time
+        self._holes = 0
         self._reader: CaptureReader | None = None
         self._octets = Octets(self.name)
 
@@ -97,7 +101,21 @@ class CaptureFile:
         if self._wanted:
             links = self._reader.interfaces
             frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
-        return self.decoder.datagrams(frames)
+        found = self.decoder.datagrams(frames)
+        if self.finished:
+            found += self.decoder.flush()
+        return self._in_order(found)
+
+    def _in_order(self, found: list[Datagram]) -> list[Datagram]:
+        """These, but what had to wait for missing octets of a stream in its place; what is later than it waits, too."""
+        held_us, holes = self.decoder.held_us(), self.decoder.holes
+        if held_us is None and not self._later and holes == self._holes:
+            return found
+        self._holes = holes
+        found = sorted((*self._later, *found), key=_datagram_time)
+        ready = len(found) if held_us is None else bisect_left(found, held_us, key=_datagram_time)
+        self._later = found[ready:]
+        return found[:ready]
 
     def side(self) -> list[SideEvent]:
         """What the last chunk told beside the datagrams, in file order."""

@@ -56,13 +56,19 @@ class LibpcapReceiver:
                 frames += self._frames(handle, *ready[handle])
             elif handle.is_open:
                 handle.quiet(now_us)
-        return self._decoder.datagrams(frames)
+        found = self._decoder.datagrams(frames)
+        return found + self._decoder.advance(self._clear_us(now_us))
 
     def side(self) -> list[SideEvent]:
         """What those packets told beside the messages."""
         return self._decoder.take_side()
 
     def low_water_us(self, now_us: int) -> int:
+        """All that was captured before this has been read, and waits for nothing."""
+        clear_us, held_us = self._clear_us(now_us), self._decoder.held_us()
+        return clear_us if held_us is None else min(clear_us, held_us)
+
+    def _clear_us(self, now_us: int) -> int:
         """All that was captured before this has been read, on every interface that is open."""
         return min((handle.clear_us for handle in self._handles if handle.is_open), default=now_us)
 

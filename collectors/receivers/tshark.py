@@ -1,4 +1,4 @@
-"""SIP as tshark dissects it: TLS with a key log, WebSocket, tunnels, any odd encapsulation; live or from files.
+"""SIP as tshark dissects it: TLS and WebSocket over TLS with a key log, odd encapsulations; live or from files.
 
 For these only: it costs some 500 µs a message, where our own decoding costs 2.
 """

@@ -39,12 +39,12 @@ _TONES: Final = {
 _SIGNS: Final = {Severity.CRITICAL: "▲", Severity.MAJOR: "▲", Severity.MINOR: "◆", Severity.INFO: "●"}
 # Why frames gave no SIP message, where that may be what the reader of the report is looking for.
 _SKIPPED: Final = {
-    "tcp": "TCP packets were not looked into: SIP over TCP, TLS and WebSocket is not read from files",
-    "sctp": "SCTP packets were not looked into",
+    "tcp": "TCP packets belong to connections without SIP in clear: TLS can't be read without its keys",
     "unknown_link": "packets have a link layer that is not known",
     "bad_fragment": "IP fragments did not fit together",
     "bad_ip": "packets have broken IP headers",
     "bad_udp": "packets have broken UDP headers",
+    "bad_tcp": "packets have broken TCP headers",
 }
 _Some = TypeVar("_Some", bound=Record)
 

@@ -21,6 +21,7 @@ from tests.support.packets import (
     pieces_v6,
     udp,
 )
+from tests.support.streams import data_chunk, frame, sctp, tcp
 
 V4, V6 = ipv4(udp()), ipv6(udp())
 LONG = SIP + b"x" * 3000
@@ -88,7 +89,9 @@ def test_fragments_of_one_interface_are_not_mixed_with_those_of_another() -> Non
         (ethernet(V4)[:40], Skip.BAD_UDP),
         (ethernet(V4)[:30], Skip.BAD_IP),
         (ethernet(ipv4(udp()[:7])), Skip.BAD_UDP),
-        (ethernet(ipv4(bytes(20), protocol=6)), Skip.TCP),
+        (ethernet(ipv4(bytes(20), protocol=6)), Skip.BAD_TCP),
+        (ethernet(ipv4(tcp(b"SSH-2.0"), protocol=6)), Skip.TCP),
+        (ethernet(ipv6(tcp(), header=6)), Skip.SEGMENT),
         (ethernet(ipv6(bytes(20), header=132)), Skip.SCTP),
         (ethernet(ipv4(V4, protocol=50)), Skip.OTHER_PROTOCOL),
         (ethernet(ipv4(b"\x03\3" + bytes(26), protocol=1)), Skip.ICMP_ERROR),
@@ -121,8 +124,43 @@ def test_fragments_given_up_are_counted() -> None:
         "cut": 0,
         "fragments_evicted": 1,
         "fragments_timed_out": 1,
+        "stream_garbage": 0,
+        "stream_holes": 0,
+        "streams_evicted": 0,
         "skipped_fragment": 3,
     }
+
+
+def test_every_transport_gives_messages() -> None:
+    frames = (
+        ethernet(ipv4(tcp(SIP), protocol=6)),
+        ethernet(ipv6(tcp(SIP), header=6)),
+        *map(ethernet, pieces_v4(tcp(LONG), 1480, protocol=6)),
+        ethernet(ipv4(sctp(data_chunk(SIP, 1)), protocol=132)),
+        ethernet(ipv4(tcp(frame(SIP), 900, ports=(1, 2)), protocol=6)),
+        ethernet(ipv4(tcp(SIP + SIP, ports=(3, 4)), protocol=6)),
+    )
+    found, _ = decode(*frames)
+    assert [datagram.transport for datagram in found] == ["tcp", "tcp", "sctp", "ws", "tcp", "tcp"]
+    assert {datagram.payload for datagram in found} == {SIP}
+
+
+def test_what_waits_in_a_stream_is_given_in_time_or_at_the_end() -> None:
+    made = decoder()
+    frames = [ethernet(ipv4(tcp(SIP, sequence), protocol=6)) for sequence in (1, 1000, 5000)]
+    assert len(made.datagrams([(10, 0, frames[0]), (20, 0, frames[1])])) == 1
+    assert (made.held_us(), made.advance(30)) == (20, [])
+    assert [datagram.captured_us for datagram in made.advance(2_000_020)] == [20]
+    assert made.held_us() is None
+    made.datagrams([(3_000_000, 0, frames[2])])
+    assert [datagram.captured_us for datagram in made.flush()] == [3_000_000]
+    assert (made.holes, made.counters()["stream_holes"]) == (2, 2)
+
+
+def test_a_message_cut_within_a_stream_is_counted_with_the_others() -> None:
+    made = decoder()
+    (found,) = made.datagrams([(1, 0, ethernet(ipv4(tcp(SIP), protocol=6))[:-7])])
+    assert (found.payload, found.cut, made.counters()["cut"]) == (SIP[:-7], 7, 1)
 
 
 def test_more_flows_than_are_remembered_are_still_right(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ from tests.support.packets import (
     section,
     udp,
 )
+from tests.support.streams import REQUEST_HEAD, RESPONSE_HEAD, frame, tcp
 
 NOON_US = 1_700_000_000_000_000
 zstd = ZstdCompressor()
@@ -47,6 +48,19 @@ QUOTED = ipv4(b"\3\3" + bytes(6) + V4, protocol=1)
 
 def numbered(*frames: bytes, step_us: int = 1000) -> list[tuple[int, bytes]]:
     return [(NOON_US + step_us * number, frame) for number, frame in enumerate(frames)]
+
+
+def segments(*payloads: bytes, answer: bytes = b"", port: int = 5060) -> list[bytes]:
+    """Frames of a TCP connection that sends these one after the other, and gets this answer to the first."""
+    sequence, frames = 1, [ethernet(ipv4(tcp(flags=2, ports=(5062, port)), protocol=6))]
+    for payload in payloads:
+        frames.append(ethernet(ipv4(tcp(payload, sequence, acknowledgment=1, ports=(5062, port)), protocol=6)))
+        sequence += len(payload)
+        if answer:
+            segment = tcp(answer, 1, acknowledgment=sequence, ports=(port, 5062))
+            frames.append(ethernet(ipv4(segment, "192.0.2.2", "192.0.2.1", 6)))
+            answer = b""
+    return frames
 
 
 def mixed() -> bytes:
@@ -72,6 +86,20 @@ FILES = {
     "big-endian": pcap(numbered(ethernet(V4)), order=">"),
     "Kuznetzov": pcap(numbered(ethernet(V4)), magic=0xA1B2CD34),
     "fragments": pcap(numbered(*map(ethernet, [*pieces_v4(udp(LONG), 1480), *reversed(pieces_v6(udp(LONG), 1448))]))),
+    "TCP": pcap(numbered(*segments(SIP + SIP[:50], SIP[50:], b"\r\n\r\n", LONG[:1400], LONG[1400:] + SIP))),
+    "TCP over IPv6": pcap(numbered(ethernet(ipv6(tcp(SIP), header=6)))),
+    "WebSocket": pcap(
+        numbered(
+            *segments(
+                REQUEST_HEAD,
+                frame(SIP, mask=b"mask"),
+                frame(b"", 9, mask=b"ping"),
+                frame(LONG, mask=b"long"),
+                answer=RESPONSE_HEAD + frame(SIP, 2),
+                port=80,
+            )
+        )
+    ),
     "extension headers": pcap(numbered(ethernet(ipv6(extension(60) + extension(17) + udp(), header=0)))),
     "SIP quoted by ICMP": pcap(numbered(ethernet(V4), ethernet(QUOTED))),
     "mixed pcapng": mixed(),
@@ -79,7 +107,17 @@ FILES = {
     "cut within a packet": pcap(numbered(ethernet(V4), ethernet(V6)))[:-20],
     "empty": pcap([]),
 }
-EXPECTED = {"Ethernet": 2, "QinQ": 2, "mixed pcapng": 3, "fragments": 2, "SIP quoted by ICMP": 1, "empty": 0}
+EXPECTED = {
+    "TCP": 4,
+    "WebSocket": 3,
+    "SCTP": 2,
+    "Ethernet": 2,
+    "QinQ": 2,
+    "mixed pcapng": 3,
+    "fragments": 2,
+    "SIP quoted by ICMP": 1,
+    "empty": 0,
+}
 
 
 # tshark has to be told what a pseudowire carries.
@@ -352,3 +390,33 @@ def test_a_machine_without_tshark_is_told_how_to_get_it(
     with pytest.raises(ReceiverError, match="apt-get install --no-install-recommends tshark") as missing:
         TsharkReceiver("edge", path=str(write(FILES["empty"]))).start()
     assert missing.value.code == 5
+
+
+def test_what_follows_a_hole_in_a_stream_comes_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds pass before the hole is given up; what came meanwhile waits, from chunk to chunk."""
+    monkeypatch.setattr("collectors.receivers.capture_file._CHUNK", 1000)
+    path = tmp_path / "hole.pcap"
+    frames = numbered(*[ethernet(V4)] * 100, step_us=100_000)
+    late = [(NOON_US + 250_000, ethernet(ipv4(tcp(SIP, 1), protocol=6)))]
+    late += [(NOON_US + 350_000, ethernet(ipv4(tcp(SIP, 1000), protocol=6)))]
+    at_the_end = [(NOON_US + 9_850_000, ethernet(ipv4(tcp(SIP, 2000), protocol=6)))]
+    path.write_bytes(pcap(sorted(frames + late + at_the_end)))
+    reading = read_events(path)
+    times = [event.captured_us for batch in reading.batches() for event in batch]
+    assert times == sorted(times)
+    assert (len(times), reading.file.decoder.holes) == (103, 2)
+
+
+def test_of_a_file_replayed_late_messages_are_not_promised_away(tmp_path: Path) -> None:
+    path = tmp_path / "hole.pcap"
+    frames = numbered(ethernet(ipv4(tcp(SIP, 1), protocol=6)), ethernet(ipv4(tcp(SIP, 1000), protocol=6)))
+    path.write_bytes(pcap([*frames, (NOON_US + 5_000_000, ethernet(V4))]))
+    receiver = FileReceiver(path, "edge", real_time=False)
+    receiver.start()
+    low = 0
+    while not receiver.finished:
+        for datagram in receiver.read(0.1):
+            assert datagram.captured_us >= low
+        low = receiver.low_water_us(0)
+    receiver.stop()
+    assert low == NOON_US + 4_000_000

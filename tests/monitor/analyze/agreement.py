@@ -33,10 +33,7 @@ def table(path: Path) -> list[Row]:
 
 def out_of_scope(truth: Row) -> str:
     """Why this version can't read (all of) the SIP in a capture; "" when it can."""
-    if truth["file"].startswith("hep/"):
-        return "HEP"
-    others = [transport for transport in truth["transports"].split(",") if transport not in ("", "udp")]
-    return f"SIP over {', '.join(others)}" if others else ""
+    return "HEP" if truth["file"].startswith("hep/") else ""
 
 
 def disagreements(path: Path, truth: Row, calls: Sequence[Row], expected: Row) -> Iterator[tuple[str, str]]:

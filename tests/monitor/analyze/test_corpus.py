@@ -23,6 +23,13 @@ KNOWN: dict[str, dict[str, str]] = {
         "sip_msgs": "a 200 in two fragments was captured three times, in two tunnels and outside: we join each, tshark "
         "the first",
     },
+    "captures/124-nonipsec_to_ipsec_call.pcapng": {
+        "sip_msgs": "segments were captured three times, in two tunnels and outside, as datagrams were: tshark takes "
+        "two of them for retransmissions of TCP, and gives their messages once",
+    },
+    "captures/125-volte.pcapng": {
+        "sip_msgs": "as in 124; and three copies of a 200 in fragments, as in 121",
+    },
 }
 
 # No capture format that we read; the error says what it is instead.
