@@ -394,7 +394,7 @@ def test_a_machine_without_tshark_is_told_how_to_get_it(
 
 def test_what_follows_a_hole_in_a_stream_comes_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds pass before the hole is given up; what came meanwhile waits, from chunk to chunk."""
-    monkeypatch.setattr("collectors.receivers.capture_file._CHUNK", 1000)
+    monkeypatch.setattr("collectors.receivers.octets._CHUNK", 1000)
     path = tmp_path / "hole.pcap"
     frames = numbered(*[ethernet(V4)] * 100, step_us=100_000)
     late = [(NOON_US + 250_000, ethernet(ipv4(tcp(SIP, 1), protocol=6)))]
