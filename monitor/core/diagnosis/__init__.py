@@ -7,7 +7,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, malformed, media, progress, registration, security, session, setup, teardown
+from monitor.core.diagnosis import ack, malformed, media, numbering, progress, registration, security, session, setup, teardown
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -27,6 +27,7 @@ RULES: Final[tuple[Rule, ...]] = (
     teardown.ABNORMAL_RELEASE,
     teardown.SHORT_CALL,
     malformed.MALFORMED,
+    numbering.LRN_DIP,
     *media.RULES,
     *session.RULES,
     registration.REGISTRATION_REJECTED,

@@ -1,0 +1,44 @@
+"""Looks for number portability data in the Request-URIs of a call."""
+
+from collectors.sip.name_addr import read_uri
+from collectors.sip.phone import read_phone
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.call import Call
+from monitor.core.diagnosis.numbering import LRN_DIP, Dip, lrn_dip
+from monitor.core.facet import Facet
+from monitor.core.hop import request_hop
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+
+class Numbering(Facet[Call]):
+    """What the hop nearest to the caller says."""
+
+    __slots__ = ("_dip",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._dip: Dip | None = None
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first INVITE that has any."""
+        if event.method != "INVITE":
+            return False
+        line = event.raw[: event.raw.find(b"\n")].lower()
+        return b"npdi" in line or b"rn=" in line or b"cic=" in line
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """Take it, where it is nearer to the caller than what is known."""
+        if not self.begins(event, reading):
+            return
+        phone = read_phone(read_uri(reading.start_line.partition(" ")[2].rpartition(" ")[0]))
+        if phone is None or not phone.portability:
+            return
+        dip = Dip(event.vias, event.captured_us, request_hop(event), number, phone)
+        if self._dip is None or dip[:2] < self._dip[:2]:
+            self._dip = dip
+            self.fold.judge(LRN_DIP, "", lrn_dip(dip), event.captured_us, event.captured_us, out)
