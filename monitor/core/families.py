@@ -7,8 +7,8 @@ from monitor.core.facets.acks import LostAcks
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
-from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
 from monitor.core.facets.numbering import Numbering
+from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind

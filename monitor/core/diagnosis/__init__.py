@@ -7,7 +7,18 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 
 from typing import Final
 
-from monitor.core.diagnosis import ack, malformed, media, numbering, progress, registration, security, session, setup, teardown
+from monitor.core.diagnosis import (
+    ack,
+    malformed,
+    media,
+    numbering,
+    progress,
+    registration,
+    security,
+    session,
+    setup,
+    teardown,
+)
 from monitor.core.diagnosis.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
