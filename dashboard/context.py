@@ -26,6 +26,7 @@ PLACES: Final = (
     _Place("calls", "Calls", "calls", "c", ("calls", "call")),
     _Place("registrations", "Registrations", "registrations", "r", ("registrations", "registration")),
     _Place("transactions", "Other", "transactions", "t", ("transactions", "transaction")),
+    _Place("sources", "Sources", "sources", "u", ("sources",)),
     _Place("alerts", "Alerts", "alerts", "a", ("alerts", "alert")),
     _Place("collectors", "Collectors", "collectors", "o", ("collectors",)),
     _Place("imports", "Import", "imports", "i", ("imports",)),

@@ -6,6 +6,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -122,7 +123,19 @@ def _thresholds(env: Mapping[str, str], problems: list[str]) -> Settings:
                 values[threshold.field] = threshold.read(text)
         except ValueError as error:
             problems.append(f"OFFHOOK_{threshold.variable}: {error}")
-    return replace(configured(values), leg_headers=_leg_headers(env, problems))
+    settings = configured(values)
+    limits = replace(settings.limits, trusted_peers=_trusted_peers(env, problems))
+    return replace(settings, leg_headers=_leg_headers(env, problems), limits=limits)
+
+
+def _trusted_peers(env: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
+    networks = []
+    for text in re.split(r"[\s,]+", env.get("OFFHOOK_TRUSTED_PEERS", "").strip()):
+        try:
+            networks += [str(ip_network(text, strict=False))] if text else []
+        except ValueError:
+            problems.append(f"OFFHOOK_TRUSTED_PEERS: {text!r} is no network like 198.51.100.0/24 or 2001:db8::/32")
+    return tuple(networks)
 
 
 def _leg_headers(env: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:

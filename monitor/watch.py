@@ -25,7 +25,7 @@ from monitor.overview.bell import POLL_S, Bell
 from monitor.overview.lease import FencedError, Lease
 from monitor.overview.restore import restored
 from monitor.overview.ringer import Ringer, ring_celery
-from monitor.services import alerts, commit_log
+from monitor.services import alerts, commit_log, subjects
 from monitor.services.sql import big
 from monitor.watchdog import Watchdog
 
@@ -113,7 +113,7 @@ class Watcher:
         if not self._lease.acquire(now_us):
             return False
         began = time.monotonic()
-        self._overview = restored(now_us, self._still_here)
+        self._overview = restored(now_us, self._still_here, limits=load().thresholds.limits)
         log.info("watching from commit %d, restored in %.1f s", self._lease.sequence, time.monotonic() - began)
         return True
 
@@ -137,6 +137,7 @@ class Watcher:
                 if tick:
                     commit_log.append(tick, now_us, folded=sequence)
                 applied = alerts.apply(decisions, now_us)
+                subjects.apply(overview.subjects())
         except BaseException:
             self._overview = None  # it has folded what was not committed
             raise

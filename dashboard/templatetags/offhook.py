@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
@@ -11,11 +12,13 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from monitor import knowledge
+from monitor.core.sources.values import Subject
 from monitor.core.updates import Kind
 
 register = template.Library()
 
 _KINDS: Final = frozenset(kind.value for kind in Kind)
+_SUBJECTS: Final = frozenset(subject.value for subject in Subject)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,7 +109,9 @@ def when(us: int | None, style: str = "time") -> SafeString:
 
 @register.simple_tag
 def page_of(kind: str, slug: str, import_id: int = 0) -> str:
-    """The address of what a finding is about: a record's page, else (a collector) that of all collectors."""
+    """The address of what a finding is about: a record's page; that of all sources, or of all collectors."""
+    if kind in _SUBJECTS:
+        return f"{reverse('sources')}?{urlencode({'name': slug})}"
     if kind not in _KINDS:
         return reverse("collectors")
     return reverse(kind, args=[slug]) + (f"?import={import_id}" if import_id else "")

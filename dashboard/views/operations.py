@@ -19,7 +19,7 @@ from monitor.ladder.layout import lay_out
 from monitor.ladder.svg import draw_mini
 from monitor.services import alerts
 
-COLLECTOR: Final = "collector"  # what an occurrence is about, where it is no record
+RECORDS: Final = frozenset(kind.value for kind in Kind)  # what else an occurrence is about is no record
 EXAMPLES: Final = 3
 # An example is a picture of a few messages: a call that talks for hours needs not be read whole for it.
 MESSAGES_FOR_EXAMPLE: Final = 300
@@ -87,7 +87,7 @@ def _examples(occurrences: list[queries.Row]) -> list[dict[str, object]]:
     """The newest records that an alert counts, each with a small ladder of its evidence."""
     of_record: dict[str, queries.Row] = {}
     for occurrence in occurrences:
-        if occurrence["kind"] != COLLECTOR:
+        if occurrence["kind"] in RECORDS:
             # The one that came first: what followed from it says less.
             of_record[occurrence["slug"]] = occurrence
     examples: list[dict[str, object]] = []

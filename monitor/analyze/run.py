@@ -1,7 +1,6 @@
 """A capture file as one result: every record, with messages numbered as in the file."""
 
 from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +39,14 @@ def run(
     path: str | Path,
     settings: Settings = CAPTURE_SETTINGS,
     progress: ProgressCallback | None = None,
-    trusted: Sequence[str] = (),
 ) -> Result:
-    """Read the whole file; `progress` hears of each chunk of it. `trusted`: networks of peers that are known.
+    """Read the whole file; `progress` hears of each chunk of it.
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
     # No message leaves this function, so that what is shown (URIs, sentences) is all there is to redact.
     replay = Replay(path, settings, redacted=False)
-    numbers, notes = Numbers(), Notes(replay, Sources(trusted=trusted))
+    numbers, notes = Numbers(), Notes(replay, Sources(settings.limits))
     told: list[Update] = []
     for batch in replay.batches():
         for event in batch:

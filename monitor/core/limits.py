@@ -12,6 +12,8 @@ MINUTE: Final = 60 * SECOND
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Times in µs of wire time."""
 
+    # Networks of peers that the operator trusts, as CIDR texts.
+    trusted_peers: tuple[str, ...] = ()
     # How far commits of several partitions may run apart: updates are taken in the order of wire time behind it.
     settle_us: int = 2 * SECOND
     # A finding about a source without further evidence for so long is over; what comes then is another one.

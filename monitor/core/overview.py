@@ -17,6 +17,7 @@ from collectors.wire.events import Loss
 from monitor.core.alerting.engine import Alerting
 from monitor.core.alerting.rules import DEFAULT_RULES, Rule
 from monitor.core.alerting.values import Decision, HeldAlert, Signal
+from monitor.core.limits import Limits
 from monitor.core.metrics import STEP_US, STEPS, Gauges, Meter, Metrics
 from monitor.core.presence import Bindings, Calls, Collectors, SilenceBegan, SilenceEnded, name_of
 from monitor.core.sources.stage import Sources
@@ -60,16 +61,16 @@ def horizon_us(rules: Iterable[Rule] = DEFAULT_RULES) -> int:
 class Overview:
     """`feed` commits in order, `advance` time; both return what was decided.
 
-    `trusted`: networks of peers that are known, as CIDR texts.
+    `limits`: when a source does too much.
     """
 
-    def __init__(self, rules: Iterable[Rule] = DEFAULT_RULES, trusted: Iterable[str] = ()) -> None:
+    def __init__(self, rules: Iterable[Rule] = DEFAULT_RULES, limits: Limits | None = None) -> None:
         self._alerting = Alerting(rules)
         self._meter = Meter()
         self._calls = Calls()
         self._bindings = Bindings()
         self._collectors = Collectors()
-        self._sources = Sources(trusted=trusted)
+        self._sources = Sources(limits)
         self._now_us = 0  # wire time: the highest watermark
         self._store_us = 0  # the stream store's clock
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from collectors.sip.timers import SECOND, TIMER_C_US, TIMERS, Timers
+from monitor.core.limits import Limits
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,5 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     suspect_sends: int = 3
     # Headers (lower case) that carry one identifier through a B2BUA of the operator's, beside those that are known.
     leg_headers: tuple[str, ...] = ()
+    # Of what crosses Call-IDs.
+    limits: Limits = Limits()
     # Records held in memory; beyond it the oldest leaves, counted.
     max_records: int = 200_000

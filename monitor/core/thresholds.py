@@ -1,6 +1,7 @@
 """The thresholds that operators may set: which, in what unit, within what bounds. `docs/configuration.md` lists them.
 
-Each is a field of `Settings`; in the environment, `slow_setup_us` is `OFFHOOK_SLOW_SETUP_S`, in seconds.
+Each is a field of `Settings`, of its timers or its limits; in the environment, `slow_setup_us` is
+`OFFHOOK_SLOW_SETUP_S`, in seconds.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from collectors.sip.timers import SECOND, Timers
+from monitor.core.limits import Limits
 from monitor.core.settings import Settings
 
 _TIMERS: Final = frozenset(Timers.__struct_fields__)
+_LIMITS: Final = frozenset(Limits.__struct_fields__)
 _MONTH_S: Final = 31 * 86_400
 
 
@@ -36,7 +39,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def default(self) -> float:
         """In the unit in which it is written."""
-        holder = Timers() if self.field in _TIMERS else Settings()
+        holder = Timers() if self.field in _TIMERS else Limits() if self.field in _LIMITS else Settings()
         value: int = getattr(holder, self.field)
         return value / SECOND if self.timed else value
 
@@ -75,11 +78,16 @@ THRESHOLDS: Final[tuple[Threshold, ...]] = (
     _time("ringing_us", 5, 3600, "`unanswered-ringing`: how long a phone rings without an answer"),
     _time("repair_us", 0.5, 60, "how long a refused request may wait for the retry that repairs it"),
     _time("short_call_us", 0, 60, "`short-call`: an answered call that ends sooner"),
+    _count("flood_rate", 1, 100_000, "`flood`: requests per second of one source, of which hardly any succeeds"),
+    _count("sweep_targets", 5, 1_000, "`scanner`: different users that one endpoint asks for within a minute, all "
+           "refused"),
+    _count("guesses", 3, 1_000, "`brute-force`: failed logins of one source to one account within 10 s"),
 )  # fmt: skip
 
 
 def configured(values: Mapping[str, int]) -> Settings:
     """The settings with these fields of `THRESHOLDS` set; what follows from the base timers follows them."""
     timers = Timers(**{name: value for name, value in values.items() if name in _TIMERS})
-    others: dict[str, Any] = {name: value for name, value in values.items() if name not in _TIMERS}
-    return Settings(timers=timers, linger_us=timers.timeout_us, **others)
+    bounds: dict[str, Any] = {name: value for name, value in values.items() if name in _LIMITS}
+    others: dict[str, Any] = {name: value for name, value in values.items() if name not in _TIMERS | _LIMITS}
+    return Settings(timers=timers, linger_us=timers.timeout_us, limits=Limits(**bounds), **others)

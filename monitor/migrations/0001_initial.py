@@ -199,6 +199,29 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SubjectRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('import_id', models.BigIntegerField(default=0)),
+                ('kind', models.CharField(max_length=12)),
+                ('name', models.TextField()),
+                ('code', models.CharField(max_length=40)),
+                ('severity', models.CharField(max_length=8)),
+                ('state', models.CharField(max_length=10)),
+                ('at_us', models.BigIntegerField()),
+                ('last_us', models.BigIntegerField()),
+                ('count', models.IntegerField()),
+                ('hop', models.TextField(default='')),
+                ('cause', models.TextField()),
+                ('remedy', models.TextField()),
+                ('evidence', models.JSONField(default=list)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['import_id', '-last_us'], name='subject_last')],
+                'constraints': [models.UniqueConstraint(fields=('import_id', 'kind', 'name', 'code', 'at_us'), name='subject_key')],
+            },
+        ),
+        migrations.CreateModel(
             name='FindingRow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -2,7 +2,7 @@
 
 from monitor.models.alerts import Alert, AlertOccurrence, Delivery
 from monitor.models.imports import Import
-from monitor.models.records import Call, FindingRow, LegMark, MessageChunk, Registration, Transaction
+from monitor.models.records import Call, FindingRow, LegMark, MessageChunk, Registration, SubjectRow, Transaction
 from monitor.models.settings import Setting
 from monitor.models.streams import Collector, CommitLog, DeadLetter, IngestWorker, LossRange, Overview, Partition, Peer
 
@@ -25,5 +25,6 @@ __all__ = [
     "Peer",
     "Registration",
     "Setting",
+    "SubjectRow",
     "Transaction",
 ]

@@ -155,6 +155,30 @@ class LegMark(models.Model):
         ]
 
 
+class SubjectRow(models.Model):
+    """One finding about a source, an account or a peer (`SubjectFinding`), with the records that show it."""
+
+    import_id = models.BigIntegerField(default=0)
+    kind = models.CharField(max_length=12)  # source, account, peer
+    name = models.TextField()
+    code = models.CharField(max_length=40)
+    severity = models.CharField(max_length=8)
+    state = models.CharField(max_length=10)
+    at_us = models.BigIntegerField()
+    last_us = models.BigIntegerField()
+    count = models.IntegerField()
+    hop = models.TextField(default="")
+    cause = models.TextField()
+    remedy = models.TextField()
+    evidence = models.JSONField(default=list)  # RecordKey, the newest last
+
+    class Meta:
+        indexes = [models.Index(fields=["import_id", "-last_us"], name="subject_last")]
+        constraints = [
+            models.UniqueConstraint(fields=["import_id", "kind", "name", "code", "at_us"], name="subject_key"),
+        ]
+
+
 class MessageChunk(models.Model):
     """What one commit added to one record under one watermark: messages, and behind them what was seen beside.
 

@@ -5,11 +5,12 @@ from typing import Final
 
 from collectors.sip.timers import SECOND
 from monitor.core.alerting.rules import DEFAULT_RULES, Rule
+from monitor.core.limits import Limits
 from monitor.core.overview import Overview, horizon_us
 from monitor.core.presence import number_of
 from monitor.core.updates import CallState, RegistrationOutcome
 from monitor.models import Call, Collector, Registration
-from monitor.services import alerts, commit_log
+from monitor.services import alerts, commit_log, subjects
 
 _ALIVE: Final = [state for state in CallState if state.alive]
 # Wire time and the time of a commit are of different clocks: what began so close to the log's
@@ -17,14 +18,19 @@ _ALIVE: Final = [state for state in CallState if state.alive]
 _SKEW_US: Final = 60 * SECOND
 
 
-def restored(now_us: int, still_mine: Callable[[], None], rules: Sequence[Rule] = DEFAULT_RULES) -> Overview:
+def restored(
+    now_us: int,
+    still_mine: Callable[[], None],
+    rules: Sequence[Rule] = DEFAULT_RULES,
+    limits: Limits | None = None,
+) -> Overview:
     """The state as of the last commit; what it decides on the way was decided before, and is dropped.
 
     `still_mine` is called now and then: this may take longer than a lease.
     """
     last_us = commit_log.last_folded_us()
     since_us = now_us if last_us is None else last_us - horizon_us(rules)
-    overview = Overview(rules)
+    overview = Overview(rules, limits)
     _expect(overview, since_us + _SKEW_US)
     for chunk in commit_log.folded_since(since_us):
         for committed in chunk:
@@ -32,6 +38,7 @@ def restored(now_us: int, still_mine: Callable[[], None], rules: Sequence[Rule] 
         still_mine()
     alerts.retire(rules, now_us)
     overview.restore_alerts(alerts.held(rules))
+    overview.restore_subjects(subjects.standing(since_us))
     return overview
 
 

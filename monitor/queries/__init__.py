@@ -27,6 +27,7 @@ from monitor.queries.operations import (
     partitions,
 )
 from monitor.queries.records import Cursor, Page, RecordFilter, Row, finding_codes, page, record
+from monitor.queries.subjects import SUBJECTS_A_PAGE, subjects
 
 __all__ = [
     "ALERTS_A_PAGE",
@@ -35,6 +36,7 @@ __all__ = [
     "LISTS",
     "MESSAGES_SHOWN",
     "SIDE_SHOWN",
+    "SUBJECTS_A_PAGE",
     "Cursor",
     "Page",
     "RecordFilter",
@@ -63,4 +65,5 @@ __all__ = [
     "record",
     "registration_rows",
     "side",
+    "subjects",
 ]

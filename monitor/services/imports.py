@@ -21,8 +21,11 @@ from msgspec.structs import replace
 from collectors.sip.timers import SECOND
 from monitor.analyze.replay import ReceiverError, Replay
 from monitor.analyze.step import Progress, Step
+from monitor.core.sources.stage import Sources
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import EvidenceAdded, FindingState, Kind, LegMarked, MessageAdded
-from monitor.models import Call, FindingRow, Import, LegMark, MessageChunk, Registration, Transaction
+from monitor.models import Call, FindingRow, Import, LegMark, MessageChunk, Registration, SubjectRow, Transaction
+from monitor.services import subjects
 from monitor.services.apply_updates import IMPORTED, write_content
 from monitor.services.harvest import Chunks, Content
 
@@ -31,7 +34,7 @@ MOST_ATTEMPTS: Final = 3
 MOST_BYTES: Final = 4 * 1024**3
 STEP: Final = 2_000  # updates that one transaction writes
 _BATCH: Final = 2_000  # rows that one deletes
-_TABLES: Final = (MessageChunk, FindingRow, LegMark, Call, Registration, Transaction)
+_TABLES: Final = (MessageChunk, FindingRow, SubjectRow, LegMark, Call, Registration, Transaction)
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +121,7 @@ def delete_records(import_id: int) -> None:
 
 def _read(row: Import, clock_us: Callable[[], int]) -> None:
     replay = Replay(_path(row), replace(settings.CONFIG.thresholds, linger_us=None), collector="import")
+    sources = Sources(settings.CONFIG.thresholds.limits)
     found = Counter[Kind]()
     version = clock_us()
     for step in replay.steps(STEP):
@@ -132,6 +136,7 @@ def _read(row: Import, clock_us: Callable[[], int]) -> None:
             ):
                 raise Superseded
             write_content([(_content(step), IMPORTED, version)], row.id)
+            subjects.apply(_subjects(sources, step), row.id)
     _close(row)
     _end(row, clock_us(), "")
 
@@ -147,6 +152,17 @@ def _content(step: Step) -> Content:
     return Content(list(step.records.values()), chunks.all(), [], marked)
 
 
+def _subjects(sources: Sources, step: Step) -> list[SubjectFinding]:
+    """What the second stage makes of a step."""
+    for update in step.updates:
+        sources.take(update)
+    if step.last:
+        sources.finish()
+    else:
+        sources.advance(step.watermark_us)
+    return sources.changed()
+
+
 def _progress(progress: Progress) -> dict[str, int]:
     return {"bytes_read": progress.bytes_read, "packets": progress.packets, "messages": progress.messages}
 
@@ -158,7 +174,10 @@ def _close(row: Import) -> None:
 
 
 def _end(row: Import, now_us: int, error: str) -> None:
-    findings = FindingRow.objects.filter(import_id=row.id).exclude(state=FindingState.CLEARED).count()
+    findings = sum(
+        table.objects.filter(import_id=row.id).exclude(state=FindingState.CLEARED).count()
+        for table in (FindingRow, SubjectRow)
+    )
     state = "failed" if error else "done"
     _mine(row).update(state=state, error=error, findings=findings, finished_us=now_us, claimed_until_us=0)
 

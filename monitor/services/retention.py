@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import Model
 
-from monitor.models import Call, DeadLetter, LossRange, Peer, Registration, Transaction
+from monitor.models import Call, DeadLetter, LossRange, Peer, Registration, SubjectRow, Transaction
 from monitor.services import imports
 
 BATCH: Final = 500  # records of one transaction
@@ -18,6 +18,7 @@ def prune(before_us: int) -> int:
     deleted = sum(_prune_records(table, before_us) for table in (Call, Registration, Transaction))
     deleted += imports.delete_older(before_us)
     deleted += _in_batches(LossRange, to_us__lt=before_us)
+    deleted += _in_batches(SubjectRow, import_id=0, last_us__lt=before_us)
     deleted += _in_batches(DeadLetter, stored_us__lt=before_us)
     deleted += _beyond(DeadLetter, "-stored_us", MOST_DEAD_LETTERS)
     _beyond(Peer, "-since_us", MOST_PEERS)

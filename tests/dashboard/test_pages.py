@@ -16,7 +16,7 @@ from tests.dashboard import factories
 from tests.dashboard.conftest import PASSWORD
 from tests.support.beside import beside
 
-LISTS = ("live", "calls", "registrations", "transactions", "alerts", "collectors", "imports", "outbox")
+LISTS = ("live", "calls", "registrations", "transactions", "sources", "alerts", "collectors", "imports", "outbox")
 
 
 def addresses() -> dict[str, str]:

@@ -26,6 +26,7 @@ def test_every_variable_has_its_heading_in_the_documentation_and_every_heading_i
 VARIABLES = [
     *(field.replace("smtp", "smtp_url") for field in Config.__struct_fields__ if field != "thresholds"),
     "leg_headers",
+    "trusted_peers",
 ]
 
 
@@ -75,6 +76,13 @@ def test_headers_that_carry_an_identifier_through_a_b2bua_are_named_in_any_case(
     assert thresholds({}).leg_headers == ()
     with pytest.raises(ConfigError, match="OFFHOOK_LEG_HEADERS: 'x:y' is no header name"):
         thresholds({"OFFHOOK_LEG_HEADERS": "x:y"})
+
+
+def test_trusted_peers_are_networks() -> None:
+    trusted = thresholds({"OFFHOOK_TRUSTED_PEERS": "198.51.100.7/24, 2001:db8::1"}).limits.trusted_peers
+    assert trusted == ("198.51.100.0/24", "2001:db8::1/128")
+    with pytest.raises(ConfigError, match="OFFHOOK_TRUSTED_PEERS: 'trunk' is no network"):
+        load({"OFFHOOK_TRUSTED_PEERS": "trunk"})
 
 
 def test_the_empty_environment_is_a_configuration() -> None:

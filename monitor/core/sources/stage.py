@@ -54,15 +54,13 @@ _CODES: Final = frozenset({"auth-failed"})
 class Sources:
     """`take` updates, `advance` time; `changed` and `news` say what came of it.
 
-    `trusted`: networks of peers, as CIDR texts. Raises ValueError where one is none.
+    Raises ValueError where one of the trusted peers is no network.
     """
 
-    def __init__(
-        self, limits: Limits | None = None, trusted: Iterable[str] = (), most_waiting: int = MOST_WAITING
-    ) -> None:
+    def __init__(self, limits: Limits | None = None, most_waiting: int = MOST_WAITING) -> None:
         self.limits = limits or Limits()
         self._ledger = Ledger(self.limits)
-        self._trust = Trust(self.limits, trusted)
+        self._trust = Trust(self.limits)
         self._scanning = Scanning(self.limits, self._ledger, self._trust)
         self._logins = Logins(self.limits, self._ledger, self._trust)
         self._flooding = Flooding(self.limits, self._ledger, self._trust)

@@ -3,7 +3,6 @@
 A trunk may send more in a second than a scanner in a minute. What tells them apart is that its calls ring.
 """
 
-from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -54,9 +53,9 @@ class _Tally:
 class Trust:
     """Networks by configuration; addresses by what they were seen to do."""
 
-    def __init__(self, limits: Limits, networks: Iterable[str] = ()) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._networks = [ip_network(network) for network in networks]
+        self._networks = [ip_network(network) for network in limits.trusted_peers]
         self._named: Table[str, list[bool]] = Table(list, _MOST_SOURCES)
         self._tallies: Table[str, _Tally] = Table(_Tally, _MOST_SOURCES)
         self._calls: Table[int, list[str]] = Table(list, _MOST_CALLS)  # who began it, and whom it reached

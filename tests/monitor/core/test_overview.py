@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from collectors.sip.timers import SECOND
 from monitor.core.alerting.rules import DEFAULT_RULES
+from monitor.core.limits import Limits
 from monitor.core.overview import AHEAD_US, Overview, horizon_us
 from monitor.core.presence import name_of
 from monitor.core.updates import (
@@ -293,7 +294,7 @@ def test_a_suspicion_about_a_source_is_no_alert() -> None:
 def test_what_is_said_of_sources_goes_on_after_a_restart() -> None:
     overview, _ = folded(commit(1, scans(1)), tick(10))
     stored = overview.subjects()
-    again = Overview(trusted=["198.51.100.0/24"])
+    again = Overview(limits=Limits(trusted_peers=("198.51.100.0/24",)))
     again.restore_subjects(stored)
     _, rows = folded(commit(20, scans(20)), tick(30), overview=again)
     assert [finding.finding.at_us for finding in again.subjects()] == [us(1)]

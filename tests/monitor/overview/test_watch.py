@@ -15,15 +15,15 @@ from monitor import watch
 from monitor.announce import Touched
 from monitor.core.alerting.values import Decision
 from monitor.core.metrics import Metrics
-from monitor.core.updates import CallState
-from monitor.models import Alert, AlertOccurrence, Call, CommitLog, Delivery, Overview, Partition
+from monitor.core.updates import CallState, SourceSeen
+from monitor.models import Alert, AlertOccurrence, Call, CommitLog, Delivery, Overview, Partition, SubjectRow
 from monitor.overview.bell import Bell
 from monitor.overview.lease import FencedError, Lease
 from monitor.overview.ringer import Ringer
 from monitor.services import alerts
 from monitor.watch import Watcher
 from monitor.watchdog import ALIVE
-from tests.monitor.core.told import cleared, commit, raised, report, started
+from tests.monitor.core.told import call, cleared, commit, raised, report, started, us
 from tests.monitor.overview.stage import Ingest, clock_us, log
 from tests.support.processes import wait_for
 
@@ -309,3 +309,30 @@ def test_touched_names_everything_once() -> None:
     assert len(touched.calls) == 1
     assert touched.collectors == ["edge-1"]
     assert touched.alerts == [7]
+
+
+def scans(at_s: float, name: str) -> SourceSeen:
+    signature = "User-Agent: friendly-scanner"
+    source, server = "203.0.113.7:5060", "10.0.0.9:5060"
+    return SourceSeen(call(name), us(at_s), "INVITE", source, server, "", "", "", signature, asked=True)
+
+
+def test_a_source_that_scans_is_stored_alerts_once_and_goes_on_after_a_restart(watcher: Watcher, heard: Heard) -> None:
+    log(scans(1, "a"), watermark_us=us(1))
+    log(scans(18, "b"), watermark_us=us(21))
+    turn(watcher, 2)
+    (row,) = SubjectRow.objects.all()
+    assert (row.kind, row.name, row.code, row.count, row.state) == (
+        "source",
+        "203.0.113.7",
+        "scanner",
+        2,
+        "confirmed",
+    )
+    assert Alert.objects.get().title == "scanner at 203.0.113.7"
+    watcher.release()
+    log(scans(58, "c"), watermark_us=us(61))
+    turn(watcher, 2)
+    (row,) = SubjectRow.objects.all()
+    assert (row.count, len(row.evidence), row.last_us) == (3, 3, us(58))
+    assert Alert.objects.count() == 1

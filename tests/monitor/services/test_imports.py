@@ -20,7 +20,7 @@ from monitor import packing
 from monitor.analyze.run import run as analyze
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
-from monitor.models import Call, CommitLog, FindingRow, Import, MessageChunk, Registration, Transaction
+from monitor.models import Call, CommitLog, FindingRow, Import, MessageChunk, Registration, SubjectRow, Transaction
 from monitor.services import imports
 from monitor.tasks import run_import, sweep_imports
 from tests.monitor.ingest.edge import Edge
@@ -273,3 +273,18 @@ def _files() -> Iterator[None]:
     yield
     for row in Import.objects.all():
         imports.delete(row.id)
+
+
+def test_an_import_tells_of_sources_and_takes_that_along_when_it_is_deleted() -> None:
+    options = (
+        b"OPTIONS sip:100@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        b"To: <sip:100@c>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nUser-Agent: friendly-scanner\r\nContent-Length: 0\r\n\r\n"
+    )
+    frame = ethernet(ipv4(udp(options), "10.0.0.1", "10.0.0.2"))
+    row = imports.add("scan.pcap", [pcap([(NOW, frame)])], NOW)
+    run_import(row.id)
+    row.refresh_from_db()
+    (found,) = SubjectRow.objects.filter(import_id=row.id)
+    assert (found.name, found.code, found.count, row.findings) == ("10.0.0.1", "scanner", 1, 1)
+    imports.delete(row.id)
+    assert not SubjectRow.objects.exists()

@@ -121,5 +121,5 @@ def test_what_a_source_did_long_ago_is_no_reason_to_trust_it() -> None:
 
 
 def test_a_text_that_is_no_address_is_not_trusted_by_network() -> None:
-    trust = Trust(Limits(), ["203.0.113.0/24"])
+    trust = Trust(Limits(trusted_peers=("203.0.113.0/24",)))
     assert [trust.named(text) for text in ("203.0.113.9", "fe80::1%eth0", "?")] == [True, False, False]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from monitor.core.limits import Limits
 from monitor.core.sources.stage import Sources
 from monitor.core.sources.values import SubjectFinding
@@ -126,7 +128,7 @@ class Look:
         trusted: Sequence[str] = (),
         limits: Limits | None = None,
     ) -> None:
-        self.sources = Sources(limits, trusted)
+        self.sources = Sources(replace(limits or Limits(), trusted_peers=tuple(trusted)))
         self.news: list[SubjectFinding] = []
         self.rows: dict[tuple[str, str, str, int], SubjectFinding] = {}
         self.see(updates)
