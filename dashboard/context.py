@@ -28,6 +28,7 @@ PLACES: Final = (
     _Place("transactions", "Other", "transactions", "t", ("transactions", "transaction")),
     _Place("sources", "Sources", "sources", "u", ("sources",)),
     _Place("alerts", "Alerts", "alerts", "a", ("alerts", "alert")),
+    _Place("measures", "Measures", "measures", "e", ("measures",)),
     _Place("collectors", "Collectors", "collectors", "o", ("collectors",)),
     _Place("imports", "Import", "imports", "i", ("imports",)),
     _Place("outbox", "Outbox", "outbox", "m", ("outbox", "delivery")),

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from dashboard.views import imports, live, operations, outbox, records, settings, sources
+from dashboard.views import imports, live, measures, operations, outbox, records, settings, sources
 
 
 def _record_paths(section: records.Section) -> list[URLPattern]:
@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/<int:alert_id>", operations.alert_page, name="alert"),
     path("alerts/<int:alert_id>/acknowledge", operations.acknowledge_alert, name="alert-acknowledge"),
     path("sources", sources.source_list, name="sources"),
+    path("measures", measures.measure_page, name="measures"),
     path("collectors", operations.collector_page, name="collectors"),
     path("imports", imports.import_list, name="imports"),
     path("imports/upload", imports.upload, name="import-upload"),

@@ -25,6 +25,7 @@ app.conf.update(
     beat_schedule={
         "sweep-deliveries": {"task": "monitor.tasks.sweep_deliveries", "schedule": 5.0},
         "sweep-imports": {"task": "monitor.tasks.sweep_imports", "schedule": 30.0},
+        "roll-up": {"task": "monitor.tasks.roll_up", "schedule": 60.0},
         "prune": {"task": "monitor.tasks.prune", "schedule": 600.0},
     },
 )

@@ -130,6 +130,12 @@ def since(us: int | None) -> SafeString:
 
 
 @register.filter
+def percent(value: float | None) -> str:
+    """A ratio: 97.3 %."""
+    return "–" if value is None else f"{value:.1f} %"
+
+
+@register.filter
 def duration(ms: float | None) -> str:
     """A span of time for people: 840 ms, 3.25 s, 12 min 05 s, 2 h 03 min."""
     if ms is None:

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.analyze.measures import measure, outcome
+from monitor.analyze.measures import measure, measure_by
 from monitor.analyze.result import Result
 from monitor.core.legs import Link
+from monitor.core.measures.tally import outcome
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
@@ -33,6 +34,7 @@ def encode(document: Document) -> bytes:
 def build(result: Result) -> Document:
     """The document of a result: JSON types only."""
     legs = _legs(result.links)
+    measures = measure(result.calls, result.registrations, result.registration_delays_ms)
     return {
         "schema": SCHEMA,
         "file": result.file,
@@ -45,7 +47,8 @@ def build(result: Result) -> Document:
         "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
         "transactions": [_transaction(each) | {"side": _side(result, each)} for each in result.transactions],
         "findings": [_subject(subject) for subject in result.subjects],
-        "measures": msgspec.to_builtins(measure(result.calls, result.registrations, result.registration_delays_ms)),
+        "measures": msgspec.to_builtins(measures),
+        "measures_by": msgspec.to_builtins(measure_by(result.calls)),
         "skipped": dict(sorted(result.skipped.items())),
         "capture_drops": result.capture_drops,
         "evicted": result.evicted,
@@ -90,6 +93,8 @@ def _call(call: CallRecord, legs: list[Document]) -> Document:
         "setup_ms": call.setup_ms,
         "pdd_ms": call.pdd_ms,
         "duration_ms": call.duration_ms,
+        "disconnect_ms": call.disconnect_ms,
+        "user_agent": call.user_agent,
         "legs": legs,
         **_common(call),
     }

@@ -35,7 +35,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
     side_unmatched: int  # side events that fit no record
     subjects: list[SubjectFinding]  # findings about sources, accounts and peers, the oldest first
-    registration_delays_ms: list[float]  # first REGISTER → first 2xx of each session
+    registration_delays_ms: dict[RecordKey, float]  # first REGISTER → first 2xx of each session
     skipped: dict[str, int]  # what was no SIP message, by kind: "not_sip_stun", "tcp", …
     fault: str  # what is wrong with the file ("cut within a packet"), or ""
     capture_drops: int  # packets that the file says were lost while it was captured

@@ -127,7 +127,7 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
         side_unmatched=replay.correlator.unmatched,
         subjects=[_masked(subject) for subject in sorted(notes.sources.changed(), key=lambda each: each.finding.at_us)],
-        registration_delays_ms=list(notes.delays_ms.values()),
+        registration_delays_ms=notes.delays_ms,
         skipped={
             **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
             **{str(reason): count for reason, count in reading.file.decoder.skipped.items()},

@@ -8,8 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from monitor.analyze.measures import Measures, outcome
 from monitor.analyze.summary import standing
+from monitor.core.measures import Figures
+from monitor.core.measures.tally import outcome
 from monitor.core.updates import CallRecord, FindingState, Record, RegistrationRecord, Severity, TransactionRecord
 from monitor.ladder.words import clean, clock, duration
 
@@ -118,7 +119,7 @@ def _codes(record: Record) -> Text:
     )
 
 
-def measure_table(figures: Measures) -> Table:
+def measure_table(figures: Figures) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -131,6 +132,7 @@ def measure_table(figures: Measures) -> Table:
         ("SCR", _percent(figures.scr_percent), "answered, acknowledged and ended by BYE (§4.9)"),
         ("PDD", _spread(figures.pdd_p50_ms, figures.pdd_p95_ms), "first INVITE to first 18x or 2xx: half, 95 %"),
         ("Set-up", _spread(figures.setup_p50_ms, figures.setup_p95_ms), "first INVITE to first 2xx: half, 95 %"),
+        ("SDD", _spread(figures.sdd_p50_ms, figures.sdd_p95_ms), "BYE to its 2xx (§4.4): half, 95 %"),
         ("ACD", _ms(figures.acd_ms), "2xx to BYE, mean"),
         ("IRA", _percent(figures.ira_percent), "registrations that failed or stayed unanswered (§4.2)"),
         ("RRD", _spread(figures.rrd_p50_ms, figures.rrd_p95_ms), "first REGISTER to 2xx (§4.1): half, 95 %"),

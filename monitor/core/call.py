@@ -52,11 +52,13 @@ class Call(Fold):
         "attempts",
         "bye_us",
         "dialogs",
+        "disconnect_us",
         "invited_us",
         "rung_us",
         "state",
         "success",
         "transactions",
+        "user_agent",
     )
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
@@ -65,11 +67,13 @@ class Call(Fold):
         self.attempts: Attempts[Attempt] = Attempts(Attempt, _MOST_ATTEMPTS)
         self.dialogs = Dialogs()
         self.state = _TRYING
+        self.user_agent = ""  # of the caller
         self.success = 0  # status of the first 2xx to INVITE
         self.invited_us = 0  # first INVITE; 0 for these four: never
         self.rung_us = 0  # first 18x
         self.answered_us = 0  # first 2xx to INVITE
         self.bye_us = 0  # first BYE
+        self.disconnect_us = 0  # BYE → its 2xx, where that was seen to take longest; 0: no such pair
         self._told_end = False
 
     # --- messages
@@ -150,6 +154,8 @@ class Call(Fold):
         transaction.answered(event, number)
         self.note(transaction)
         if event.cseq_method != "INVITE":
+            if event.cseq_method == "BYE" and transaction.seen_request and transaction.succeeded_us:
+                self.disconnect_us = max(self.disconnect_us, transaction.succeeded_us - transaction.first_us)
             return transaction
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
@@ -410,6 +416,8 @@ class Call(Fold):
             hops=self.hops_in_order(),
             findings=tuple(self.findings.values()),
             anomalies=self.anomalies(),
+            user_agent=self.user_agent,
+            disconnect_ms=self.disconnect_us / 1000 if self.disconnect_us else None,
         )
 
     def _status(self) -> int | None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from monitor.core.facet import Families
 from monitor.core.facets.acks import LostAcks
+from monitor.core.facets.equipment import Equipment
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
@@ -15,6 +16,7 @@ from monitor.core.updates import Kind
 
 FAMILIES: Final[Families] = {
     Kind.CALL: (
+        Equipment,
         LegMarks,
         Undelivered,  # before those that judge by its reports
         LostAcks,

@@ -133,6 +133,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     hops: tuple[str, ...]  # of INVITE, in order of appearance: "10.0.0.1:5060>10.0.0.2:5060"
     findings: tuple[Finding, ...]  # those not cleared, and those cleared, in order of raising
     anomalies: tuple[str, ...] = ()  # what RFC 3261 forbids and was seen all the same
+    user_agent: str = ""  # of the caller, as its INVITE says
+    disconnect_ms: float | None = None  # BYE → its 2xx
 
     @property
     def answered(self) -> bool:

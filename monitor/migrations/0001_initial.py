@@ -164,9 +164,11 @@ class Migration(migrations.Migration):
                 ('setup_ms', models.FloatField(null=True)),
                 ('pdd_ms', models.FloatField(null=True)),
                 ('duration_ms', models.FloatField(null=True)),
+                ('user_agent', models.TextField(default='')),
+                ('disconnect_ms', models.FloatField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['slug'], name='call_slug'), models.Index(fields=['call_id'], name='call_call_id'), models.Index(fields=['import_id', '-first_us'], name='call_first'), models.Index(condition=models.Q(('open', True)), fields=['partition'], name='call_open'), models.Index(fields=['import_id', 'state', '-first_us'], name='call_state'), models.Index(fields=['import_id', 'severity', '-first_us'], name='call_severity')],
+                'indexes': [models.Index(fields=['slug'], name='call_slug'), models.Index(fields=['call_id'], name='call_call_id'), models.Index(fields=['import_id', '-first_us'], name='call_first'), models.Index(condition=models.Q(('open', True)), fields=['partition'], name='call_open'), models.Index(fields=['import_id', 'state', '-first_us'], name='call_state'), models.Index(fields=['import_id', 'severity', '-first_us'], name='call_severity'), models.Index(condition=models.Q(('import_id', 0)), fields=['ended_us'], name='call_ended')],
                 'constraints': [models.UniqueConstraint(fields=('key', 'day', 'incarnation', 'import_id'), name='call_key')],
             },
         ),
@@ -416,6 +418,20 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['key', 'day', 'incarnation', 'import_id'], name='mark_call')],
                 'constraints': [models.UniqueConstraint(fields=('mark', 'key', 'day', 'incarnation', 'import_id'), name='mark_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='MeasureBucket',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('bucket', models.BigIntegerField()),
+                ('dimension', models.CharField(max_length=12)),
+                ('key', models.TextField()),
+                ('calls', models.IntegerField()),
+                ('tally', models.BinaryField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('dimension', 'bucket', 'key'), name='measure_key')],
             },
         ),
     ]

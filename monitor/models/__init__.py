@@ -2,6 +2,7 @@
 
 from monitor.models.alerts import Alert, AlertOccurrence, Delivery
 from monitor.models.imports import Import
+from monitor.models.measures import MeasureBucket
 from monitor.models.records import Call, FindingRow, LegMark, MessageChunk, Registration, SubjectRow, Transaction
 from monitor.models.settings import Setting
 from monitor.models.streams import Collector, CommitLog, DeadLetter, IngestWorker, LossRange, Overview, Partition, Peer
@@ -19,6 +20,7 @@ __all__ = [
     "IngestWorker",
     "LegMark",
     "LossRange",
+    "MeasureBucket",
     "MessageChunk",
     "Overview",
     "Partition",

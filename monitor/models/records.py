@@ -63,12 +63,15 @@ class Call(RecordBase):
     setup_ms = models.FloatField(null=True)
     pdd_ms = models.FloatField(null=True)
     duration_ms = models.FloatField(null=True)
+    user_agent = models.TextField(default="")
+    disconnect_ms = models.FloatField(null=True)
 
     class Meta:
         indexes = [
             *_indexes("call"),
             models.Index(fields=["import_id", "state", "-first_us"], name="call_state"),
             models.Index(fields=["import_id", "severity", "-first_us"], name="call_severity"),
+            models.Index(fields=["ended_us"], condition=models.Q(import_id=0), name="call_ended"),
         ]
         constraints = [_unique("call")]
 

@@ -11,6 +11,7 @@ from monitor.queries.live import (
     open_alerts,
     registration_rows,
 )
+from monitor.queries.measures import measures
 from monitor.queries.messages import MESSAGES_SHOWN, SIDE_SHOWN, findings, message, messages, side
 from monitor.queries.operations import (
     ALERTS_A_PAGE,
@@ -57,6 +58,7 @@ __all__ = [
     "imports",
     "live_snapshot",
     "losses",
+    "measures",
     "message",
     "messages",
     "open_alerts",

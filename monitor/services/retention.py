@@ -5,7 +5,8 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import Model
 
-from monitor.models import Call, DeadLetter, LossRange, Peer, Registration, SubjectRow, Transaction
+from monitor.models import Call, DeadLetter, LossRange, MeasureBucket, Peer, Registration, SubjectRow, Transaction
+from monitor.models.measures import BUCKET_US
 from monitor.services import imports
 
 BATCH: Final = 500  # records of one transaction
@@ -21,6 +22,7 @@ def prune(before_us: int) -> int:
     deleted += _in_batches(SubjectRow, import_id=0, last_us__lt=before_us)
     deleted += _in_batches(DeadLetter, stored_us__lt=before_us)
     deleted += _beyond(DeadLetter, "-stored_us", MOST_DEAD_LETTERS)
+    deleted += _in_batches(MeasureBucket, bucket__lt=before_us // BUCKET_US)
     _beyond(Peer, "-since_us", MOST_PEERS)
     return deleted
 

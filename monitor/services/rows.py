@@ -31,7 +31,7 @@ TABLES: Final = {
         (
             *_COMMON,
             *("from_uri", "to_uri", "caller", "callee", "state", "acked", "answered_us", "ended_us"),
-            *("setup_ms", "pdd_ms", "duration_ms"),
+            *("setup_ms", "pdd_ms", "duration_ms", "user_agent", "disconnect_ms"),
         ),
         _NAME,
     ),
@@ -114,6 +114,8 @@ def _own(value: Record) -> Row:
                 value.setup_ms,
                 value.pdd_ms,
                 value.duration_ms,
+                text(value.user_agent),
+                value.disconnect_ms,
             )
         case RegistrationRecord():
             return (

@@ -17,7 +17,8 @@ from tests.support.messages import request
 
 CALL = {
     "call_id", "from", "to", "caller", "callee", "state", "status", "answered", "acked", "first", "setup_ms", "pdd_ms",
-    "duration_ms", "legs", "messages", "retransmissions", "hops", "findings", "anomalies", "side",
+    "duration_ms", "disconnect_ms", "user_agent", "legs", "messages", "retransmissions", "hops", "findings", "anomalies",
+    "side",
 }  # fmt: skip
 REGISTRATION = {
     "call_id", "aor", "contact", "client", "registrar", "outcome", "status", "first", "messages", "retransmissions",
@@ -31,7 +32,7 @@ SIDE = {"at", "kind", "source", "destination", "text", "values"}
 FINDING = {"code", "variant", "state", "severity", "at", "hop", "messages", "cause", "remedy"}
 DOCUMENT = {
     "schema", "file", "packets", "messages", "malformed", "first", "last", "calls", "registrations", "transactions",
-    "findings", "measures", "skipped", "capture_drops", "evicted", "side_unmatched", "fault",
+    "findings", "measures", "measures_by", "skipped", "capture_drops", "evicted", "side_unmatched", "fault",
 }  # fmt: skip
 
 
@@ -111,7 +112,8 @@ def test_a_registration_says_what_came_of_it(tmp_path: Path, name: str, outcome:
 
 
 def test_every_member_and_measure_is_documented(tmp_path: Path) -> None:
-    documented = set(re.findall(r"`([a-z_0-9]+)`", (ROOT / "docs" / "analyze.md").read_text(encoding="utf-8")))
+    pages = ((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("analyze.md", "measures.md"))
+    documented = {word for page in pages for word in re.findall(r"`([a-z_0-9]+)`", page)}
     measures = document(written(tmp_path, []))["measures"]
     assert DOCUMENT | CALL | REGISTRATION | TRANSACTION | FINDING | measures.keys() <= documented
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from monitor.analyze.measures import measure, percentile
+from monitor.analyze.measures import measure, measure_by
+from monitor.core.measures import Dimension
 from monitor.core.updates import (
     CallRecord,
     CallState,
@@ -21,6 +23,7 @@ def call(state: CallState, status: int | None = None, *, acked: bool | None = No
         "setup_ms": times.get("setup_ms"),
         "pdd_ms": times.get("pdd_ms"),
         "duration_ms": times.get("duration_ms"),
+        "disconnect_ms": times.get("disconnect_ms"),
         "ended_us": times.get("ended_us"),
     }
     return CallRecord(
@@ -65,6 +68,10 @@ def registration(outcome: RegistrationOutcome) -> RegistrationRecord:
     )
 
 
+def approx(values: tuple[float, ...]) -> Any:
+    return pytest.approx(values, rel=0.01)
+
+
 ENDED, FAILED, CANCELLED = CallState.ENDED, CallState.FAILED, CallState.CANCELLED
 
 
@@ -93,26 +100,39 @@ def test_ratios_are_over_the_calls_that_came_to_an_outcome(
     isa: float | None,
     scr: float | None,
 ) -> None:
-    figures = measure(calls, [], [])
+    figures = measure(calls, [], {})
     assert (figures.asr_percent, figures.ser_percent) == (asr, asr)
     assert (figures.ner_percent, figures.seer_percent) == (ner, seer)
     assert (figures.isa_percent, figures.scr_percent) == (isa, scr)
 
 
-def test_delays_are_percentiles_and_durations_a_mean() -> None:
+def test_delays_are_percentiles_within_a_hundredth_and_durations_a_mean() -> None:
     calls = [
-        call(ENDED, pdd_ms=100.0, setup_ms=1000.0, duration_ms=10_000.0),
+        call(ENDED, pdd_ms=100.0, setup_ms=1000.0, duration_ms=10_000.0, disconnect_ms=20.0),
         call(ENDED, pdd_ms=300.0, setup_ms=3000.0, duration_ms=20_000.0),
         call(FAILED, 404, ended_us=1_250_000),
     ]
-    figures = measure(calls, [], [40.0])
-    assert (figures.pdd_p50_ms, figures.pdd_p95_ms) == (100.0, 300.0)
-    assert (figures.setup_p50_ms, figures.setup_p95_ms) == (1000.0, 3000.0)
-    assert (figures.failed_srd_p50_ms, figures.failed_srd_p95_ms) == (250.0, 250.0)
+    registered = registration(RegistrationOutcome.REGISTERED)
+    figures = measure(calls, [registered], {registered.key: 40.0})
+    assert (figures.pdd_p50_ms, figures.pdd_p95_ms) == approx((100.0, 300.0))
+    assert (figures.setup_p50_ms, figures.setup_p95_ms) == approx((1000.0, 3000.0))
+    assert (figures.failed_srd_p50_ms, figures.failed_srd_p95_ms) == approx((250.0, 250.0))
+    assert (figures.sdd_p50_ms, figures.sdd_p95_ms) == approx((20.0, 20.0))
     assert figures.acd_ms == 15_000.0
-    assert (figures.rrd_p50_ms, figures.rrd_p95_ms) == (40.0, 40.0)
+    assert (figures.rrd_p50_ms, figures.rrd_p95_ms) == approx((40.0, 40.0))
     assert figures.calls_by_status == {"200": 2, "404": 1}
     assert figures.calls_by_state == {"ended": 2, "failed": 1}
+
+
+def test_the_measures_of_a_file_are_told_apart_by_each_dimension_the_most_calls_first() -> None:
+    elsewhere = replace(call(FAILED, 503), callee="198.51.100.7:5060", user_agent="Phone 1", to_uri="sip:+4312345678@x")
+    found = measure_by([elsewhere, call(ENDED, acked=True), call(ENDED, acked=True)])
+    by_peer = {key: (figures.calls, figures.asr_percent) for key, figures in found[Dimension.DESTINATION].items()}
+    assert list(by_peer.items()) == [("192.0.2.2", (2, 100.0)), ("198.51.100.7", (1, 0.0))]
+    assert list(found[Dimension.SOURCE]) == ["192.0.2.1"]
+    assert list(found[Dimension.USER_AGENT]) == ["unknown", "Phone 1"]
+    assert list(found[Dimension.PREFIX]) == ["user", "+43"]
+    assert list(found[Dimension.DIRECTION]) == ["transit"]
 
 
 def test_registrations_that_still_wait_are_not_ineffective() -> None:
@@ -123,15 +143,7 @@ def test_registrations_that_still_wait_are_not_ineffective() -> None:
         RegistrationOutcome.CHALLENGED,
         RegistrationOutcome.PENDING,
     )
-    figures = measure([], [registration(outcome) for outcome in outcomes], [])
+    figures = measure([], [registration(outcome) for outcome in outcomes], {})
     assert figures.ira_percent == 50.0
     assert figures.registrations == 5
     assert figures.registrations_by_outcome == {"unanswered": 2, "challenged": 1, "failed": 1, "registered": 1}
-
-
-@pytest.mark.parametrize(
-    ("values", "percent", "value"),
-    [([], 50, None), ([7], 95, 7), ([1, 2, 3, 4], 50, 2), ([4, 1, 3, 2], 95, 4), (range(1, 101), 95, 95)],
-)
-def test_a_percentile_is_a_value_that_was_measured(values: list[float], percent: float, value: float | None) -> None:
-    assert percentile(list(values), percent) == value

@@ -1,0 +1,90 @@
+"""By what measures are told apart: peers, direction, user agent, destination prefix."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from collectors.sip.address import inside
+from collectors.sip.uri import user_of
+from monitor.core.hop import address_of
+from monitor.core.measures.tally import Sample, Tally
+
+MOST_KEYS: Final = 500  # of one dimension; what is beyond counts as others
+OTHERS: Final = "others"
+_LONGEST_AGENT: Final = 64
+# Country codes of two digits (ITU-T E.164, list of 2016); 1 and 7 have one, all others three.
+_TWO_DIGITS: Final = frozenset(
+    map(str, (20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50), *range(51, 59), *range(60, 67), 81, 82, 84, 86,
+              *range(90, 96), 98))
+)  # fmt: skip
+
+
+class Dimension(StrEnum):
+    """What may tell calls apart."""
+
+    SOURCE = "source"  # the address that the call comes from, as seen first
+    DESTINATION = "destination"  # the address that took it, or where its last hop went
+    DIRECTION = "direction"
+    USER_AGENT = "user_agent"  # of the caller
+    PREFIX = "prefix"  # of the called number: its country code
+
+
+DIMENSIONS: Final = tuple(Dimension)
+
+
+def direction(caller: str, callee: str) -> str:
+    """ "outbound", "inbound", "internal" or "transit", by whether the two ends have addresses of private networks."""
+    return {
+        (True, True): "internal",
+        (True, False): "outbound",
+        (False, True): "inbound",
+        (False, False): "transit",
+    }[inside(address_of(caller)), inside(address_of(callee))]
+
+
+def prefix(uri: str) -> str:
+    """The country code of the number in a URI ("+43"); "national", "extension" or "user" where it has none."""
+    user = user_of(uri).partition(";")[0]
+    digits = "".join(filter(str.isdigit, user))
+    if not digits or len(digits) < len(user.strip("+").translate(_PUNCTUATION)):
+        return "user"
+    if user.startswith("+"):
+        international = digits
+    elif digits.startswith("00"):
+        international = digits[2:]
+    else:
+        return "extension" if len(digits) < 7 else "national"
+    length = 1 if international[:1] in ("1", "7") else 2 if international[:2] in _TWO_DIGITS else 3
+    return f"+{international[:length]}"
+
+
+_PUNCTUATION: Final = {ord(character): None for character in "-.()"}
+
+
+def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Iterator[tuple[Dimension, str]]:
+    """Under which key of each dimension a call counts."""
+    yield Dimension.SOURCE, address_of(caller)
+    yield Dimension.DESTINATION, address_of(callee)
+    yield Dimension.DIRECTION, direction(caller, callee)
+    yield Dimension.USER_AGENT, user_agent[:_LONGEST_AGENT] or "unknown"
+    yield Dimension.PREFIX, prefix(to_uri)
+
+
+class Breakdown(msgspec.Struct):
+    """The tallies of each key of each dimension."""
+
+    tallies: dict[Dimension, dict[str, Tally]] = {}
+
+    def add(self, call: Sample, where: Iterator[tuple[Dimension, str]]) -> None:
+        """One more call, under its keys (`parts`)."""
+        for dimension, key in where:
+            self.of(dimension, key).add(call)
+
+    def of(self, dimension: Dimension, key: str) -> Tally:
+        """The tally of a key, made when it is not there; beyond a bound, that of the others."""
+        tallies = self.tallies.setdefault(dimension, {})
+        if key not in tallies and len(tallies) >= MOST_KEYS:
+            key = OTHERS
+        return tallies.setdefault(key, Tally())

@@ -1,0 +1,84 @@
+"""The measures of ended calls, rolled up by the five minutes in which they ended.
+
+A bucket is computed from the rows of its calls, whole, as often as calls may still be added to it: doing it again
+gives the same, so that nothing depends on who did it last, or on whether it was done in time.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from django.db import transaction
+
+from monitor.core.measures import Breakdown, Sample, parts
+from monitor.core.updates import CallState
+from monitor.models import Call, MeasureBucket
+from monitor.models.measures import BUCKET_US
+
+# Commits may come late: so many buckets are computed again.
+_AGAIN: Final = 3
+# After a longer pause, no more than this is made up for.
+_MOST_BUCKETS: Final = 12 * 24 * 7
+_READ: Final = 2_000  # rows at once
+_COLUMNS: Final = (
+    *("caller", "callee", "to_uri", "user_agent", "state", "status", "answered_us", "ended_us", "first_us", "acked"),
+    *("pdd_ms", "setup_ms", "duration_ms", "disconnect_ms"),
+)
+
+
+def roll_up(now_us: int) -> int:
+    """Bring the buckets up to date; how many were written."""
+    current = now_us // BUCKET_US
+    last = MeasureBucket.objects.order_by("-bucket").values_list("bucket", flat=True).first()
+    oldest = Call.objects.filter(import_id=0, ended_us__isnull=False).order_by("ended_us")
+    if last is None:
+        first_us = oldest.values_list("ended_us", flat=True).first()
+        last = current if first_us is None else first_us // BUCKET_US
+    begin = max(min(last, current - _AGAIN), current - _MOST_BUCKETS)
+    for bucket in range(begin, current + 1):
+        _write(bucket, _computed(bucket))
+    return current + 1 - begin
+
+
+def _computed(bucket: int) -> Breakdown:
+    found = Breakdown()
+    calls = Call.objects.filter(
+        import_id=0, ended_us__gte=bucket * BUCKET_US, ended_us__lt=(bucket + 1) * BUCKET_US
+    ).order_by("ended_us")
+    for row in calls.values(*_COLUMNS).iterator(chunk_size=_READ):
+        answered = row["answered_us"] is not None
+        failed = not answered and row["status"] is not None
+        sample = Sample(
+            state=CallState(row["state"]),
+            status=row["status"],
+            answered=answered,
+            complete=answered and row["state"] == CallState.ENDED and row["acked"] is True,
+            pdd_ms=row["pdd_ms"],
+            setup_ms=row["setup_ms"],
+            duration_ms=row["duration_ms"],
+            disconnect_ms=row["disconnect_ms"],
+            failed_ms=(row["ended_us"] - row["first_us"]) / 1000 if failed else None,
+        )
+        found.add(sample, parts(row["caller"], row["callee"], row["to_uri"], row["user_agent"]))
+    return found
+
+
+def _write(bucket: int, found: Breakdown) -> None:
+    rows = _rows(bucket, found)
+    with transaction.atomic():
+        MeasureBucket.objects.filter(bucket=bucket).delete()
+        MeasureBucket.objects.bulk_create(rows)
+
+
+def _rows(bucket: int, found: Breakdown) -> Iterable[MeasureBucket]:
+    return [
+        MeasureBucket(
+            bucket=bucket,
+            dimension=dimension.value,
+            key=key.replace("\0", "\ufffd"),
+            calls=tally.calls,
+            tally=msgspec.msgpack.encode(tally),
+        )
+        for dimension, tallies in found.tallies.items()
+        for key, tally in tallies.items()
+    ]
