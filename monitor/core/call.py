@@ -73,7 +73,7 @@ class Call(Fold):
         self.rung_us = 0  # first 18x
         self.answered_us = 0  # first 2xx to INVITE
         self.bye_us = 0  # first BYE
-        self.disconnect_us = 0  # BYE → its 2xx, where that was seen to take longest; 0: no such pair
+        self.disconnect_us = 0  # BYE → its 2xx, of the BYE that took longest; 0: no such pair
         self._told_end = False
 
     # --- messages
@@ -154,8 +154,6 @@ class Call(Fold):
         transaction.answered(event, number)
         self.note(transaction)
         if event.cseq_method != "INVITE":
-            if event.cseq_method == "BYE" and transaction.seen_request and transaction.succeeded_us:
-                self.disconnect_us = max(self.disconnect_us, transaction.succeeded_us - transaction.first_us)
             return transaction
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:

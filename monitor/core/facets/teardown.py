@@ -72,6 +72,7 @@ class Teardown(Facet[Call]):
                 self._await(transaction, at_us)
             elif event.status >= 300:
                 self.fold.wake_facet(at_us + self.fold.context.settings.repair_us, self)
+            self._measure()
         if self.fold.findings or event.status >= 300:
             self._judge(at_us, out)
         self._judge_release(at_us, out)
@@ -79,6 +80,8 @@ class Teardown(Facet[Call]):
 
     def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A BYE that is sent again has no response yet."""
+        if event.cseq_method == "BYE":
+            self._measure()
         if event.method == "BYE" and transaction is not None:
             settings = self.fold.context.settings
             if transaction.sends == 2:
@@ -93,6 +96,16 @@ class Teardown(Facet[Call]):
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A BYE has waited for its response, or a refused one for its retry."""
         self._judge(due_us, out)
+
+    def _measure(self) -> None:
+        """The session disconnect delay (RFC 6076 §4.4), as the side saw it that sent the BYE."""
+        taken_us = [
+            transaction.succeeded_us - transaction.first_us
+            for bye in self._byes
+            for transaction in bye.nearest()
+            if transaction.seen_request and transaction.succeeded_us
+        ]
+        self.fold.disconnect_us = max(taken_us, default=0)
 
     def _await(self, transaction: Transaction, at_us: int) -> None:
         """What goes over a reliable transport is not sent again: only time tells that it is not answered."""
