@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.urls.converters import IntConverter
+from msgspec.structs import replace
 
 from collectors.wire.events import RTCP
 from dashboard.urls import urlpatterns
@@ -151,6 +152,18 @@ def test_a_zone_that_is_none_is_utc(client: Client, zone: str) -> None:
     factories.store_situations(["good"], ago_s=60)
     client.cookies["offhook_zone"] = zone
     assert 'data-zone="UTC"' in client.get(reverse("calls")).content.decode()
+
+
+def test_a_message_comes_with_what_it_says(client: Client) -> None:
+    now_us = factories.now_us()
+    events = factories.events_of(["good"], now_us - 60_000_000)
+    raw = events[0].raw.replace(b"\r\n\r\n", b'\r\nReason: Q.850;cause=17;text="<b>"\r\n\r\n', 1)
+    factories.store([replace(events[0], raw=raw), *events[1:]], now_us)
+    pages = [client.get(reverse("call-message", args=[Call.objects.get().slug, number])) for number in (1, 2)]
+    first, second = [re.sub(r"\s+", " ", page.content.decode()) for page in pages]
+    assert "What this message says" in first
+    assert "<dt>Reason</dt> <dd> Q.850 17: user busy (“&lt;b&gt;”) </dd>" in first
+    assert "What this message says" not in second
 
 
 def test_a_raw_message_is_shown_as_it_was_sent_and_does_nothing() -> None:
