@@ -216,7 +216,7 @@ class Decoder:
         """The packet that `outer` carries in its `payload`."""
         if len(within) == _MAX_TUNNELS:
             return Skip.TOO_DEEP
-        name = outer.source + outer.destination + inner.name
+        name = b"".join(sorted((outer.source, outer.destination))) + inner.name  # the same both ways
         return self._general(captured_us, interface, payload, inner.at, found, (*within, name))
 
     def _udp(

@@ -15,7 +15,9 @@ class Inner(NamedTuple):
     """The packet in a tunnel."""
 
     at: int  # offset of its IP header in what the tunnel is carried by, or `link.NOT_IP`
-    name: bytes = b""  # what sets the tunnel apart from others between the same hosts: key, VNI, TEID, …
+    # What sets the tunnel apart from others between the same hosts: a key, a VNI. Not what differs from
+    # direction to direction, as the identifiers of GTP, L2TP and PPTP do.
+    name: bytes = b""
 
 
 Tunnel: TypeAlias = Callable[[bytes], Inner | None]
@@ -81,9 +83,9 @@ def _gre(payload: bytes) -> Inner | None:
     at = 8 if flags & _GRE_CHECKSUM else 4
     name = b""
     if flags & _GRE_KEY:
-        key = payload[at : at + 4]
-        # PPTP has the packet's length in the first half; NVGRE (RFC 7637) a hash of the flow at the end.
-        name = key[2:] if version else key[:3] if kind == link.ETHERNET else key
+        key = b"" if version else payload[at : at + 4]
+        # NVGRE (RFC 7637) has a hash of the flow at its end.
+        name = key[:3] if kind == link.ETHERNET else key
         at += 4
     if flags & _GRE_SEQUENCE:
         at += 4
@@ -162,7 +164,7 @@ def _gtp(payload: bytes) -> Inner | None:
     version = payload[at : at + 1]
     # A session of Ethernet frames (3GPP TS 23.501 §5.6.10.2) looks like the others, but for what is in it.
     is_ip = b"\x40" <= version < b"\x70"
-    return Inner(at if is_ip else link.ip_offset(payload, link.ETHERNET, at), payload[4:8])
+    return Inner(at if is_ip else link.ip_offset(payload, link.ETHERNET, at))
 
 
 def _l2tp(payload: bytes) -> Inner | None:
@@ -172,14 +174,12 @@ def _l2tp(payload: bytes) -> Inner | None:
     flags = int.from_bytes(payload[:2], "big")
     if flags & 0x0F != 2 or flags & (_L2TP_CONTROL | _L2TP_RESERVED):
         return None
-    at = 4 if flags & _L2TP_LENGTH else 2
-    name = payload[at : at + 4]  # tunnel and session
-    at += 4
+    at = 8 if flags & _L2TP_LENGTH else 6  # behind tunnel and session
     if flags & _L2TP_SEQUENCE:
         at += 4
     if flags & _L2TP_OFFSET:
         at += 2 + int.from_bytes(payload[at : at + 2], "big")
-    return Inner(link.ip_offset(payload, link.PPP, at), name)
+    return Inner(link.ip_offset(payload, link.PPP, at))
 
 
 _PROTOCOLS: Final[dict[int, Tunnel]] = {4: _ip, 41: _ip, 47: _gre, 97: _ether_ip, 137: _mpls}

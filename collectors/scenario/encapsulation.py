@@ -38,6 +38,7 @@ class Carried(NamedTuple):
 
     kind: int  # EtherType
     octets: bytes
+    back: bool  # from the right end of tunnels to the left one
 
 
 # (what is to be carried, number of its packet, octets that a packet may have) → what carries it
@@ -46,7 +47,9 @@ Wrapping: TypeAlias = Callable[[Carried, int, int], list[Carried]]
 
 def wrapped(packet: bytes, wrappings: tuple[str, ...], number: int, mtu: int) -> list[Carried]:
     """An IP packet in all of `wrappings`, named from the outside in. Raises `KeyError` for an unknown name."""
-    carried = [Carried(IPV4 if packet[0] >> 4 == 4 else IPV6, packet)]
+    version = packet[0] >> 4
+    source, destination = (packet[12:16], packet[16:20]) if version == 4 else (packet[8:24], packet[24:40])
+    carried = [Carried(IPV4 if version == 4 else IPV6, packet, source > destination)]
     for name in reversed(wrappings):
         carried = [each for inner in carried for each in WRAPPINGS[name](inner, number, mtu)]
     return carried
@@ -58,13 +61,14 @@ def _frame(carried: Carried) -> bytes:
 
 def _tagged(kind: int, header: bytes, carried: Carried, _number: int, _mtu: int) -> list[Carried]:
     """Octets, then the EtherType of what is carried."""
-    return [Carried(kind, header + struct.pack("!H", carried.kind) + carried.octets)]
+    return [carried._replace(kind=kind, octets=header + struct.pack("!H", carried.kind) + carried.octets)]
 
 
 def _labelled(between: bytes | None, carried: Carried, _number: int, _mtu: int) -> list[Carried]:
     """Two labels; then IP, or with `between` a frame after that."""
     content = carried.octets if between is None else between + _frame(carried)
-    return [Carried(_MPLS, struct.pack("!II", 16 << 12 | 64, 17 << 12 | 0x100 | 64) + content)]
+    labels = struct.pack("!II", 16 << 12 | 64, 17 << 12 | 0x100 | 64)
+    return [carried._replace(kind=_MPLS, octets=labels + content)]
 
 
 def _ppp(carried: Carried) -> bytes:
@@ -73,20 +77,26 @@ def _ppp(carried: Carried) -> bytes:
 
 def _pppoe(carried: Carried, _number: int, _mtu: int) -> list[Carried]:
     frame = _ppp(carried)
-    return [Carried(_PPPOE, struct.pack("!BBHH", 0x11, 0, 1, len(frame)) + frame)]
+    return [carried._replace(kind=_PPPOE, octets=struct.pack("!BBHH", 0x11, 0, 1, len(frame)) + frame)]
+
+
+def _backbone(carried: Carried, _number: int, _mtu: int) -> list[Carried]:
+    return [carried._replace(kind=_BACKBONE, octets=bytes(4) + _frame(carried))]
 
 
 def _over_ip(
     protocol: int, content: Callable[[Carried], bytes], carried: Carried, number: int, mtu: int, *, v6: bool = False
 ) -> list[Carried]:
     """A tunnel with a protocol number of its own."""
-    packets = ip_packets(protocol, *(_ENDS_V6 if v6 else _ENDS), content(carried), number, mtu)
-    return [Carried(IPV6 if v6 else IPV4, packet) for packet in packets]
+    ends = _ENDS_V6 if v6 else _ENDS
+    packets = ip_packets(protocol, *(ends[::-1] if carried.back else ends), content(carried), number, mtu)
+    return [carried._replace(kind=IPV6 if v6 else IPV4, octets=packet) for packet in packets]
 
 
 def _over_udp(port: int, content: Callable[[Carried], bytes], carried: Carried, number: int, mtu: int) -> list[Carried]:
     payload = content(carried)
     header = struct.pack("!HHH", 49_152 + number % 16_384, port, 8 + len(payload))
+    # The sum is the same both ways.
     total = pseudo_checksum(_UDP, *_ENDS, header + b"\0\0" + payload) or 0xFFFF
     return _over_ip(_UDP, lambda _: header + struct.pack("!H", total) + payload, carried, number, mtu)
 
@@ -112,7 +122,7 @@ def _gre(flags: int, kind: int | None, content: Callable[[Carried], bytes], carr
 def _pptp(carried: Carried) -> bytes:
     """RFC 2637 §4.1, with an acknowledgment."""
     frame = b"\xff\x03" + _ppp(carried)
-    return struct.pack("!HHHHII", 0x3081, _PPP, len(frame), 77, 1, 0) + frame
+    return struct.pack("!HHHHII", 0x3081, _PPP, len(frame), 77 + carried.back, 1, 0) + frame
 
 
 def _mirrored_iii(carried: Carried) -> bytes:
@@ -124,7 +134,8 @@ def _gtp(extension: bytes, carried: Carried) -> bytes:
     """3GPP TS 29.281; `extension` begins with what the field before it says of it, and ends with a 0."""
     options = b"\0\0\0" + extension if extension else b""
     length = len(options) + len(carried.octets)
-    return struct.pack("!BBHI", 0x34 if extension else 0x30, 255, length, 0xBEEF) + options + carried.octets
+    identifier = 0xBEEF + carried.back  # each end gives its own
+    return struct.pack("!BBHI", 0x34 if extension else 0x30, 255, length, identifier) + options + carried.octets
 
 
 def _after(header: bytes, carried: Carried) -> bytes:
@@ -133,13 +144,13 @@ def _after(header: bytes, carried: Carried) -> bytes:
 
 def _l2tp(carried: Carried) -> bytes:
     frame = b"\xff\x03" + _ppp(carried)
-    return struct.pack("!HHHHHH", 0x4802, 12 + len(frame), 3, 4, 0, 0) + frame
+    return struct.pack("!HHHHHH", 0x4802, 12 + len(frame), 3 + carried.back, 4 + carried.back, 0, 0) + frame
 
 
 WRAPPINGS: Final[dict[str, Wrapping]] = {
     "vlan": partial(_tagged, _VLAN, b"\x00\x05"),
     "service-vlan": partial(_tagged, _SERVICE_VLAN, b"\x00\x06"),
-    "backbone": lambda carried, number, mtu: [Carried(_BACKBONE, bytes(4) + _frame(carried))],
+    "backbone": _backbone,
     "mpls": partial(_labelled, None),
     "pseudowire": partial(_labelled, b""),
     "pseudowire-control": partial(_labelled, bytes(4)),

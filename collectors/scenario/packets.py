@@ -54,7 +54,7 @@ def packets(
             raise ValueError(f"no packets for {sent.transport} yet")
         number = next(numbers)
         for datagram in pack(sent, number, mtu):
-            for kind, octets in wrapped(datagram, within, number, mtu):
+            for kind, octets, _ in wrapped(datagram, within, number, mtu):
                 yield sent.sent_us, _link_header(link, sent, kind, vlans) + octets
 
 

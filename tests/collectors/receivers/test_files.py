@@ -168,7 +168,7 @@ def test_our_own_reader_and_tshark_find_the_same_messages_in_every_wrapping(writ
         ethernet(octets, kind=kind)
         for number, name in enumerate(WRAPPINGS_OF_TSHARK)
         for packet in (V4, ipv4(udp(LONG)), V6)
-        for kind, octets in wrapped(packet, (name,), number, 1500)
+        for kind, octets, _ in wrapped(packet, (name,), number, 1500)
     ]
     path = write(pcap(numbered(*frames)))
     own = everything(FileReceiver(path, "edge", real_time=False))
