@@ -18,6 +18,7 @@ from monitor.ladder.beside import seen
 from monitor.ladder.lanes import endpoint
 from monitor.ladder.layout import lay_out
 from monitor.ladder.svg import draw_parts
+from monitor.ladder.words import clock_note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
         "address": request.path,
         "ladder_head": _drawn(head),
         "ladder_body": _drawn(body),
+        "clock_notes": [clock_note(clock) for clock in ladder.clocks],
         "shown": len(events),
         "beside": sorted(map(seen, queries.side(record)), key=lambda each: each.at_us),
         "beside_shown": queries.SIDE_SHOWN,

@@ -26,7 +26,7 @@ from monitor.ladder import text as drawing
 from monitor.ladder.beside import NAMES, seen
 from monitor.ladder.elide import excerpt
 from monitor.ladder.values import Absence, Arrow, Ladder, Tone
-from monitor.ladder.words import absolute, clean, duration
+from monitor.ladder.words import absolute, clean, clock_note, duration
 
 _TONES: Final = {
     Tone.PROVISIONAL: "dim",
@@ -225,6 +225,7 @@ def _finding(group: Group, ladder: Ladder | None, console: Console) -> Iterator[
     if len(group.found) > _SHOWN_IDS:
         yield _indented(Text(f"… and {len(group.found) - _SHOWN_IDS:,} more", "dim"))
     if ladder is not None:
+        yield from (_indented(Text(clock_note(clock), "dim"), above=1) for clock in ladder.clocks)
         yield _indented(_ladder(excerpt(ladder, rows=_LADDER_ROWS), console, margin=4), above=1)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from collectors.sip.timers import TIMERS, Timers
 from collectors.wire.events import SipEvent
+from monitor.core.clocks import clocks, corrected
 from monitor.core.updates import Finding, FindingState
 from monitor.ladder.elide import GAP_US, Item, assemble, head_tail_and_evidence
 from monitor.ladder.folding import Fold, fold
@@ -42,8 +43,11 @@ def lay_out(
 
     `events` are its messages in arrival order, so that the nth is number n, which is what
     `Finding.messages` and `Arrow.number` speak of. `aliases` names "10.0.0.1:5060" or "10.0.0.1".
-    `Pin.finding` is an index of `findings`.
+    `Pin.finding` is an index of `findings`. Where collectors' clocks differ, times are those of one of them
+    (`Ladder.clocks`).
     """
+    differing = clocks(events)
+    events = corrected(events, differing)
     lanes = arrange(events, aliases, limits.lanes)
     arrows = _arrows(fold(events), lanes)
     row_of = number_rows(arrows)
@@ -61,6 +65,7 @@ def lay_out(
         last_us=max((event.captured_us for event in events), default=0),
         messages=len(events),
         pins=tuple(each.pin for each in placed),
+        clocks=tuple(differing),
     )
 
 

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from monitor.core.clocks import Clock
 from monitor.core.updates import FindingState, Severity
 
 
@@ -116,3 +117,4 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int
     messages: int  # all, also those that are folded or left out
     pins: tuple[Pin, ...] = ()  # of every finding, also those without a place in the rows
+    clocks: tuple[Clock, ...] = ()  # collectors whose times are corrected to those of another

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from collectors.sip.timers import Timers
 from collectors.wire.events import SipEvent
@@ -11,6 +12,7 @@ from monitor.core.updates import Finding, FindingState, Severity
 from monitor.ladder.elide import excerpt
 from monitor.ladder.layout import Limits, lay_out
 from monitor.ladder.values import Absence, Arrow, Elision, Gap, Ladder, Tone
+from monitor.ladder.words import clock_note
 from tests.monitor.ladder.samples import (
     ALIASES,
     ALICE,
@@ -25,6 +27,7 @@ from tests.monitor.ladder.samples import (
     registration,
     unanswered,
 )
+from tests.support.messages import request, response, us
 
 
 def arrows(ladder: Ladder) -> list[Arrow]:
@@ -394,3 +397,21 @@ def test_any_record_has_a_ladder_in_which_every_message_counts_once(
         for bar in each.bars:
             assert 0 <= bar.first_row <= bar.last_row < len(each.rows)
             assert 0 <= bar.lane < len(each.lanes)
+
+
+def test_times_of_collectors_whose_clocks_differ_are_those_of_one() -> None:
+    near = [request("INVITE", 0), response(200, 2)]
+    far = [
+        replace(event, observer="south/eth0", captured_us=event.captured_us + us(5) - us(0))
+        for event in (*near, request("ACK", 2.2, "proxy>bob", to_tag="b"))
+    ]
+    ladder = lay_out([*near, *far])
+    times = [round((row.at_us - ladder.first_us) / 1e6, 3) for row in ladder.rows if isinstance(row, Arrow)]
+    assert times == [0, 2, 2.2]
+    (clock,) = ladder.clocks
+    assert clock_note(clock) == (
+        "The clock of south is 5000.0 ms ahead of that of lab (± 0.0 ms, by 2 messages that both saw); "
+        "its times are corrected here."
+    )
+    one = replace(clock, offset_us=-1500, doubt_us=None, messages=1)
+    assert "1.5 ms behind that of lab (the time between them included, by 1 message that both saw)" in clock_note(one)
