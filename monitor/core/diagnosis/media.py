@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from collectors.sip.address import family
+from collectors.sip.description import NOWHERE
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.text import ends
 from monitor.core.negotiation import Exchange, Sight
@@ -154,6 +155,17 @@ def problems(offer: Terms, answer: Terms) -> tuple[Rule, ...]:
         PTIME_MISMATCH.code: audio and bool(offer.ptime and answer.ptime) and offer.ptime != answer.ptime,
     }
     return tuple(rule for rule in _BY_TERMS if holds[rule.code])
+
+
+def plain(offered: Stream, accepted: Stream) -> bool:
+    """Whether there is nothing to say of a stream: it is accepted, both agree, and both send and receive."""
+    return (
+        offered.port > 0 < accepted.port
+        and offered.terms.direction == accepted.terms.direction == "sendrecv"
+        and (":" in offered.address) == (":" in accepted.address)
+        and not problems(offered.terms, accepted.terms)
+        and NOWHERE.isdisjoint((offered.address, accepted.address))
+    )
 
 
 def _codecs(pair: Pair) -> Finding:

@@ -61,60 +61,67 @@ class Media(Facet[Call]):
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
         """A message that was not seen before on its hop."""
-        at_us = event.captured_us
-        if event.method == "BYE":
-            if any(code in _RULES for code, _ in self.fold.findings):
-                self._judge(at_us, out)
-        elif event.method:
-            if self._request(event, reading, number):
-                self._judge(at_us, out)
-        elif event.cseq_method in _OFFERS and event.status > 100:
-            told = event.status < 300
-            if self._answer(event, reading, number, transaction) if told else self._refusal(event):
-                self._judge(at_us, out)
+        if self._take(event, reading, number, transaction):
+            self._judge(event.captured_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """What was refused was not repaired in time."""
         self._judge(due_us, out)
 
-    def _request(self, event: SipEvent, reading: Reading, number: int) -> bool:
-        """An INVITE, UPDATE, PRACK or ACK; whether it changes what is to be said."""
+    def _take(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
+        """Keep what a message says of the media; whether that changes what is to be said."""
         method = event.method
         if method == "ACK":
-            bid = self._find("INVITE", event)
-            if bid is None or bid.request is not None:
-                return False  # it carries no answer
-            return self._carry(bid, ACK, event.to_tag, event, reading, number)
-        if method not in _OFFERS:
+            return self._confirmation(event, reading, number)
+        if method == "BYE":
+            return any(code in _RULES for code, _ in self.fold.findings)
+        if event.cseq_method not in _OFFERS or event.status == 100:
             return False
+        if method:
+            return self._request(event, reading, number)
+        if event.status >= 300:
+            return self._refusal(event)
+        return self._answer(event, reading, number, transaction) and not self._plain()
+
+    def _confirmation(self, event: SipEvent, reading: Reading, number: int) -> bool:
+        """An ACK. Where the INVITE has the offer, it carries no answer."""
+        bid = self._find("INVITE", event)
+        if bid is None or bid.request is not None:
+            return False
+        return self._carry(bid, ACK, event.to_tag, event, _description(event, reading), number)
+
+    def _request(self, event: SipEvent, reading: Reading, number: int) -> bool:
+        """An INVITE, UPDATE or PRACK."""
+        method, octets = event.method, _description(event, reading)
         bid = self._find(method, event)
-        described = bool(_description(event, reading))
         if bid is None:
             # A PRACK without a description may lack the answer to a late offer.
-            if not described and (method == "UPDATE" or (method == "PRACK" and not self._late())):
+            if not octets and (method == "UPDATE" or (method == "PRACK" and not self._late())):
                 return False
             bid = self._begin(method, event, event.to_tag)
         bid.asked, bid.to_tag = True, event.to_tag
-        if not described and method == "INVITE":
+        if not octets and method == "INVITE":
             return False
-        news = self._carry(bid, REQUEST, "", event, reading, number)
+        news = self._carry(bid, REQUEST, "", event, octets, number)
         return news and (len(self.bids) > 1 or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
 
     def _answer(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
+        """A 101–299 to one of them."""
+        octets = _description(event, reading)
         bid = self._find(event.cseq_method, event)
         if bid is None:
-            if event.cseq_method != "INVITE" or not _description(event, reading):
+            if event.cseq_method != "INVITE" or not octets:
                 return False
             attempt = self.fold.attempts.of(event)
             begun = attempt is None or attempt.initial
             bid = self._begin("INVITE", event, "" if begun else event.to_tag)
         bid.asked = bid.asked or (transaction is not None and transaction.seen_request)
         if event.status >= 200:
-            return self._carry(bid, SUCCESS, event.to_tag, event, reading, number)
-        if not _description(event, reading):
+            return self._carry(bid, SUCCESS, event.to_tag, event, octets, number)
+        if not octets:
             return False
         role = RELIABLE if reading.first("rseq") else EARLY
-        return self._carry(bid, role, event.to_tag, event, reading, number)
+        return self._carry(bid, role, event.to_tag, event, octets, number)
 
     def _refusal(self, event: SipEvent) -> bool:
         if self._find(event.cseq_method, event) is None:
@@ -141,13 +148,20 @@ class Media(Facet[Call]):
         """Whether an offer waits for its answer in a PRACK."""
         return any(bid.request is None and any(each.role is RELIABLE for each in bid.carried) for bid in self.bids)
 
-    def _carry(self, bid: Bid, role: Role, tag: str, event: SipEvent, reading: Reading, number: int) -> bool:
+    def _carry(self, bid: Bid, role: Role, tag: str, event: SipEvent, octets: bytes | None, number: int) -> bool:
         """Keep the description of a message, or that it has none; whether that is news."""
-        octets = _description(event, reading)
         if octets is None:
             return False
         known, digest = bid.find(role, tag), hash(octets)
         same = known is not None and known.digest == digest
+        if (
+            known is not None
+            and same
+            and event.vias >= known.near.vias
+            and known.far.streams is known.near.streams
+            and not session.exposed(known.near.streams, event.source, event.destination)
+        ):
+            return False  # one hop farther on, unchanged, as most are
         read = known.near.streams if known is not None and same else streams(octets) if octets else ()
         sight = Sight(number, event.captured_us, request_hop(event), event.vias, read)
         told_better = False
@@ -163,6 +177,22 @@ class Media(Facet[Call]):
         return told_better or not same
 
     # --- verdicts
+
+    def _plain(self) -> bool:
+        """Whether there is one offer with one answer, and nothing to be said of them: a call as most are."""
+        if len(self.bids) > 1 or self.fold.findings:
+            return False
+        (bid,) = self.bids
+        if len(bid.carried) != 2:
+            return False
+        offer, answer = bid.carried
+        return (
+            offer.role is REQUEST
+            and answer.exposed is None
+            and len(offer.near.streams) == len(answer.near.streams) > 0
+            and not offer.rewritten
+            and all(map(media.plain, offer.near.streams, answer.near.streams))
+        )
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         fold = self.fold
@@ -298,7 +328,8 @@ def _faxless(exchange: Exchange) -> bool:
 
 def _description(event: SipEvent, reading: Reading) -> bytes | None:
     """The session description of a message; b"" where it has none, None where that can't be told."""
-    octets = reading.body
+    end = event.raw.find(b"\r\n\r\n")
+    octets = event.raw[end + 4 :] if end > 0 else reading.body
     if not octets.strip():
         return None if event.fault == "truncated-body" else b""
     if event.fault == "truncated-body":
