@@ -58,6 +58,12 @@ BADGES: Final = {
     # alerts
     "open": Badge("Open", "major", "warn"),
     "resolved": Badge("Resolved", "good", "check"),
+    # streams
+    "offered": Badge("Offered", "info", "dots"),
+    "early": Badge("Early", "info", "ring"),
+    "agreed": Badge("Agreed", "good", "check"),
+    "rejected": Badge("Rejected", "minor", "slash"),
+    "refused": Badge("Refused", "minor", "cross"),
     # files and mails
     "waiting": Badge("Waiting", "", "clock"),
     "running": Badge("Reading", "info", "dots"),

@@ -13,6 +13,7 @@ from dashboard import words
 from dashboard.views import lists
 from dashboard.views.raw import explain
 from monitor import queries
+from monitor.core.review import negotiated
 from monitor.core.updates import CallState, Kind, RegistrationOutcome
 from monitor.ladder.beside import seen
 from monitor.ladder.lanes import endpoint
@@ -135,6 +136,7 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
         "beside": sorted(map(seen, queries.side(record)), key=lambda each: each.at_us),
         "beside_shown": queries.SIDE_SHOWN,
         "is_live": record["import_id"] == 0,
+        "media": negotiated(events) if section.kind is Kind.CALL else [],
         "legs": queries.conversation(record) if section.kind is Kind.CALL else [],
     }
     whole = request.headers.get("HX-Target") != "record"

@@ -43,7 +43,10 @@ def build(result: Result) -> Document:
         "malformed": result.malformed,
         "first": timestamp(result.first_us),
         "last": timestamp(result.last_us),
-        "calls": [_call(each, legs.get(each.key, [])) | {"side": _side(result, each)} for each in result.calls],
+        "calls": [
+            _call(each, legs.get(each.key, [])) | {"media": _media(result, each), "side": _side(result, each)}
+            for each in result.calls
+        ],
         "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
         "transactions": [_transaction(each) | {"side": _side(result, each)} for each in result.transactions],
         "findings": [_subject(subject) for subject in result.subjects],
@@ -156,6 +159,15 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
         }
         for finding in findings
     ]
+
+
+def _media(result: Result, call: CallRecord) -> list[Document]:
+    """The streams that were offered, in order of time."""
+    rows = result.media.get(call.key, ())
+    documents = [{"at": timestamp(row.at_us), **msgspec.to_builtins(row)} for row in rows]
+    for document in documents:
+        del document["at_us"]
+    return documents
 
 
 def _side(result: Result, record: Record) -> list[Document]:

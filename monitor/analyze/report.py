@@ -20,7 +20,15 @@ from monitor.analyze.ladders import Ladders
 from monitor.analyze.measures import measure
 from monitor.analyze.result import Result
 from monitor.analyze.summary import Group, counted, groups, ranges, standing
-from monitor.analyze.tables import STYLES, address, call_table, measure_table, registration_table, transaction_table
+from monitor.analyze.tables import (
+    STYLES,
+    address,
+    call_table,
+    measure_table,
+    media_table,
+    registration_table,
+    transaction_table,
+)
 from monitor.core.updates import FindingState, Record, Severity
 from monitor.ladder import text as drawing
 from monitor.ladder.beside import NAMES, seen
@@ -80,6 +88,9 @@ def print_ladders(result: Result, console: Console, call_id: str) -> bool:
             console.print(_indented(Text(clean(finding.cause, 1000))))
         ladder = ladders.of(record)
         console.print(_ladder(ladder, console) if ladder else Text(f"Standard input{_NO_LADDER}", "dim"))
+        if media := result.media.get(record.key):
+            console.print(_title("Negotiation"))
+            console.print(media_table(media))
         for line in _also_seen(result.side.get(record.key, ())):
             console.print(line)
     return bool(records)

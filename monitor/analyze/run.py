@@ -1,6 +1,7 @@
 """A capture file as one result: every record, with messages numbered as in the file."""
 
 from array import array
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from collectors.wire.events import SideEvent
 from monitor.analyze.replay import CAPTURE_SETTINGS, Replay
 from monitor.analyze.result import Result
 from monitor.analyze.step import ProgressCallback
+from monitor.core.agreement import StreamRow
 from monitor.core.context import FAR
+from monitor.core.facets.media import Media
 from monitor.core.fold import Fold
 from monitor.core.legs import Leg, links
 from monitor.core.settings import Settings
@@ -112,6 +115,7 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
         _shown(replay.record(key), ordinals) for key, ordinals in zip(numbers.keys, numbers.ordinals, strict=True)
     ]
     calls = [record for record in records if isinstance(record, CallRecord)]
+    ordinals = dict(zip(numbers.keys, numbers.ordinals, strict=True))
     return Result(
         file=file,
         packets=reading.file.packets,
@@ -123,8 +127,9 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
         registrations=[record for record in records if isinstance(record, RegistrationRecord)],
         transactions=[record for record in records if isinstance(record, TransactionRecord)],
         links=links([Leg.of(call, notes.marks.get(call.key, ())) for call in calls]),
-        ordinals=dict(zip(numbers.keys, numbers.ordinals, strict=True)),
+        ordinals=ordinals,
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
+        media=_media(replay, calls, ordinals),
         side_unmatched=replay.correlator.unmatched,
         subjects=[_masked(subject) for subject in sorted(notes.sources.changed(), key=lambda each: each.finding.at_us)],
         registration_delays_ms=notes.delays_ms,
@@ -136,6 +141,21 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
         capture_drops=reading.file.dropped,
         evicted=replay.evicted,
     )
+
+
+def _media(
+    replay: Replay, calls: Sequence[CallRecord], ordinals: Mapping[RecordKey, "array[int]"]
+) -> dict[RecordKey, list[StreamRow]]:
+    """The negotiation of each call that has one, its messages numbered as in the file."""
+    found = {}
+    for call in calls:
+        media = replay.correlator.facet(call.key, Media)
+        if media is not None:
+            numbers = ordinals[call.key]
+            found[call.key] = [
+                replace(row, messages=tuple(numbers[number - 1] for number in row.messages)) for row in media.rows()
+            ]
+    return found
 
 
 def _shown(record: Record, numbers: "array[int]") -> Record:

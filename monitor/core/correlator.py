@@ -16,7 +16,7 @@ from monitor.core.call import Call
 from monitor.core.context import FAR, Context, Peers
 from monitor.core.facet import Families
 from monitor.core.families import FAMILIES
-from monitor.core.fold import Fold
+from monitor.core.fold import Fold, T
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
 from monitor.core.standalone import Standalone
@@ -129,6 +129,11 @@ class Correlator:
         if fold is not None and fold.key == key:
             return fold.record()
         return self._closed[key].record()
+
+    def facet(self, key: RecordKey, family: type[T]) -> T | None:
+        """What a family of findings keeps of an open record; None where nothing concerned it, or it is not open."""
+        fold = self._by_name.get((key.kind, key.call_id, key.discriminator))
+        return fold.facet(family) if fold is not None and fold.key == key else None
 
     def open_keys(self) -> Iterable[RecordKey]:
         """The keys of all records in memory, the least recently fed first."""

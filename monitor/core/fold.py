@@ -13,7 +13,7 @@ cleared as soon as the message arrives that shows it wrong, and stays in the rec
 from abc import ABC, abstractmethod
 from enum import IntEnum, auto
 from heapq import heappop, heappush
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -49,6 +49,9 @@ _MOST_FINDINGS: Final = 64
 _MOST_SIDE: Final = 1_000  # side events of a record: RTCP of both sides of a call of an hour
 _LONGEST_AGENT: Final = 120
 _GROWS_BY: Final = 32  # requests, each time it is told
+
+
+T = TypeVar("T", bound=Facet[Any])
 
 
 class Timer(IntEnum):
@@ -199,6 +202,13 @@ class Fold(ABC):
                     continue
                 facet = self._facets[index] = family(self)
             facet.news(event, reading, number, transaction, out)
+
+    def facet(self, family: type[T]) -> T | None:
+        """What a family of findings keeps of the record; None where nothing concerned it yet."""
+        for facet in self._facets:
+            if isinstance(facet, family):
+                return facet
+        return None
 
     def witness(self, side: SideEvent, out: list[Update]) -> bool:
         """Take what was seen beside the messages; False where there is no room for more of that."""

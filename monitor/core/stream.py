@@ -22,6 +22,7 @@ class Terms:
         "codecs",
         "direction",
         "events",
+        "families",
         "formats",
         "ice",
         "keyed",
@@ -42,7 +43,8 @@ class Terms:
         self.formats = " ".join(medium.formats)
         speech = [codec for codec in medium.codecs if codec.name.lower() not in AUXILIARY]
         self.names = tuple(_shown(codec) for codec in speech)
-        self.codecs = frozenset(_family(codec.name) for codec in speech)
+        self.families = tuple(_family(codec.name) for codec in speech)  # of each, what understands each other
+        self.codecs = frozenset(self.families)
         self.opaque = any(not codec.name for codec in speech)  # a payload type that nothing explains
         self.events = medium.events
         self.direction = medium.direction

@@ -82,6 +82,16 @@ def test_every_situation_has_a_page_with_a_ladder_and_its_messages(client: Clien
         assert re.search(r"SIP/2\.0", message.content.decode())
 
 
+def test_a_call_shows_what_its_sides_offered_and_answered(client: Client) -> None:
+    now_us = factories.now_us()
+    factories.store(factories.events_of(["hold-resume"], now_us - 600_000_000), now_us)
+    page = client.get(reverse("call", args=[Call.objects.get().slug])).content.decode()
+    assert "Negotiation" in page
+    assert page.count("Agreed") == 3
+    assert "sendonly" in page
+    assert "PCMU/8000" in page
+
+
 def test_a_page_lists_what_was_seen_beside_the_messages(client: Client) -> None:
     now_us = factories.now_us()
     events = factories.events_of(["good"], now_us - 60_000_000)

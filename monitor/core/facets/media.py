@@ -5,12 +5,13 @@ Descriptions are read once: a hop that carries the same octets costs a compariso
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from collectors.sip.content import parts
 from collectors.sip.reading import Reading
 from collectors.sip.sdp import looks_like_sdp
 from collectors.wire.events import SipEvent
+from monitor.core.agreement import StreamRow, rows
 from monitor.core.attempt import Attempt
 from monitor.core.call import Call
 from monitor.core.diagnosis import media, session
@@ -35,7 +36,6 @@ from monitor.core.stream import streams
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Update
 
-_MOST_BIDS: Final = 6  # the first, and the last ones
 _OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _RULES: Final = {rule.code: rule for rule in (*media.RULES, *session.RULES)}
 _Found = dict[tuple[str, str], tuple[Rule, Finding]]
@@ -46,6 +46,8 @@ class Media(Facet[Call]):
 
     __slots__ = ("bids",)
 
+    most: ClassVar[int] = 6  # offers that are kept: the first, and the last ones
+
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self.bids: list[Bid] = []
@@ -54,6 +56,10 @@ class Media(Facet[Call]):
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first description."""
         return bool(_description(event, reading))
+
+    def rows(self) -> list[StreamRow]:
+        """The negotiation as a table, as far as it is kept."""
+        return rows(exchanges(self.bids), self._was_refused)
 
     # --- messages
 
@@ -139,7 +145,7 @@ class Media(Facet[Call]):
 
     def _begin(self, method: str, event: SipEvent, to_tag: str) -> Bid:
         bid = Bid(method, event.cseq, event.from_tag, to_tag, event.captured_us)
-        if len(self.bids) >= _MOST_BIDS:
+        if len(self.bids) >= self.most:
             del self.bids[1]
         self.bids.append(bid)
         return bid
@@ -215,7 +221,7 @@ class Media(Facet[Call]):
     def _holds(self, code: str, subject: str) -> bool:
         """Whether a finding is one of ours, about an offer that is still kept."""
         if code == session.PRIVATE_MEDIA_ADDRESS.code:
-            return len(self.bids) < _MOST_BIDS
+            return len(self.bids) < self.most
         return code in _RULES and any(f"{subject} ".startswith(f"{bid.subject} ") for bid in self.bids)
 
     def _verdicts(self) -> Iterator[tuple[Rule, Finding]]:
@@ -282,6 +288,10 @@ class Media(Facet[Call]):
                     bye_us=self.fold.bye_us,
                 )
         return None
+
+    def _was_refused(self, bid: Bid) -> bool:
+        attempt = self._attempt(bid)
+        return attempt is not None and attempt.status() >= 300
 
     def _attempt(self, bid: Bid) -> Attempt | None:
         for attempt in self.fold.attempts if bid.method == "INVITE" else ():

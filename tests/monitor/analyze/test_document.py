@@ -19,6 +19,7 @@ CALL = {
     "call_id", "from", "to", "caller", "callee", "state", "status", "answered", "acked", "first", "setup_ms", "pdd_ms",
     "duration_ms", "disconnect_ms", "user_agent", "legs", "messages", "retransmissions", "hops", "findings",
     "anomalies", "side",
+    "duration_ms", "legs", "messages", "retransmissions", "hops", "findings", "anomalies", "media", "side",
 }  # fmt: skip
 REGISTRATION = {
     "call_id", "aor", "contact", "client", "registrar", "outcome", "status", "first", "messages", "retransmissions",
@@ -28,6 +29,7 @@ TRANSACTION = {
     "call_id", "method", "from", "to", "client", "server", "status", "first", "messages", "retransmissions", "fault",
     "hops", "findings", "anomalies", "side",
 }  # fmt: skip
+STREAM = {"at", "messages", "method", "kind", "state", "offer", "answer", "common"}
 SIDE = {"at", "kind", "source", "destination", "text", "values"}
 FINDING = {"code", "variant", "state", "severity", "at", "hop", "messages", "cause", "remedy"}
 DOCUMENT = {
@@ -47,6 +49,8 @@ def test_every_member_of_schema_1_is_there_and_no_other(tmp_path: Path) -> None:
     assert read.keys() == DOCUMENT
     assert read["schema"] == 1
     assert all(call.keys() == CALL for call in read["calls"])
+    assert all(stream.keys() == STREAM for call in read["calls"] for stream in call["media"])
+    assert [stream["state"] for call in read["calls"] for stream in call["media"]] == ["agreed"]
     assert all(registration.keys() == REGISTRATION for registration in read["registrations"])
     assert all(transaction.keys() == TRANSACTION for transaction in read["transactions"])
     found = [finding for record in (*read["calls"], *read["registrations"]) for finding in record["findings"]]

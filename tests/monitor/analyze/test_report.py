@@ -141,6 +141,7 @@ def test_the_ladder_of_a_call_id_is_the_whole_record(tmp_path: Path) -> None:
     text = captured.get()
     assert "INVITE (SDP)" in text
     assert "ACK never came" in text
+    assert "audio (INVITE)   agreed" in text
     assert "▲ missing-ack confirmed, 32.0 s = 64·T1" in text
 
 
