@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.analyze.summary import standing
+from monitor.core.agreement import Side, StreamRow
 from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
-from monitor.core.agreement import Side, StreamRow
 from monitor.core.updates import CallRecord, FindingState, Record, RegistrationRecord, Severity, TransactionRecord
 from monitor.ladder.words import clean, clock, duration
 
@@ -120,7 +120,6 @@ def _codes(record: Record) -> Text:
     )
 
 
-def measure_table(figures: Figures) -> Table:
 def media_table(rows: Sequence[StreamRow]) -> Table:
     """What each side said of each stream."""
     table = _new_table("time", "stream", "result", "offer…", "answer…", "in common…", "messages")
@@ -136,13 +135,16 @@ def media_table(rows: Sequence[StreamRow]) -> Table:
         )
     return table
 
+
 def _media_side(side: Side | None) -> str:
     if side is None:
         return ""
     extras = (side.security, f"{side.ptime} ms" if side.ptime else "", f"DTMF {side.dtmf}" if side.dtmf else "")
     parts = (side.address, side.direction, ", ".join(side.codecs), *extras, "ICE" if side.ice else "")
     return clean("  ".join(filter(None, parts)), 200)
-def measure_table(figures: Measures) -> Table:
+
+
+def measure_table(figures: Figures) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)

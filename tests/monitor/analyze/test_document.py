@@ -18,8 +18,7 @@ from tests.support.messages import request
 CALL = {
     "call_id", "from", "to", "caller", "callee", "state", "status", "answered", "acked", "first", "setup_ms", "pdd_ms",
     "duration_ms", "disconnect_ms", "user_agent", "legs", "messages", "retransmissions", "hops", "findings",
-    "anomalies", "side",
-    "duration_ms", "legs", "messages", "retransmissions", "hops", "findings", "anomalies", "media", "side",
+    "anomalies", "media", "side",
 }  # fmt: skip
 REGISTRATION = {
     "call_id", "aor", "contact", "client", "registrar", "outcome", "status", "first", "messages", "retransmissions",
