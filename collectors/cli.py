@@ -162,7 +162,7 @@ def _check(config: Config) -> int:
 def _check_receiver(config: Config) -> str:
     from collectors.receivers import bpf, interface
 
-    bpf.check(config.filter or bpf.sip_filter(config.ports))
+    bpf.check(config.filter or bpf.sip_filter(config.ports, config.tunnels))
     if config.receiver == "tshark" and not shutil.which("tshark"):
         from collectors.receivers.tshark import INSTALL
 

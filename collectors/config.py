@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from collectors.processors.filter import Network, network
+from collectors.receivers.carriers import TUNNELS
 from collectors.wire.codec import DEFAULT_PARTITIONS
 
 RECEIVERS: Final = ("libpcap", "tshark", "file", "scenario")
@@ -38,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     file: str  # "" for none, "-" for standard input
     pace: int  # 1: as it happened, 0: as fast as possible
     ports: tuple[tuple[int, int], ...]
+    tunnels: tuple[str, ...]  # whose content is captured, too
     filter: str  # "" for SIP on `ports`
     promiscuous: bool
     key_log: str
@@ -145,6 +147,16 @@ def _ports(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(ranges)
 
 
+def _tunnels(text: str) -> tuple[str, ...]:
+    words = _words(text.lower())
+    if "all" in words:
+        return TUNNELS
+    for word in words:
+        if word not in TUNNELS:
+            raise ValueError(f"{word!r} is none of all, {', '.join(TUNNELS)}")
+    return words
+
+
 def _decode_as(text: str) -> dict[str, str]:
     rules = {}
     for word in _words(text):
@@ -210,7 +222,21 @@ OPTIONS: Final = (
     ),
     # SIP and SIP over TLS; WebSocket, in clear and over TLS, of FreeSWITCH and of Asterisk.
     Option("ports", _ports, "5060-5061,5066,7443,8088-8089", "PORTS", "the ports of SIP: 5060-5061,5080"),
-    Option("filter", str, "", "BPF", "capture what passes this filter (pcap-filter(7)) instead of SIP on --ports"),
+    Option(
+        "tunnels",
+        _tunnels,
+        "",
+        "NAME",
+        f"also capture what is in these tunnels, whatever its ports: all, or {', '.join(TUNNELS)}",
+        repeated=True,
+    ),
+    Option(
+        "filter",
+        str,
+        "",
+        "BPF",
+        "capture what passes this filter (pcap-filter(7)) instead of SIP on --ports and in --tunnels",
+    ),
     Option("promiscuous", _switch, "no", "", "also capture what is not for this host, on a mirror port"),
     Option("key_log", str, "", "FILE", "of TLS secrets (SSLKEYLOGFILE), for tshark"),
     Option("decode_as", _decode_as, "", "RULE", "for tshark: tcp.port==5063:tls, tls.port==5063:sip", repeated=True),

@@ -23,7 +23,7 @@ def agent(config: Config, boot: str) -> Agent:
 def receiver(config: Config, boot: str) -> Receiver:
     """The receiver; `boot` is the seed of made-up traffic. Raises `ReceiverError`."""
     # Each is imported only where it is wanted: pyshark alone takes longer to load than all the rest.
-    bpf = config.filter or sip_filter(config.ports)
+    bpf = config.filter or sip_filter(config.ports, config.tunnels)
     check(bpf)
     if config.receiver == "libpcap":
         from collectors.receivers.libpcap import LibpcapReceiver

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collectors.config import OPTIONS, Config, ConfigError, load
+from collectors.receivers.carriers import TUNNELS
 
 
 def problems(arguments: dict[str, str], env: dict[str, str] | None = None) -> list[str]:
@@ -51,6 +52,8 @@ def test_a_file_needs_no_receiver_to_be_named() -> None:
     ("field", "text", "value"),
     [
         ("interface", "eth0, eth1 lo", ("eth0", "eth1", "lo")),
+        ("tunnels", "gre, VXLAN", ("gre", "vxlan")),
+        ("tunnels", "all", TUNNELS),
         ("ports", "5060,5070-5080 5099-5090", ((5060, 5060), (5070, 5080), (5090, 5099))),
         ("spool_size", "512M", 512 * 1024**2),
         ("spool_size", "2 GiB", 2 * 1024**3),
@@ -84,6 +87,7 @@ def test_networks_are_read() -> None:
     [
         ("receiver", "pcap", "'pcap' is none of libpcap, tshark, file, scenario"),
         ("pace", "2", "no number from 0 to 1"),
+        ("tunnels", "gre ipsec", "'ipsec' is none of all, vlan"),
         ("ports", "sip", "neither a port nor a range"),
         ("ports", "0", "neither a port nor a range"),
         ("ports", "5060-", "neither a port nor a range"),
