@@ -16,7 +16,7 @@ from typing import Any, Final
 from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
-from monitor.core.diagnosis import ack, progress, setup
+from monitor.core.diagnosis import ack, progress, setup, timers
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
@@ -35,6 +35,8 @@ from monitor.core.updates import (
 )
 
 _MOST_ATTEMPTS: Final = 64
+# An answered call with one of these is over without a BYE.
+_WITHOUT_END: Final = frozenset({ack.DROPPED_AT_32S.code, timers.ZOMBIE_CALL.code})
 # Asked often, and slowly through the class (Python 3.11).
 _TRYING: Final = CallState.TRYING
 _RINGING: Final = CallState.RINGING
@@ -121,7 +123,7 @@ class Call(Fold):
         if len(self.attempts) > 1 or self.findings:
             if self.findings:
                 self._judge_earlier(at_us, out)
-            self._review(at_us, out)
+            self.review(at_us, out)
         return attempt
 
     def _ack(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
@@ -141,7 +143,7 @@ class Call(Fold):
             self.bye_us = at_us
         self.dialogs.of(event.from_tag, event.to_tag).hung_up(event, number)
         self._judge_acks(event, out)
-        self._review(at_us, out)
+        self.review(at_us, out)
 
     def _cancel(self, event: SipEvent) -> None:
         attempt, at_us = self.attempts.of(event), event.captured_us
@@ -185,7 +187,7 @@ class Call(Fold):
                 self.rung_us = at_us
             self._judge_slow(attempt, at_us, out)
         if self.state == _TRYING:
-            self._review(at_us, out)
+            self.review(at_us, out)
 
     def _success(self, event: SipEvent, number: int, attempt: Attempt, out: list[Update]) -> None:
         at_us = event.captured_us
@@ -206,7 +208,7 @@ class Call(Fold):
             self._judge_slow(attempt, at_us, out)
         if self.findings:
             self._judge_rejected(attempt, at_us, out)
-        self._review(at_us, out)
+        self.review(at_us, out)
 
     def _failure(self, event: SipEvent, transaction: Transaction, attempt: Attempt, out: list[Update]) -> None:
         at_us = event.captured_us
@@ -219,7 +221,7 @@ class Call(Fold):
         if self.findings:
             self._judge_earlier(at_us, out)
         self._judge_rejected(attempt, at_us, out)
-        self._review(at_us, out)
+        self.review(at_us, out)
 
     # --- time
 
@@ -239,7 +241,7 @@ class Call(Fold):
             self._judge_rejected(about, due_us, out)
         else:
             self._judge_ack(about, due_us, out)
-        self._review(due_us, out)
+        self.review(due_us, out)
 
     def _time_out(self, attempt: Attempt, transaction: Transaction, due_us: int, out: list[Update]) -> None:
         """Timer B: without a response, this hop has failed; without one on any, the attempt has."""
@@ -336,7 +338,7 @@ class Call(Fold):
 
     # --- state
 
-    def _review(self, at_us: int, out: list[Update]) -> None:
+    def review(self, at_us: int, out: list[Update]) -> None:
         """Compute the state; tell the end, once it can't be repaired any more."""
         self.state = state = self._present_state()
         if state in _ALIVE and not (self.findings and self._dropped()):
@@ -368,9 +370,9 @@ class Call(Fold):
         return self.dialogs.over(before_us=attempt.first_us)
 
     def _dropped(self) -> bool:
-        """Whether the callee gave up without a BYE: nothing more will come."""
+        """Whether the callee gave up without a BYE, or nobody says anything any more: nothing more will come."""
         return any(
-            code == ack.DROPPED_AT_32S.code and finding.state != FindingState.CLEARED
+            code in _WITHOUT_END and finding.state != FindingState.CLEARED
             for (code, _), finding in self.findings.items()
         )
 

@@ -22,6 +22,7 @@ from monitor.core.settings import Settings
 from monitor.core.standalone import Standalone
 from monitor.core.updates import Kind, MessageAdded, Record, RecordKey, Update
 
+_SWEEPS: Final = 16  # while a call is silent for too long
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DAY: Final = 2_932_896  # 9999-12-31 in days since the epoch
 _FOLDS: Final[dict[Kind, type[Fold]]] = {
@@ -51,6 +52,7 @@ class Correlator:
         self._incarnations: dict[Name, int] = {}  # reserved
         self.unmatched = 0  # side events that fit no record, or one that has too many
         self._idents = 0
+        self._sweep_us = 0  # when to look for calls that are silent
 
     # --- the inputs, and what was lost
 
@@ -107,6 +109,7 @@ class Correlator:
                 fold.wake(due_us, out)
                 if not fold.open:
                     self._forget(fold)
+        self._sweep(watermark_us, out)
         self._drop_idle(watermark_us, out)
         return out
 
@@ -225,6 +228,16 @@ class Correlator:
         if key.kind == Kind.CALL and key.call_id:
             self._calls[key.call_id] = fold
         return fold
+
+    def _sweep(self, watermark_us: int, out: list[Update]) -> None:
+        """Now and then, look for calls that have long been silent."""
+        if watermark_us < self._sweep_us:
+            return
+        silent_us = self._context.settings.silent_us
+        self._sweep_us = watermark_us + silent_us // _SWEEPS
+        for fold in self._calls.values():
+            if fold.last_us + silent_us <= watermark_us:
+                fold.fall_silent(silent_us, fold.last_us + silent_us, out)
 
     def _drop_idle(self, watermark_us: int, out: list[Update]) -> None:
         idle_us = self._context.settings.idle_us

@@ -26,6 +26,9 @@ class Facet(ABC, Generic[F]):
     # The kinds of side events that concern the family; the first of these begins it, too.
     beside: ClassVar[frozenset[str]] = frozenset()
 
+    # Whether a long silence of the record concerns the family; it begins it, too.
+    on_silence: ClassVar[bool] = False
+
     def __init__(self, fold: F) -> None:
         self.fold = fold
 
@@ -49,6 +52,9 @@ class Facet(ABC, Generic[F]):
 
     def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
         """A side event of one of the kinds in `beside`, the `number`th of all of the record."""
+
+    def silent(self, limit_us: int, at_us: int, out: list[Update]) -> None:
+        """Nothing was heard of the record for `limit_us`, up to `at_us`."""
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline that it set with `Fold.wake_facet` passed."""

@@ -10,6 +10,8 @@ from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
 from monitor.core.facets.numbering import Numbering
 from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
+from monitor.core.facets.session_timer import SessionTimers
+from monitor.core.facets.silence import Silence
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind
@@ -24,6 +26,8 @@ FAMILIES: Final[Families] = {
         Reliability,
         CancelRaces,
         Teardown,
+        SessionTimers,
+        Silence,
         Malformed,
         Numbering,
         Media,

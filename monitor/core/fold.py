@@ -180,7 +180,7 @@ class Fold(ABC):
             for facet in self._facets:
                 if facet is not None:
                     facet.again(event, number, transaction, out)
-        elif self._families:
+        else:
             self._show(event, number, transaction, out)
 
     def _count_request(self, at_us: int, out: list[Update]) -> None:
@@ -224,6 +224,16 @@ class Fold(ABC):
                     facet = self._facets[index] = family(self)
                 facet.witness(side, number, out)
         return True
+
+    def fall_silent(self, limit_us: int, at_us: int, out: list[Update]) -> None:
+        """Nothing was heard of it for so long, and deadlines have passed up to `at_us`."""
+        self.now_us = max(self.now_us, at_us)
+        for index, family in enumerate(self._families):
+            if family.on_silence:
+                facet = self._facets[index]
+                if facet is None:
+                    facet = self._facets[index] = family(self)
+                facet.silent(limit_us, at_us, out)
 
     def introduce(self, event: SipEvent) -> None:
         """Learn who asks whom, from the message that is nearest to the client; of these, the first."""

@@ -15,8 +15,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # How long an ended record stays in memory for stragglers: 64·T1, when the last resend is due.
     # None: for ever, as a capture file wants it, where a Call-ID is one entry to the last packet.
     linger_us: int | None = TIMERS.timeout_us
-    # An answered call without any message leaves memory after this (its BYE was lost, or never sent).
+    # A record without any message leaves memory after this.
     idle_us: int = 12 * 3600 * SECOND
+    # An answered call without any message is over after this: its end was missed, or it hangs.
+    silent_us: int = 4 * 3600 * SECOND
+    # Session intervals (RFC 4028) that are sane.
+    session_least_us: int = 90 * SECOND
+    session_most_us: int = 86_400 * SECOND
     # How long a refused request may wait for the retry that repairs it (401, 407, 422, 3xx, …).
     repair_us: int = 4 * SECOND
     # No final response this long after the last 101–199 (§16.6 step 11, Timer C).

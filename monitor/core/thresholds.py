@@ -77,6 +77,9 @@ THRESHOLDS: Final[tuple[Threshold, ...]] = (
           "(Timer C)"),
     _time("ringing_us", 5, 3600, "`unanswered-ringing`: how long a phone rings without an answer"),
     _time("repair_us", 0.5, 60, "how long a refused request may wait for the retry that repairs it"),
+    _time("session_least_us", 0, 86_400, "`session-timer-misconfigured`: the shortest session interval that is sane"),
+    _time("session_most_us", 90, _MONTH_S, "`session-timer-misconfigured`: the longest session interval that is sane"),
+    _time("silent_us", 60, _MONTH_S, "`zombie-call`: an answered call without any message for so long"),
     _time("short_call_us", 0, 60, "`short-call`: an answered call that ends sooner"),
     _count("flood_rate", 1, 100_000, "`flood`: requests per second of one source, of which hardly any succeeds"),
     _count("sweep_targets", 5, 1_000, "`scanner`: different users that one endpoint asks for within a minute, all "

@@ -90,6 +90,7 @@ _SHAPES: Final[Mapping[str, Shape]] = {
         timer="64·T1",
         timer_us=_timeout,
     ),
+    "session-expired": Shape(timer="session interval"),
     "unanswered-ringing": Shape(anchor=Anchor.RANG),
     "no-trying": Shape(timer="without a response"),
     "slow-setup": Shape(timer="post-dial delay"),

@@ -18,6 +18,7 @@ from monitor.core.diagnosis import (
     session,
     setup,
     teardown,
+    timers,
 )
 from monitor.core.diagnosis.rule import Rule
 
@@ -37,6 +38,9 @@ RULES: Final[tuple[Rule, ...]] = (
     teardown.BYE_REJECTED,
     teardown.ABNORMAL_RELEASE,
     teardown.SHORT_CALL,
+    timers.SESSION_EXPIRED,
+    timers.SESSION_TIMER_MISCONFIGURED,
+    timers.ZOMBIE_CALL,
     malformed.MALFORMED,
     numbering.LRN_DIP,
     *media.RULES,

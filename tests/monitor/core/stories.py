@@ -191,6 +191,21 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         response(200, 70.5, "proxy>carol", to_tag="c", vias=2),
         response(200, 70.51, "alice>proxy", to_tag="c"),
     ],
+    "session that runs out": [
+        *_invites([0.0]),
+        response(200, 1, headers=[("Session-Expires", "90;refresher=uac")]),
+        _acked(at=1.1),
+        request("UPDATE", 50, cseq=2, to_tag="b", headers=[("Session-Expires", "90")]),
+        response(200, 50.2, method="UPDATE", cseq=2, headers=[("Session-Expires", "90;refresher=uac")]),
+        request("INFO", 100, cseq=3, to_tag="b"),
+    ],
+    "interval that is too small": [
+        request("INVITE", 0, headers=[("Session-Expires", "90")]),
+        response(422, 0.1, headers=[("Min-SE", "1800")]),
+        request("ACK", 0.2, to_tag="b"),
+        request("INVITE", 0.3, cseq=2, headers=[("Session-Expires", "90")]),
+        response(422, 0.4, cseq=2, headers=[("Min-SE", "1800")]),
+    ],
     "BYE that nobody answers": [
         _OTHER,
         *_invites([0.0]),

@@ -109,11 +109,11 @@ def test_a_capture_file_lets_nothing_leave() -> None:
 
 
 def test_what_hears_nothing_for_12_hours_leaves() -> None:
-    answered = [request("INVITE", 0), response(200, 1), request("ACK", 1.1, to_tag="b", branch="own")]
-    watch = Watch(answered, until=12 * 3600)
-    assert watch.call.open
+    register = request("REGISTER", 0, headers=[("Contact", "<sip:a@h>"), ("Expires", "90000")])
+    watch = Watch([register, response(200, 1, method="REGISTER")], until=12 * 3600)
+    assert watch.registration.open
     watch.wait(12 * 3600 + 1.1)
-    assert (watch.call.open, closed(watch.told)) == (False, [("call-1", "idle")])
+    assert (watch.registration.open, closed(watch.told)) == (False, [("call-1", "idle")])
 
 
 def test_of_too_many_records_the_one_that_was_silent_for_longest_leaves() -> None:

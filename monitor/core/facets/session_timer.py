@@ -1,0 +1,122 @@
+"""The session timers of a call, by dialog, and the call of which nothing is heard any more."""
+
+from typing import Any, Final
+
+from collectors.sip.intervals import read_delta, read_session_expires
+from collectors.sip.reading import Reading
+from collectors.sip.timers import SECOND
+from collectors.wire.events import SipEvent
+from monitor.core.call import Call
+from monitor.core.diagnosis import timers as rules
+from monitor.core.facet import Facet
+from monitor.core.session_timer import Grant, Intervals
+from monitor.core.transaction import Transaction
+from monitor.core.updates import CallState, Update
+
+_MOST_DIALOGS: Final = 32
+_MOST_REQUESTS: Final = 32
+_METHODS: Final = frozenset({"INVITE", "UPDATE"})
+
+
+class SessionTimers(Facet[Call]):
+    """What each dialog agreed on, and whether it was kept."""
+
+    __slots__ = ("_asked", "_dialogs")
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._dialogs: dict[str, Intervals] = {}  # by the tags in order
+        # What INVITEs and UPDATEs asked for, by CSeq number and From tag: Session-Expires and Min-SE in s.
+        self._asked: dict[tuple[str, int, str], tuple[int, int]] = {}
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first message that names an interval."""
+        return event.cseq_method in _METHODS and (b"ession-" in event.raw or b"\nx" in event.raw) and _named(reading)
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A request that asks, a response that grants or refuses; any other message may show that the call goes on."""
+        if event.cseq_method in _METHODS:
+            if event.method:
+                self._ask(event, reading)
+            elif 200 <= event.status < 300 or event.status == 422:
+                self._grant(event, reading, number, out)
+        elif self.fold.findings:
+            self._judge_all(event.captured_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """An interval has passed, or two."""
+        self._judge(about, due_us, out)
+        last, fold = about.last(), self.fold
+        limit_us = 2 * last.seconds * SECOND + fold.context.settings.timers.timeout_us
+        if not last.seconds or due_us < last.at_us + limit_us or self._ended_us(about.subject):
+            return
+        if due_us < fold.last_us + limit_us:
+            fold.wake_facet(fold.last_us + limit_us, self, about)
+        else:
+            fold.fall_silent(limit_us, due_us, out)
+
+    def _ask(self, event: SipEvent, reading: Reading) -> None:
+        name = (event.cseq_method, event.cseq, event.from_tag)
+        if name not in self._asked and len(self._asked) < _MOST_REQUESTS:
+            expires = read_session_expires(reading.first("session-expires"))
+            self._asked[name] = (expires.seconds if expires else 0, read_delta(reading.first("min-se")) or 0)
+
+    def _grant(self, event: SipEvent, reading: Reading, number: int, out: list[Update]) -> None:
+        refused = event.status == 422
+        tags = "" if refused else " ".join(sorted((event.from_tag, event.to_tag)))
+        intervals = self._dialogs.get(tags)
+        if intervals is None:
+            intervals = Intervals(tags)
+            if len(self._dialogs) < _MOST_DIALOGS:
+                self._dialogs[tags] = intervals
+        grant, new = intervals.of(event)
+        grant.seen(event, reading, number)
+        if new and grant.seconds and not refused:
+            self._wake(intervals, grant)
+        self._judge(intervals, event.captured_us, out)
+
+    def _wake(self, intervals: Intervals, grant: Grant) -> None:
+        expiry_us, timeout_us = grant.at_us + grant.seconds * SECOND, self.fold.context.settings.timers.timeout_us
+        for due_us in (expiry_us, expiry_us + timeout_us, expiry_us + timeout_us + grant.seconds * SECOND):
+            self.fold.wake_facet(due_us, self, intervals)
+
+    # --- verdicts
+
+    def _judge_all(self, at_us: int, out: list[Update]) -> None:
+        for intervals in self._dialogs.values():
+            self._judge(intervals, at_us, out)
+
+    def _judge(self, intervals: Intervals, at_us: int, out: list[Update]) -> None:
+        fold = self.fold
+        settings, subject, now_us = fold.context.settings, intervals.subject, fold.now_us
+        for grant in (*intervals.grants, *intervals.refused):
+            grant.asked, least = self._asked.get(grant.name, (0, 0))
+            if grant in intervals.grants:
+                grant.least = least
+        verdict = rules.misconfigured(intervals, settings)
+        fold.judge(rules.SESSION_TIMER_MISCONFIGURED, subject, verdict, fold.first_us, at_us, out)
+        last = intervals.last()
+        if last is None:
+            return
+        ended_us, acked = self._ended_us(subject), self._acked(subject)
+        expired = rules.session_expired(intervals, ended_us=ended_us, asked=acked, settings=settings, now_us=now_us)
+        fold.judge(rules.SESSION_EXPIRED, subject, expired, last.at_us, at_us, out)
+
+    def _ended_us(self, subject: str) -> int:
+        """When the dialog ended; a BYE whose tags fit nothing ends the only one there is."""
+        tags = subject.split(" ")
+        dialog = self.fold.dialogs.find(tags[0], tags[-1])
+        return (dialog.bye_us if dialog else 0) or (self.fold.bye_us if self.fold.state is CallState.ENDED else 0)
+
+    def _acked(self, subject: str) -> bool:
+        return any(
+            answer.ack_us and " ".join(sorted((answer.from_tag, answer.to_tag))) == subject
+            for answer in self.fold.dialogs.answers()
+        )
+
+
+def _named(reading: Reading) -> bool:
+    return reading.first("session-expires") != ""

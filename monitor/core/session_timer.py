@@ -1,0 +1,84 @@
+"""The session intervals of a dialog (RFC 4028), as its 2xx agreed on them and its 422 refused them."""
+
+from typing import Final
+
+from collectors.sip.intervals import read_delta, read_session_expires
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.diagnosis.text import ends
+from monitor.core.hop import request_hop
+
+_MOST: Final = 16  # of a dialog: the last ones
+
+
+class Grant:
+    """A 2xx, or a 422, to an INVITE or UPDATE, as near to the client as it was seen. Times in µs, intervals in s."""
+
+    __slots__ = (
+        "asked",
+        "at_us",
+        "far_hop",
+        "far_vias",
+        "hop",
+        "least",
+        "name",
+        "number",
+        "refresher",
+        "seconds",
+        "vias",
+    )
+
+    def __init__(self, name: tuple[str, int, str], event: SipEvent) -> None:
+        self.name = name
+        self.at_us = event.captured_us
+        self.seconds = 0  # 0: no timer
+        self.refresher = ""  # "uac", "uas", or "" where nobody is named
+        self.least = 0  # the Min-SE of the request, or of the 422
+        self.asked = 0  # the Session-Expires of the request; 0 where it had none
+        self.hop = self.far_hop = ""
+        self.vias = self.far_vias = 0
+        self.number = 0
+
+    def refreshing(self) -> str:
+        """Who is to refresh: an endpoint."""
+        return ends(self.hop)[0] if self.refresher == "uac" else ends(self.far_hop)[1]
+
+    def seen(self, event: SipEvent, reading: Reading, number: int) -> None:
+        """It was seen on a hop. A proxy may add a timer for a callee that knows none (§8.2)."""
+        self.at_us = min(self.at_us, event.captured_us)
+        if not self.far_hop or event.vias > self.far_vias:
+            self.far_hop, self.far_vias = request_hop(event), event.vias
+        if self.hop and event.vias >= self.vias:
+            return
+        self.hop, self.vias, self.number = request_hop(event), event.vias, number
+        expires = read_session_expires(reading.first("session-expires"))
+        self.seconds, self.refresher = (expires.seconds, expires.refresher) if expires else (0, "")
+        if event.status == 422:
+            self.least = read_delta(reading.first("min-se")) or 0
+
+
+class Intervals:
+    """The 2xx of one dialog, and the 422 that its INVITEs got."""
+
+    __slots__ = ("grants", "refused", "subject")
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.grants: list[Grant] = []
+        self.refused: list[Grant] = []
+
+    def of(self, event: SipEvent) -> tuple[Grant, bool]:
+        """The grant or refusal that a response belongs to, and whether it is new."""
+        of_kind = self.grants if event.status < 300 else self.refused
+        name = (event.cseq_method, event.cseq, event.from_tag)
+        for grant in of_kind:
+            if grant.name == name:
+                return grant, False
+        grant = Grant(name, event)
+        of_kind.append(grant)
+        del of_kind[:-_MOST]
+        return grant, True
+
+    def last(self) -> Grant | None:
+        """What is in force."""
+        return max(self.grants, key=lambda grant: (grant.at_us, grant.name), default=None)
