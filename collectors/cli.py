@@ -37,6 +37,7 @@ examples:
   offhook-collector run --file capture.pcapng --pace 0 --output console
   ssh sbc tcpdump -U -w - udp port 5060 | offhook-collector run --file -
   offhook-collector run --receiver tshark --interface eth0 --key-log /run/sbc/tls.keys
+  offhook-collector run --receiver hep --listen udp:0.0.0.0:9060 --allow 192.0.2.0/24
 
 {EXIT_CODES}"""
 
@@ -174,6 +175,13 @@ def _check_receiver(config: Config) -> str:
         return f"{config.receiver} can read {config.file}"
     if config.receiver == "scenario":
         return "sample traffic"
+    if config.receiver == "hep":
+        from collectors.wiring import receiver
+
+        listening = receiver(config, "check")
+        listening.start()
+        listening.stop()
+        return f"hep can listen on {', '.join(map(str, config.listen))}"
     missing = [name for name in config.interface if name not in interface.names()]
     if missing:
         raise interface.unknown(missing[0])

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from collectors.exporters.hep import Target, target
 from collectors.processors.filter import Network, network
 from collectors.receivers.carriers import TUNNELS
+from collectors.receivers.listen import Place, place
 from collectors.wire.codec import DEFAULT_PARTITIONS
 
-RECEIVERS: Final = ("libpcap", "tshark", "file", "scenario")
+RECEIVERS: Final = ("libpcap", "tshark", "file", "hep", "scenario")
 OUTPUTS: Final = ("redis", "console")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
@@ -44,10 +46,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     promiscuous: bool
     key_log: str
     decode_as: dict[str, str]
+    listen: tuple[Place, ...]  # for HEP
+    allow: tuple[Network, ...]  # agents; none: all
+    hep_key: dict[str, str]  # by agent, "" for all others; none: no key is asked for
+    tls_certificate: str
+    tls_key: str
     calls_per_second: float
     output: str
     stream_url: str
     id: str
+    mirror: Target | None
+    mirror_key: str
     partitions: int
     spool: Path  # of this collector alone
     spool_size: int  # octets
@@ -157,6 +166,25 @@ def _tunnels(text: str) -> tuple[str, ...]:
     return words
 
 
+def _places(text: str) -> tuple[Place, ...]:
+    return tuple(map(place, _words(text)))
+
+
+def _mirror(text: str) -> Target | None:
+    return target(text) if text else None
+
+
+def _keys(text: str) -> dict[str, str]:
+    # The value holds secrets: it is never part of the message.
+    keys = {}
+    for word in _words(text):
+        agent, equals, key = word.partition("=") if "=" in word else ("", "", word)
+        if not key or (equals and not agent):
+            raise ValueError("expected KEY, or AGENT=KEY with the agent's name or number")
+        keys[agent] = key
+    return keys
+
+
 def _decode_as(text: str) -> dict[str, str]:
     rules = {}
     for word in _words(text):
@@ -201,7 +229,7 @@ OPTIONS: Final = (
         _optional(_choice(*RECEIVERS)),
         "",
         "KIND",
-        "libpcap (live), tshark (live or a file; TLS and WebSocket over TLS), "
+        "libpcap (live), tshark (live or a file; TLS and WebSocket over TLS), hep (from Kamailio, Asterisk, …), "
         "file, or scenario (sample traffic); libpcap when not given, or file with --file",
     ),
     Option(
@@ -240,6 +268,26 @@ OPTIONS: Final = (
     Option("promiscuous", _switch, "no", "", "also capture what is not for this host, on a mirror port"),
     Option("key_log", str, "", "FILE", "of TLS secrets (SSLKEYLOGFILE), for tshark"),
     Option("decode_as", _decode_as, "", "RULE", "for tshark: tcp.port==5063:tls, tls.port==5063:sip", repeated=True),
+    Option(
+        "listen",
+        _places,
+        "udp:0.0.0.0:9060,tcp:0.0.0.0:9060",
+        "PLACE",
+        "where the receiver hep listens: udp:, tcp: or tls: with address and port",
+        repeated=True,
+    ),
+    Option("allow", _networks, "", "NETWORK", "take HEP from 192.0.2.0/24 only", repeated=True),
+    Option(
+        "hep_key",
+        _keys,
+        "",
+        "KEY",
+        "that agents must know, or AGENT=KEY for one by its name or number; "
+        "use the variable: arguments are seen by every user of the machine",
+        repeated=True,
+    ),
+    Option("tls_certificate", str, "", "FILE", "of this host, in PEM with its chain, for tls: places"),
+    Option("tls_key", str, "", "FILE", "of that certificate, in PEM, where it is not in the same file"),
     Option("calls_per_second", _rate, "1.5", "RATE", "of the receiver scenario"),
     Option("output", _choice(*OUTPUTS), "redis", "WHERE", "redis (the stream store), or console (JSON lines)"),
     Option(
@@ -258,6 +306,14 @@ OPTIONS: Final = (
         "",
         "NAME",
         "of this collector, by which it is known for ever; the host's name when not given",
+    ),
+    Option("mirror", _mirror, "", "WHERE", "send a copy as HEP 3 to hep:HOST:PORT (UDP) or hep+tcp:HOST:PORT"),
+    Option(
+        "mirror_key",
+        str,
+        "",
+        "KEY",
+        "the authentication key of that copy; use the variable: arguments are seen by every user of the machine",
     ),
     Option(
         "partitions",
@@ -290,6 +346,16 @@ OPTIONS: Final = (
     ),
     Option("log_level", _log_level, "INFO", "LEVEL", "DEBUG, INFO, WARNING or ERROR", "OFFHOOK_LOG_LEVEL"),
 )
+
+
+_TAKEN_BY: Final = {
+    "key_log": "tshark",
+    "decode_as": "tshark",
+    "allow": "hep",
+    "hep_key": "hep",
+    "tls_certificate": "hep",
+    "tls_key": "hep",
+}
 
 
 def load(arguments: Mapping[str, str], env: Mapping[str, str] = os.environ) -> Config:
@@ -327,6 +393,9 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"--file: the receiver {receiver} reads no file; file and tshark do"
     if values["file"] == "-" and receiver == "tshark":
         yield "--file: only the receiver file reads standard input"
-    for field in ("key_log", "decode_as"):
-        if values[field] and receiver != "tshark":
-            yield f"--{field.replace('_', '-')}: only the receiver tshark takes it"
+    for field, taker in _TAKEN_BY.items():
+        if values[field] and receiver != taker:
+            yield f"--{field.replace('_', '-')}: only the receiver {taker} takes it"
+    over_tls = any(each.transport == "tls" for each in values["listen"])
+    if receiver == "hep" and over_tls and not values["tls_certificate"]:
+        yield "--listen tls: needs --tls-certificate"

@@ -42,6 +42,17 @@ def receiver(config: Config, boot: str) -> Receiver:
             decode_as=config.decode_as,
             promiscuous=config.promiscuous,
         )
+    if config.receiver == "hep":
+        from collectors.receivers.hep import HepReceiver
+
+        return HepReceiver(
+            config.id,
+            config.listen,
+            keys=config.hep_key,
+            allowed=config.allow,
+            certificate=config.tls_certificate,
+            certificate_key=config.tls_key,
+        )
     if config.receiver == "scenario":
         from collectors.receivers.scenario import ScenarioReceiver
 
@@ -52,7 +63,16 @@ def receiver(config: Config, boot: str) -> Receiver:
 
 
 def exporter(config: Config, boot: str) -> Exporter:
-    """The exporter. Raises `ExporterError`."""
+    """The exporter, with its mirror where one is wanted. Raises `ExporterError`."""
+    main = _exporter(config, boot)
+    if config.mirror is None:
+        return main
+    from collectors.exporters.hep import HepMirror, MirroredExporter
+
+    return MirroredExporter(main, HepMirror(config.mirror, config.id, config.mirror_key))
+
+
+def _exporter(config: Config, boot: str) -> Exporter:
     if config.output == "console":
         return ConsoleExporter(sys.stdout.buffer)
     return RedisStreamExporter(

@@ -33,6 +33,7 @@ class Skip(StrEnum):
     SEGMENT = "segment"  # completes no message: part of one, or none of its octets are for the application
     RETRANSMISSION = "retransmission"  # of TCP or SCTP: nothing that was not seen before
     ICMP_ERROR = "icmp_error"  # which quotes no SIP message; others are side events
+    HEP = "hep"  # a frame of HEP that holds neither SIP nor what is kept beside it
     OTHER_PROTOCOL = "other_protocol"
     TOO_DEEP = "too_deep"  # more tunnels, one in the other, than anybody builds
     FRAGMENT = "fragment"  # held until its datagram is whole: nothing is lost by that

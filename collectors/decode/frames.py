@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from collectors.decode import icmp, ip, link, tunnel, udp
+from collectors.decode import hep, icmp, ip, link, tunnel, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
+from collectors.decode.hep_reader import HepReader
 from collectors.decode.sctp import Associations
 from collectors.decode.streams import Streams
 from collectors.wire.events import SideEvent
@@ -51,8 +52,9 @@ class Decoder:
         self._streams: list[Streams] = []
         self._associations: list[Associations] = []
         # Addresses and ports as 12 octets → the same as values; emptied when it is full.
-        # Flows in which there may be a tunnel have no place here: they take the general path.
+        # Flows in which there may be a tunnel, or HEP, have no place here: they take the general path.
         self._flows: dict[bytes, tuple[str, int, str, int]] = {}
+        self._agents: dict[str, HepReader] = {}  # by collector
 
     def add_interface(self, link_type: int, observer: str) -> None:
         """Declare the next interface of the capture: `link_type` as in capture files."""
@@ -78,6 +80,7 @@ class Decoder:
             "stream_holes": self.holes,
             "stream_garbage": sum(each.garbage for each in streams),
             "streams_evicted": sum(each.evicted for each in streams) + sum(each.evicted for each in associations),
+            **{name: count for reader in self._agents.values() for name, count in reader.counters.items()},
             **{f"skipped_{reason}": count for reason, count in self.skipped.items()},
         }
 
@@ -99,7 +102,7 @@ class Decoder:
                 first, length, flags, protocol, flow, udp_length = plain(frame, at)
                 whole = first == 0x45 and not flags & 0x3FFF and len(frame) >= at + length
                 if whole and protocol == ip.UDP and udp_length == length - 20 and udp_length >= 8:
-                    ends = flows.get(flow) or self._flow(flow)
+                    ends = flows.get(flow) or self._flow(flow, frame[at + 28 : at + 32])
                     if ends:
                         source, source_port, destination, destination_port = ends
                         found.append(
@@ -130,6 +133,8 @@ class Decoder:
         found: list[Datagram] = []
         for streams in self._streams:
             streams.advance(now_us, found)
+        for agents in self._agents.values():
+            found += agents.advance(now_us)
         return found
 
     def flush(self) -> list[Datagram]:
@@ -137,6 +142,8 @@ class Decoder:
         found: list[Datagram] = []
         for streams in self._streams:
             streams.flush(found)
+        for agents in self._agents.values():
+            found += agents.flush()
         return found
 
     def held_us(self) -> int | None:
@@ -149,9 +156,9 @@ class Decoder:
         taken, self.side = self.side, []
         return taken
 
-    def _flow(self, octets: bytes) -> tuple[str, int, str, int] | None:
+    def _flow(self, octets: bytes, begin: bytes) -> tuple[str, int, str, int] | None:
         source_port, destination_port = _PORTS.unpack_from(octets, 8)
-        if destination_port in tunnel.PORTS:
+        if destination_port in tunnel.PORTS or destination_port == hep.PORT or begin == hep.MAGIC:
             return None
         if len(self._flows) >= _MAX_FLOWS:
             self._flows.clear()
@@ -229,6 +236,8 @@ class Decoder:
         inner = tunnel.in_udp(destination_port, payload)
         if inner:
             return self._inner(captured_us, interface, packet, payload, inner, found, within)
+        if payload.startswith(hep.MAGIC) or (destination_port == hep.PORT and hep.is_hep(payload)):
+            return self._hep(captured_us, interface, payload, found)
         self.cut += cut > 0
         found.append(
             Datagram(
@@ -244,3 +253,12 @@ class Decoder:
             )
         )
         return None
+
+    def _hep(self, captured_us: int, interface: int, payload: bytes, found: list[Datagram]) -> Skip | None:
+        """What an agent told the collector to which this went, as if we were that."""
+        collector = self._observers[interface].partition("/")[0]
+        reader = self._agents.get(collector) or self._agents.setdefault(collector, HepReader(collector))
+        before = len(found) + len(self.side)
+        found += reader.read(payload, captured_us)
+        self.side += reader.take_side()
+        return Skip.HEP if len(found) + len(self.side) == before else None

@@ -170,6 +170,7 @@ def test_every_counter_is_in_the_manual(capture: Path, valkey: Valkey) -> None:
         {"receiver": "tshark", "file": str(capture), "output": "console"},
         {"receiver": "libpcap", "interface": "lo", "output": "console"},
         {"receiver": "scenario", "stream_url": valkey.url},
+        {"receiver": "hep", "output": "console", "mirror": "hep:127.0.0.1:9060"},
     ):
         config = load(arguments, {"OFFHOOK_STATE_DIR": str(capture.parent)})
         made, sink = receiver(config, "boot"), exporter(config, "boot")

@@ -85,7 +85,7 @@ def test_networks_are_read() -> None:
 @pytest.mark.parametrize(
     ("field", "text", "problem"),
     [
-        ("receiver", "pcap", "'pcap' is none of libpcap, tshark, file, scenario"),
+        ("receiver", "pcap", "'pcap' is none of libpcap, tshark, file, hep, scenario"),
         ("pace", "2", "no number from 0 to 1"),
         ("tunnels", "gre ipsec", "'ipsec' is none of all, vlan"),
         ("ports", "sip", "neither a port nor a range"),
@@ -104,6 +104,9 @@ def test_networks_are_read() -> None:
         ("calls_per_second", "fast", "no number above 0"),
         ("log_level", "LOUD", "none of DEBUG"),
         ("output", "paper", "none of redis, console"),
+        ("listen", "9060", "like udp:0.0.0.0:9060"),
+        ("mirror", "homer:9060", "no mirror like hep:192.0.2.1:9060"),
+        ("mirror", "hep:homer", "no mirror like"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_that_it_was_given_by(field: str, text: str, problem: str) -> None:
@@ -126,6 +129,11 @@ def test_a_wrong_value_is_refused_by_the_name_that_it_was_given_by(field: str, t
         ({"key_log": "x"}, "--key-log: only the receiver tshark"),
         ({"decode_as": "tcp.port==1:tls"}, "--decode-as: only the receiver tshark"),
         ({"receiver": "tshark", "decode_as": "5063:tls"}, "no rule like tcp.port==5063:tls"),
+        ({"hep_key": "secret"}, "--hep-key: only the receiver hep takes it"),
+        ({"allow": "192.0.2.0/24"}, "--allow: only the receiver hep takes it"),
+        ({"receiver": "hep", "listen": "tls:0.0.0.0:9061"}, "--listen tls: needs --tls-certificate"),
+        ({"receiver": "hep", "hep_key": "=horse"}, "expected KEY, or AGENT=KEY"),
+        ({"receiver": "hep", "hep_key": "horse="}, "expected KEY, or AGENT=KEY"),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments: dict[str, str], problem: str) -> None:
@@ -139,6 +147,18 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_a_password_is_in_no_problem() -> None:
     assert "horse" not in str(problems({"stream_url": "http://user:horse@host"}))
+    assert "horse" not in str(problems({"receiver": "hep", "hep_key": "=horse"}))
+
+
+def test_what_concerns_hep_is_read() -> None:
+    env = {"OFFHOOK_COLLECTOR_HEP_KEY": "common,7=seven sbc=own=er"}
+    config = load({"receiver": "hep", "listen": "udp:0.0.0.0:9060,tls:[::]:9061", "tls_certificate": "x.pem"}, env)
+    assert [str(each) for each in config.listen] == ["udp:0.0.0.0:9060", "tls:[::]:9061"]
+    assert config.hep_key == {"": "common", "7": "seven", "sbc": "own=er"}
+    assert load({}, {}).mirror is None
+    mirror = load({"mirror": "hep+tcp:[2001:db8::1]:9060"}, {}).mirror
+    assert mirror is not None
+    assert (mirror.host, mirror.port) == ("2001:db8::1", 9060)
 
 
 def test_every_option_is_a_field() -> None:
