@@ -106,6 +106,52 @@ receiver.stop()
     assert behind_s < 1
 
 
+def test_sip_over_tcp_is_captured_message_by_message() -> None:
+    sent, found, skipped = live("""
+receiver = LibpcapReceiver("edge", ["lo"], BPF)
+receiver.start()
+with socket.create_server(("127.0.0.1", 5060)) as server:
+    client = socket.create_connection(("127.0.0.1", 5060))
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    peer, _ = server.accept()
+    for part in (SIP[:60], SIP[60:] + SIP + SIP[:9], SIP[9:], b"\\r\\n\\r\\n"):
+        client.sendall(part)
+    peer.sendall(b"\\r\\n" + SIP)
+    client.close()
+    peer.close()
+found = gather(receiver, 4)
+counters = receiver.counters()
+print(json.dumps([len(SIP), [[d.transport, len(d.payload)] for d in found], counters["stream_garbage"]]))
+receiver.stop()
+""")
+    assert found == [["tcp", sent]] * 4
+    assert skipped == 0
+
+
+def test_what_waits_for_a_missing_segment_is_given_in_time_though_nothing_more_comes() -> None:
+    """Until then the low-water mark stays behind it."""
+    first, behind, after = live("""
+from tests.support.packets import ethernet, ipv4
+from tests.support.streams import tcp
+make_veth()
+receiver = LibpcapReceiver("edge", ["vb"], BPF)
+receiver.start()
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+    wire.bind(("va", 0))
+    for sequence in (1, 1000):
+        wire.send(ethernet(ipv4(tcp(SIP, sequence), protocol=6)))
+    ack = tcp(acknowledgment=1000 + len(SIP), flags=0x10, ports=(5060, 5062))
+    wire.send(ethernet(ipv4(ack, "192.0.2.2", "192.0.2.1", 6)))
+first = gather(receiver, 1)
+mark = receiver.low_water_us(time.time_ns() // 1000)
+time.sleep(0.2)
+after = gather(receiver, 1)
+print(json.dumps([len(first), mark <= after[0].captured_us, len(after)]))
+receiver.stop()
+""")
+    assert (first, behind, after) == (1, True, 1)
+
+
 def test_what_the_kernel_has_no_room_for_is_a_loss_of_that_observer() -> None:
     lost, drops, given, counted = live("""
 import collectors.receivers.interface as interface
