@@ -5,8 +5,10 @@ from itertools import islice
 from typing import Final
 
 from collectors.scenario import library
+from collectors.scenario.cast import Cast
 from collectors.scenario.packets import Link, packets
 from collectors.scenario.pcap import pcap, pcapng
+from collectors.scenario.streams import CALM, Weather
 from collectors.scenario.traffic import traffic
 
 TRAFFIC: Final = "traffic"
@@ -20,12 +22,20 @@ def names() -> dict[str, str]:
 
 
 def capture(
-    name: str, *, seed: str = "", messages: int = 10_000, link: Link = Link.ETHERNET, ng: bool = False
+    name: str,
+    *,
+    seed: str = "",
+    messages: int = 10_000,
+    link: Link = Link.ETHERNET,
+    ng: bool = False,
+    transport: str = "udp",
+    weather: Weather = CALM,
 ) -> Iterator[bytes]:
     """The octets of a capture file, in pieces: pcapng with `ng`, else pcap.
 
-    `messages` bounds the traffic; a situation is written whole. Raises `KeyError` for a name that `names`
-    does not have.
+    `messages` bounds the traffic, which is UDP; a situation is written whole, over any `transport` of "udp", "tcp",
+    "ws" and "sctp", in any `weather`. Raises `KeyError` for a name that `names` does not have.
     """
-    sent = islice(traffic(seed or name), messages) if name == TRAFFIC else iter(library.play(name, seed).play())
-    return (pcapng if ng else pcap)(packets(sent, link=link), link=link)
+    town = islice(traffic(seed or name), messages)
+    sent = town if name == TRAFFIC else iter(library.play(name, seed, Cast(transport=transport)).play())
+    return (pcapng if ng else pcap)(packets(sent, link=link, weather=weather), link=link)

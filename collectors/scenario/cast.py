@@ -29,6 +29,7 @@ class Cast(NamedTuple):
     challenged: bool = False  # the first proxy wants the caller's password before it does anything
     latency_ms: float = 2.0
     jitter_ms: float = 0.0
+    transport: str = "udp"  # of all of them
 
 
 class Play:
@@ -37,9 +38,10 @@ class Play:
     def __init__(self, seed: str, cast: Cast, *, talk: float | None = None) -> None:
         self.scenario = Scenario(seed, domain=cast.domain, latency_ms=cast.latency_ms, jitter_ms=cast.jitter_ms)
         self.dice = Dice(seed).child("times")
+        self._transport = cast.transport
         self.caller = self._phone(cast.caller)
         self.callee = self.caller if cast.callee == cast.caller else self._phone(cast.callee)
-        self.proxies = [self.scenario.proxy(role.at, dialect=role.dialect) for role in cast.proxies]
+        self.proxies = [self._proxy(role) for role in cast.proxies]
         self._accounts = {self.caller.user: cast.caller.password}
         if cast.challenged:
             self.challenge("INVITE")
@@ -49,8 +51,16 @@ class Play:
 
     def _phone(self, role: Role) -> Phone:
         return self.scenario.phone(
-            role.at, dialect=role.dialect, password=role.password, display=role.display, behind=role.behind
+            role.at,
+            dialect=role.dialect,
+            password=role.password,
+            display=role.display,
+            transport=self._transport,
+            behind=role.behind,
         )
+
+    def _proxy(self, role: Role) -> Server:
+        return self.scenario.proxy(role.at, dialect=role.dialect, transport=self._transport)
 
     @property
     def proxy(self) -> Server:

@@ -1,7 +1,10 @@
 """IPv4 and IPv6 packets, in fragments where they must be."""
 
 import struct
+from ipaddress import ip_address
 from typing import Final
+
+from collectors.scenario.message import Endpoint
 
 _FRAGMENT: Final = 44  # IPv6 next header
 _HOPS: Final = 64
@@ -12,6 +15,11 @@ def ip_packets(
 ) -> list[bytes]:
     """The packets that carry `payload` between two addresses (4 or 16 octets); `number` identifies their pieces."""
     return (_ipv4 if len(source) == 4 else _ipv6)(protocol, source, destination, payload, number, mtu)
+
+
+def octets_of(endpoint: Endpoint) -> bytes:
+    """Its address as packets have it: 4 or 16 octets."""
+    return ip_address(endpoint.address).packed
 
 
 def checksum(data: bytes) -> int:

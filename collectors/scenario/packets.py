@@ -1,17 +1,18 @@
-"""Messages as packets: link layer, tunnels, IPv4 or IPv6 (in fragments where they must be), UDP."""
+"""Messages as packets: link layer, tunnels, IPv4 or IPv6 (in fragments where they must be), any transport but TLS."""
 
+import heapq
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from ipaddress import ip_address
 from itertools import count
 from typing import Final, TypeAlias
 from zlib import crc32
 
 from collectors.scenario.encapsulation import IPV4, IPV6, wrapped
 from collectors.scenario.message import Endpoint
-from collectors.scenario.network import ip_packets, pseudo_checksum
+from collectors.scenario.network import ip_packets, octets_of, pseudo_checksum
 from collectors.scenario.stage import Sent
+from collectors.scenario.streams import CALM, Parcel, Streams, Weather
 
 _UDP: Final = 17
 _VLAN: Final = 0x8100
@@ -38,58 +39,67 @@ def packets(
     vlans: tuple[int, ...] = (),
     within: tuple[str, ...] = (),
     mtu: int = 1500,
+    weather: Weather = CALM,
 ) -> Iterator[Packet]:
     """What a capture at the sender sees of these messages; those that it missed (`seen`) are left out.
 
     `vlans` (Ethernet only) are the tags from the outside in, and so are the names of other wrappings in
-    `within` (`collectors.scenario.encapsulation`). Raises `ValueError` for a transport that can't be
-    packed yet.
+    `within` (`collectors.scenario.encapsulation`); `weather` befalls segments of TCP, WebSocket and SCTP. Raises
+    `ValueError` for another transport than these and UDP.
     """
-    numbers = count(1)
+    for number, parcel in enumerate(_in_order(messages, Streams(weather)), 1):
+        source, destination = octets_of(parcel.source), octets_of(parcel.destination)
+        for packet in ip_packets(parcel.protocol, source, destination, parcel.payload, number, mtu):
+            for kind, octets, _ in wrapped(packet, within, number, mtu):
+                yield parcel.at_us, _link_header(link, parcel, kind, vlans) + octets
+
+
+def _in_order(messages: Iterable[Sent], streams: Streams) -> Iterator[Parcel]:
+    """The parcels of all messages, those that are sent again in their place."""
+    later: list[tuple[int, int, Parcel]] = []
+    order = count()
     for sent in messages:
-        if not sent.seen:
-            continue
-        pack = _TRANSPORTS.get(sent.transport)
-        if pack is None:
-            raise ValueError(f"no packets for {sent.transport} yet")
-        number = next(numbers)
-        for datagram in pack(sent, number, mtu):
-            for kind, octets, _ in wrapped(datagram, within, number, mtu):
-                yield sent.sent_us, _link_header(link, sent, kind, vlans) + octets
+        while later and later[0][0] <= sent.sent_us:
+            yield heapq.heappop(later)[2]
+        for parcel in _parcels(sent, streams):
+            if parcel.at_us > sent.sent_us:
+                heapq.heappush(later, (parcel.at_us, next(order), parcel))
+            else:
+                yield parcel
+    yield from (parcel for _, _, parcel in sorted(later))
 
 
-def _udp(sent: Sent, number: int, mtu: int) -> list[bytes]:
-    """The IP packets of one datagram."""
+def _parcels(sent: Sent, streams: Streams) -> Iterable[Parcel]:
+    if sent.transport == "udp":
+        return [_udp(sent)] if sent.seen else []
+    if sent.transport not in ("tcp", "ws", "sctp"):
+        raise ValueError(f"no packets for {sent.transport}")
+    return streams.parcels(sent)
+
+
+def _udp(sent: Sent) -> Parcel:
     length = 8 + len(sent.raw)
-    source, destination = _octets(sent.source), _octets(sent.destination)
     header = struct.pack("!HHHH", sent.source.port, sent.destination.port, length, 0)
-    checksum = pseudo_checksum(_UDP, source, destination, header + sent.raw) or 0xFFFF
-    payload = header[:6] + struct.pack("!H", checksum) + sent.raw
-    return ip_packets(_UDP, source, destination, payload, number, mtu)
+    pseudo = pseudo_checksum(_UDP, octets_of(sent.source), octets_of(sent.destination), header + sent.raw)
+    payload = header[:6] + struct.pack("!H", pseudo or 0xFFFF) + sent.raw
+    return Parcel(sent.sent_us, sent.source, sent.destination, _UDP, payload)
 
 
-_TRANSPORTS: Final[dict[str, Callable[[Sent, int, int], list[bytes]]]] = {"udp": _udp}
-
-
-def _link_header(link: Link, sent: Sent, kind: int, vlans: tuple[int, ...]) -> bytes:
+def _link_header(link: Link, parcel: Parcel, kind: int, vlans: tuple[int, ...]) -> bytes:
     match link:
         case Link.NULL:
             return struct.pack("=I", {IPV4: 2, IPV6: 30}[kind])
         case Link.RAW:
             return b""
         case Link.SLL:
-            return struct.pack("!HHH8sH", 0, _ARPHRD_ETHER, 6, _mac(sent.source), kind)
+            return struct.pack("!HHH8sH", 0, _ARPHRD_ETHER, 6, _mac(parcel.source), kind)
         case Link.SLL2:
-            return struct.pack("!HHIHBB8s", kind, 0, 1, _ARPHRD_ETHER, 0, 6, _mac(sent.source))
+            return struct.pack("!HHIHBB8s", kind, 0, 1, _ARPHRD_ETHER, 0, 6, _mac(parcel.source))
         case Link.ETHERNET:
             tags = b"".join(struct.pack("!HH", _VLAN, vlan) for vlan in vlans)
-            return _mac(sent.destination) + _mac(sent.source) + tags + struct.pack("!H", kind)
+            return _mac(parcel.destination) + _mac(parcel.source) + tags + struct.pack("!H", kind)
 
 
 def _mac(endpoint: Endpoint) -> bytes:
     """A locally administered address for a host."""
     return b"\x02\x00" + crc32(endpoint.address.encode()).to_bytes(4, "big")
-
-
-def _octets(endpoint: Endpoint) -> bytes:
-    return ip_address(endpoint.address).packed

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from collectors.sip.content import parts
+from collectors.sip.faults import CUT_FAULT
 from collectors.sip.reading import Reading
 from collectors.sip.sdp import looks_like_sdp
 from collectors.wire.events import SipEvent
@@ -36,6 +37,7 @@ from monitor.core.stream import streams
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Update
 
+_CUT: Final = frozenset({"truncated-body", CUT_FAULT})
 _OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _RULES: Final = {rule.code: rule for rule in (*media.RULES, *session.RULES)}
 _Found = dict[tuple[str, str], tuple[Rule, Finding]]
@@ -341,8 +343,8 @@ def _description(event: SipEvent, reading: Reading) -> bytes | None:
     end = event.raw.find(b"\r\n\r\n")
     octets = event.raw[end + 4 :] if end > 0 else reading.body
     if not octets.strip():
-        return None if event.fault == "truncated-body" else b""
-    if event.fault == "truncated-body":
+        return None if event.fault in _CUT else b""
+    if event.fault in _CUT:
         return None
     if looks_like_sdp(octets):
         return octets

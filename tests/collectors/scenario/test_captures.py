@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from collectors.receivers.pcap_file import read_events
-from collectors.scenario import START_US, Scenario, library
+from collectors.scenario import START_US, Scenario, event, library
 from collectors.scenario.capture import capture, names
+from collectors.scenario.cast import Cast
+from collectors.scenario.message import Endpoint
 from collectors.scenario.packets import Link, packets
 from collectors.scenario.pcap import pcap, pcapng
 from collectors.scenario.stage import Sent
+from collectors.scenario.streams import CALM, Weather
 from collectors.scenario.traffic import traffic
+from collectors.sip.faults import CUT_FAULT
 from tests.support.environment import ROOT
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -118,12 +122,81 @@ def test_what_the_capture_missed_is_not_in_the_file() -> None:
     assert len(list(packets(scenario.play()))) == len(scenario.play()) - 2
 
 
-def test_a_transport_that_cannot_be_packed_yet_is_refused() -> None:
+def test_a_transport_that_can_not_be_packed_is_refused() -> None:
     scenario = Scenario()
-    alice = scenario.phone("alice@10.0.0.1", transport="tcp")
-    alice.invites(scenario.phone("bob@10.0.0.2", transport="tcp"))
-    with pytest.raises(ValueError, match="tcp"):
+    alice = scenario.phone("alice@10.0.0.1", transport="tls")
+    alice.invites(scenario.phone("bob@10.0.0.2", transport="tls"))
+    with pytest.raises(ValueError, match="tls"):
         list(packets(scenario.play()))
+
+
+def plays(transport: str, name: str = "forked") -> list[Sent]:
+    """A situation with everybody on this transport."""
+    return library.play(name, cast=Cast(transport=transport)).play()
+
+
+STORM = Weather(segment=300, small=0.5, reordered=0.3, repeated=0.3, lost=0.2)
+
+
+@pytest.mark.parametrize("weather", [CALM, STORM], ids=["calm", "storm"])
+@pytest.mark.parametrize("transport", ["tcp", "ws", "sctp"])
+@pytest.mark.parametrize("address", ["10.0.0.{}", "[2001:db8::{}]"])
+def test_our_own_reader_finds_each_message_of_a_stream_once(
+    tmp_path: Path, weather: Weather, transport: str, address: str
+) -> None:
+    scenario = Scenario()
+    alice, bob = (
+        scenario.phone(f"{name}@{address.format(end)}", transport=transport) for name, end in (("alice", 1), ("bob", 2))
+    )
+    alice.invites(bob)
+    bob.answers(at=1)
+    bob.hangs_up(at=5)
+    sent = [*scenario.play()]
+    assert len(sent) == 6
+    path = write(tmp_path / "stream.pcap", pcap(packets(sent, weather=weather)))
+    reading = read_events(path, redacted=False)
+    found = {event.raw: event for event in reading}  # one that was lost may come after its answer
+    assert reading.messages == len(found) == len(sent)
+    assert {event.transport for event in found.values()} == {transport}
+    assert reading.file.decoder.holes == 0
+    for message in sent:
+        assert 0 <= found[message.raw].captured_us - START_US - message.sent_us <= 200_000
+
+
+@needs_tshark
+@pytest.mark.parametrize("transport", ["tcp", "ws"])
+def test_tshark_reads_streams_as_well(tmp_path: Path, transport: str) -> None:
+    sent = plays(transport)
+    if transport == "ws":  # tshark takes what it finds on port 5060 for SIP at once
+        sent = [
+            each._replace(source=on_port(each.source, 80), destination=on_port(each.destination, 80)) for each in sent
+        ]
+    rows = tshark(write(tmp_path / "stream.pcap", pcap(packets(sent, weather=Weather(segment=200)))))
+    assert [row["sip.Call-ID"] for row in rows] == [event(each, 0, "").call_id for each in sent]
+    assert not [row for row in rows if row["_ws.malformed"]]
+
+
+def on_port(endpoint: Endpoint, port: int) -> Endpoint:
+    return endpoint._replace(port=port)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ws", "sctp"])
+def test_what_the_capture_missed_of_a_stream_is_not_in_the_file(tmp_path: Path, transport: str) -> None:
+    sent = [each._replace(seen=number != 3, arrived_us=None) for number, each in enumerate(plays(transport, "good"))]
+    path = write(tmp_path / "stream.pcap", pcap(packets(sent)))
+    assert [event.raw for event in read_events(path, redacted=False)] == [each.raw for each in sent if each.seen]
+
+
+def test_of_segments_that_the_capture_missed_their_messages_are_missing_or_cut(tmp_path: Path) -> None:
+    sent = plays("tcp")
+    path = write(tmp_path / "stream.pcap", pcap(packets(sent, weather=Weather(segment=300, missed=0.1))))
+    reading = read_events(path, redacted=False)
+    found = list(reading)
+    whole = [event for event in found if event.fault != CUT_FAULT]
+    assert len(whole) < len(sent)
+    assert {event.raw for event in whole} <= {each.raw for each in sent}
+    assert all(any(each.raw.startswith(event.raw) for each in sent) for event in found)
+    assert reading.file.decoder.holes > 0
 
 
 @pytest.mark.parametrize("ng", [False, True])
@@ -131,6 +204,8 @@ def test_captures_are_written_by_name(tmp_path: Path, ng: bool) -> None:
     path = write(tmp_path / "named", capture("missing-ack", ng=ng))
     sent = library.play("missing-ack").play()
     assert [event.raw for event in read_events(path, redacted=False)] == [message.raw for message in sent]
+    path = write(path, capture("missing-ack", ng=ng, transport="tcp", weather=STORM))
+    assert len(list(read_events(path))) == len(plays("tcp", "missing-ack"))
     assert len(list(read_events(write(path, capture("traffic", messages=70, link=Link.SLL))))) == 70
     assert set(names()) == {"traffic", *library.SITUATIONS}
     with pytest.raises(KeyError):

@@ -1,0 +1,49 @@
+"""What goes wrong is seen over any transport, whatever befalls its segments."""
+
+from pathlib import Path
+
+import pytest
+
+from collectors.scenario.capture import capture
+from collectors.scenario.streams import CALM, Weather
+from monitor.analyze.run import Result, run
+
+STORM = Weather(segment=300, small=0.4, reordered=0.2, repeated=0.3)
+BLIND = Weather(segment=300, missed=0.15)
+
+
+def analyzed(tmp_path: Path, name: str, transport: str, weather: Weather = CALM) -> Result:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(b"".join(capture(name, transport=transport, weather=weather)))
+    return run(path)
+
+
+def found(result: Result) -> set[str]:
+    """The codes of all findings that are confirmed."""
+    return {finding.code for record in result.records for finding in record.findings if finding.state == "confirmed"}
+
+
+@pytest.mark.parametrize("weather", [CALM, STORM], ids=["calm", "storm"])
+@pytest.mark.parametrize("transport", ["tcp", "ws", "sctp"])
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [("good", set()), ("overloaded", {"rejected"}), ("missing-ack", {"missing-ack"}), ("registered", set())],
+)
+def test_a_situation_gives_the_same_findings_over_any_transport(
+    tmp_path: Path, name: str, codes: set[str], transport: str, weather: Weather
+) -> None:
+    result = analyzed(tmp_path, name, transport, weather)
+    assert found(result) & {"missing-ack", "rejected", "invite-unanswered", "registration-unanswered"} == codes
+    assert result.malformed == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_a_good_call_that_was_captured_in_part_nothing_bad_is_confirmed(tmp_path: Path, seed: int) -> None:
+    result = analyzed(tmp_path, "good", "tcp", BLIND._replace(seed=str(seed)))
+    bad = {
+        (finding.code, finding.severity)
+        for record in result.records
+        for finding in record.findings
+        if finding.state == "confirmed" and finding.severity in ("critical", "major")
+    }
+    assert not bad
