@@ -6,7 +6,8 @@ import pytest
 
 from collectors.scenario.capture import capture
 from collectors.scenario.streams import CALM, Weather
-from monitor.analyze.run import Result, run
+from monitor.analyze.result import Result
+from monitor.analyze.run import run
 
 STORM = Weather(segment=300, small=0.4, reordered=0.2, repeated=0.3)
 BLIND = Weather(segment=300, missed=0.15)
