@@ -31,8 +31,10 @@ class SessionTimers(Facet[Call]):
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
-        """With the first message that names an interval."""
-        return event.cseq_method in _METHODS and (b"ession-" in event.raw or b"\nx" in event.raw) and _named(reading)
+        """With the first message that names an interval, or refuses one."""
+        if event.cseq_method not in _METHODS:
+            return False
+        return event.status == 422 or ((b"ession-" in event.raw or b"\nx" in event.raw) and _named(reading))
 
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
@@ -41,6 +43,7 @@ class SessionTimers(Facet[Call]):
         if event.cseq_method in _METHODS:
             if event.method:
                 self._ask(event, reading)
+                self._judge_all(event.captured_us, out)
             elif 200 <= event.status < 300 or event.status == 422:
                 self._grant(event, reading, number, out)
         elif self.fold.findings:

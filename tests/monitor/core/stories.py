@@ -198,6 +198,7 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         request("UPDATE", 50, cseq=2, to_tag="b", headers=[("Session-Expires", "90")]),
         response(200, 50.2, method="UPDATE", cseq=2, headers=[("Session-Expires", "90;refresher=uac")]),
         request("INFO", 100, cseq=3, to_tag="b"),
+        request("BYE", 200, cseq=4, to_tag="b"),
     ],
     "interval that is too small": [
         request("INVITE", 0, headers=[("Session-Expires", "90")]),
