@@ -208,7 +208,6 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         response(422, 0.4, cseq=2, headers=[("Min-SE", "1800")]),
     ],
     "BYE that nobody answers": [
-        _OTHER,
         *_invites([0.0]),
         response(200, 0.2),
         _acked(at=0.3),
