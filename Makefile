@@ -1,11 +1,12 @@
 # Everything starts here. `make` alone says what there is.
+# FUZZ_SECONDS and FUZZ of `make fuzz`: how long each parser is fuzzed, and which (all without it).
 # TRAFFIC of `make run`: sample | an interface | a capture file; live on all interfaces without it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench wheel fmt lock clean lint types layers django templates scripts pytest-sqlite \
+.PHONY: help setup run test check bench fuzz wheel fmt lock clean lint types layers django templates scripts pytest-sqlite \
         pytest-postgresql coverage
 
 VENV := .venv
@@ -31,6 +32,11 @@ run: $(if $(wildcard $(VENV)/dev.stamp),$(VENV)/dev.stamp,$(VENV)/run.stamp) ## 
 bench: setup ## Measure it beside sngrep, tshark and sipgrep
 	.ci/setup bench
 	$(BIN)/python -m bench
+
+FUZZ_SECONDS ?= 60
+fuzz: setup ## Fuzz the parsers by coverage (Linux on x86-64 only): make fuzz FUZZ_SECONDS=600 FUZZ="message via"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(VENV)/fuzz $(FUZZ)
 
 wheel: setup ## Build a wheel with the hot path compiled, into dist/ (needs a C compiler and Python's headers)
 	$(BIN)/python -m bench.compiled dist
@@ -105,6 +111,7 @@ lock: ## Resolve the dependencies anew (needs uv; UPGRADE=1 takes newer versions
 	$(COMPILE) pyproject.toml --extra server -c requirements/dev.txt -o requirements/server.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/base.txt
 	$(COMPILE) --group build -o requirements/build.txt
+	$(COMPILE) --group fuzz -o requirements/fuzz.txt
 	$(COMPILE) --group node -o requirements/node.txt
 # Where no node_modules lie: npm would lock only the optional packages of this platform.
 	@npm_lock=$$(mktemp -d) && cp package.json .npmrc $(wildcard package-lock.json) "$$npm_lock" && \

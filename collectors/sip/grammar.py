@@ -12,6 +12,7 @@ from typing import Final
 MOST_VALUES: Final = 1_024
 
 _MARKS: Final = {mark: re.compile(rf'["<(]|{mark}') for mark in ",;"}
+_OPENING: Final = re.compile(r'["<]')
 _QUOTED_REST: Final = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -69,6 +70,29 @@ def unquoted(text: str) -> str:
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     return _ESCAPED.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
+
+
+def outside(value: str, quoted: str = "", bracketed: str | None = "") -> str:
+    """A value with its quoted strings, and what stands in angle brackets, replaced; with None, brackets stay.
+
+    '"a" <sip:b>;c' → ' ;c', or with quoted="x" and bracketed=None 'x <sip:b>;c'.
+    """
+    found: list[str] = []
+    opened = {'"', "<"}
+    start = 0
+    for mark in _OPENING.finditer(value):
+        at, kind = mark.start(), mark[0]
+        if at < start or kind not in opened:
+            continue
+        end = _closed(value, kind, at + 1)
+        if not end:
+            opened.discard(kind)
+            continue
+        replaced = quoted if kind == '"' else value[at:end] if bracketed is None else bracketed
+        found += (value[start:at], replaced)
+        start = end
+    found.append(value[start:])
+    return "".join(found)
 
 
 def is_token(text: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from collectors.sip.grammar import listed, split, whole_number
+from collectors.sip.grammar import listed, outside, split, whole_number
 from collectors.sip.message import body
 from collectors.sip.name_addr import display_is_proper, read_address
 from collectors.sip.via import MAGIC_COOKIE, read_via
@@ -14,7 +14,6 @@ Complaint: TypeAlias = tuple[str, str, str, str]
 
 _MOST_CHECKED: Final = 32  # values of one header
 _STRAY: Final = re.compile(r"[;,]\s*+[;,]|[;,]\s*+$|^\s*+[;,]")
-_APART: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|<[^<>]*+>', re.DOTALL)
 _DATE: Final = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
     r" \d\d:\d\d:\d\d GMT"
@@ -26,7 +25,7 @@ _SOURCES: Final = {"from": "RFC 3261 §20.20", "to": "RFC 3261 §20.39", "contac
 def _address_faults(name: str, value: str) -> Iterator[Complaint]:
     """The first thing that is wrong with a From, To or Contact."""
     code, source, spelled = f"bad-{name}", _SOURCES[name], name.title()
-    if _STRAY.search(_APART.sub("x", value)):
+    if _STRAY.search(outside(value, "x", "x")):
         yield code, name, f"{spelled} has separators with nothing between them", source
         return
     values = listed([value]) if name == "contact" else [value]
@@ -40,15 +39,14 @@ def _address_faults(name: str, value: str) -> Iterator[Complaint]:
 def _address_fault(value: str, *, star: bool) -> str:
     if star and value.strip() == "*":
         return ""
-    if _APART.sub("", value).count('"'):
+    if '"' in outside(value):
         return "has a quotation mark that is never closed"
     address = read_address(value)
     if not address.bracketed:
         if "?" in address.uri.text or "," in address.uri.text:
             return "has a URI with a question mark or a comma that stands in no angle brackets"
         return "holds no URI that can be read" if address.uri.fault else ""
-    bare = _APART.sub(lambda apart: apart[0] if apart[0][0] == "<" else '"x"', value)
-    display, _, rest = bare.partition("<")
+    display, _, rest = outside(value, '"x"', None).partition("<")
     inside = rest.partition(">")[0]
     if inside != inside.strip():
         return "has blanks between the angle brackets and the URI"
@@ -70,7 +68,7 @@ def _contact(value: str) -> Iterator[Complaint]:
 
 
 def _via(value: str) -> Iterator[Complaint]:
-    if _STRAY.search(_APART.sub("x", value)):
+    if _STRAY.search(outside(value, "x", "x")):
         yield "bad-via", "via", "Via has separators with nothing between them", "RFC 3261 §20.42"
     for each in split(value)[:_MOST_CHECKED]:
         via = read_via(each)

@@ -8,6 +8,7 @@ from collectors.sip.grammar import (
     is_token,
     listed,
     number,
+    outside,
     parameters,
     split,
     tokens,
@@ -80,6 +81,23 @@ def test_quotation_marks_and_escapes_are_undone() -> None:
     assert unquoted('"a"') == "a"
     assert unquoted('"') == '"'
     assert unquoted('"a') == '"a'
+
+
+@pytest.mark.parametrize(
+    ("value", "bare", "kept"),
+    [
+        ('"a" <sip:b>;c', " ;c", "x <sip:b>;c"),
+        ('"a<b>" c', " c", "x c"),
+        ('<a"b> "c', ' "c', '<a"b> "c'),
+        ('"closed <a>"', "", "x"),
+        ('"open <a> <b', '"open  <b', '"open <a> <b'),
+        ('"open "x" y', 'x" y', 'xx" y'),
+        ("plain", "plain", "plain"),
+    ],
+)
+def test_what_stands_outside_of_quotes_and_brackets_is_found(value: str, bare: str, kept: str) -> None:
+    assert outside(value) == bare
+    assert outside(value, "x", None) == kept
 
 
 def test_tokens_are_told_from_what_is_none() -> None:

@@ -1,0 +1,74 @@
+"""What fuzzing begins with: well-formed input of each kind, made by ourselves."""
+
+import gzip
+from itertools import islice
+
+import zstandard
+
+from collectors.scenario.library import CALLS, REGISTRATIONS, play
+from collectors.wire.codec import encode
+from collectors.wire.events import SCHEMA, Batch
+from tests.collectors.sip.test_passport import CLAIMS, HEADER, encoded
+from tests.collectors.sip.torture import SDP, message
+from tests.collectors.sip.torture_cases import CASES
+from tests.fuzz.targets import APART
+from tests.support.packets import enhanced, ethernet, interface, ipv4, ipv6, pcap, section, udp
+
+HEADERS = (
+    '"A, \\"B\\"" <sip:a:pw@h.example.com:5060;lr?x=%61&y=z>;tag=1;q=0.5;expires=60;+sip.instance="<urn:1>";reg-id=1',
+    "<sip:+12025550100;npdi;rn=+15715550100@[2001:db8::1]:5061;user=phone>;index=1.1;rc=1, <tel:+1-2;rn=3;cic=+4>",
+    'Q.850;cause=16;text="a", SIP;cause=200, 307 isi.edu "x", 120 (a comment);duration=60',
+    "98732@sip.example.com;from-tag=r33th4x0r;to-tag=ff87ff;early-only",
+    "1800;refresher=uac, terminated;reason=noresource;retry-after=10, presence.winfo;id=1",
+    "ab30317f1a784dc48ff824d0d3715d86;remote=47755a9de7794ba387653f2099600ef2",
+    'icid-value="1";orig-ioi=a, PS=1;OS=2;;JI=6,1, Dur=26,Pkt=1302,VQMetrics="MLQK=4.5;CCR=0"',
+    'Digest realm="a", nonce="b", qop="auth,auth-int", stale=false',
+)
+VIAS = (
+    "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport=1;received=[2001:db8::1], SIP / 2.0 / TLS [::1] ; maddr=1",
+    "SIP/2.0/WSS abc.invalid;branch=z9hG4bK-;keep",
+)
+PASSPORTS = (
+    f"{encoded(HEADER)}.{encoded(CLAIMS)}.c2ln;info=<https://i.example.org/a.pem>;alg=ES256;ppt=shaken",
+    "..c2ln;info=<https://i.example.org/a.pem>;ppt=div",
+)
+MULTIPART = message(
+    "INVITE sip:u@h SIP/2.0",
+    "Content-Type: multipart/mixed;boundary=a",
+    body=f"--a\r\nContent-Type: application/sdp\r\n\r\n{SDP}\r\n--a\r\n"
+    "Content-Type: multipart/related;boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n--a--\r\n",
+)
+
+
+def messages() -> list[bytes]:
+    """Torture messages, and those of made-up calls and registrations."""
+    played = [event for name in (*CALLS, *REGISTRATIONS)[:8] for event in play(name).events()]
+    return [*(case.raw for case in CASES), *dict.fromkeys(event.raw for event in islice(played, 60)), MULTIPART]
+
+
+def seeds(target: str) -> list[bytes]:
+    """The seeds of a target."""
+    raw = messages()
+    frame = ethernet(ipv4(udp()))
+    frame6 = ethernet(ipv6(udp()), kind=0x86DD)
+    framed = b"\1" + b"".join(len(each).to_bytes(2, "big") + each for each in (frame, frame6))
+    classic = pcap([(1_000_000, frame), (2_000_000, frame6)])
+    modern = section() + interface() + enhanced(frame, 1_000_000) + enhanced(frame6, 2_000_000)
+    handshake = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+    ping = b"\x89\x02hi"
+    text_frame = b"\x81\x7e" + len(raw[0]).to_bytes(2, "big") + raw[0]
+    events = play("good").events()
+    by_target = {
+        "header-readings": [value.encode() for value in HEADERS],
+        "address": [value.encode() for value in HEADERS[:2]],
+        "via": [value.encode() for value in VIAS],
+        "passport": [value.encode() for value in PASSPORTS],
+        "sdp": [SDP.encode(), b"v=0\r\nm=audio 1 RTP/SAVP 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n"],
+        "framing": [raw[0] + raw[1], b"\r\n\r\n" + raw[2]],
+        "websocket": [handshake + text_frame + ping, text_frame],
+        "frames": [framed],
+        "capture-file": [classic, modern, gzip.compress(classic), zstandard.compress(modern)],
+        "batch": [encode(Batch(SCHEMA, "lab", "boot", 0, 0, events[:3]))],
+        "correlator": [APART.join(event.raw for event in events), APART.join(raw[:12])],
+    }
+    return by_target.get(target, raw)
