@@ -9,6 +9,9 @@ from monitor.core.hop import endpoint
 from monitor.ladder.words import clean
 
 NAMES: Final = {ICMP: "ICMP error", RTCP: "RTCP report", RTP: "media report", LOG: "log line"}
+# What a name ends with says its unit.
+_UNITS: Final = {"ms": "ms", "s": "s", "pct": "%", "bps": "bit/s", "hz": "Hz"}
+_NO_MEASURES: Final = frozenset(("ssrc", "source_ssrc"))
 _MOST_TEXT: Final = 1_000
 _MOST_VALUES: Final = 12
 
@@ -22,12 +25,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     source: str  # "10.0.0.1:5060", "10.0.0.1" without a port, "" where it is not known
     destination: str
     text: str
-    values: str  # "jitter_ms 20, lost_pct 2.5"
+    values: str  # "jitter 20 ms, lost 2.5 %"
 
 
 def seen(side: SideEvent) -> Seen:
     """A side event in words."""
-    measured = sorted(side.values.items())[:_MOST_VALUES]
+    measured = [item for item in sorted(side.values.items()) if item[0] not in _NO_MEASURES][:_MOST_VALUES]
     return Seen(
         at_us=side.captured_us,
         kind=side.kind,
@@ -35,8 +38,17 @@ def seen(side: SideEvent) -> Seen:
         source=place(side.source, side.source_port),
         destination=place(side.destination, side.destination_port),
         text=clean(side.text.strip(), _MOST_TEXT),
-        values=", ".join(f"{clean(name)} {value:.6g}" for name, value in measured),
+        values=", ".join(_measured(name, value) for name, value in measured),
     )
+
+
+def _measured(name: str, value: float) -> str:
+    """ "jitter_ms", 20.0 → "jitter 20 ms"."""
+    stem, _, unit = name.rpartition("_")
+    figure = f"{value:.0f}" if value == int(value) else f"{value:.3g}"
+    if unit in _UNITS and stem:
+        return f"{clean(stem.replace('_', ' '))} {figure} {_UNITS[unit]}"
+    return f"{clean(name.replace('_', ' '))} {figure}"
 
 
 def place(address: str, port: int) -> str:
