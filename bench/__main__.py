@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import backlog, capture, compiled, live, programs, report
+from bench import backlog, capture, compiled, live, programs, report, storage
 from bench.installation import DATABASES, Database
 from bench.programs import PROGRAMS, SNGREP, Program, Run, RunError
 
@@ -22,7 +22,7 @@ STAGES = {
     "encode": "encode batches",
     "decode": "decode batches",
 }
-PARTS = ("programs", "stages", "backlog", "live")
+PARTS = ("programs", "stages", "backlog", "storage", "live")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             found.stages = report.stage_rows(measured, STAGES)
         if "backlog" in arguments.parts:
             found.backlog = [_backlog(file, database, console) for database in DATABASES]
+        if "storage" in arguments.parts:
+            found.storage = [_storage(file, database, console) for database in DATABASES]
         if "live" in arguments.parts:
             found.live = [step for database in DATABASES for step in _live(file, database, console)]
     except RunError as error:
@@ -97,6 +99,11 @@ def _stages(file: Path, rounds: int, core: int | None) -> dict[str, Any]:
 def _backlog(file: Path, database: Database, console: Console) -> report.Cleared:
     console.print(f"Clearing a backlog into {database} …")
     return backlog.measure(file, database)
+
+
+def _storage(file: Path, database: Database, console: Console) -> report.Kept:
+    console.print(f"Storing into {database} …")
+    return storage.measure(file, database)
 
 
 def _live(file: Path, database: Database, console: Console) -> Iterator[report.Step]:

@@ -61,6 +61,13 @@ class Installation:
                 stderr=subprocess.STDOUT,
             )
 
+    def finish(self, *command: str) -> str:
+        """Run a Python module to its end; what it printed."""
+        line = [sys.executable, "-m", *command]
+        return subprocess.run(
+            line, check=True, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, text=True
+        ).stdout
+
     def check(self) -> None:
         """Raises `RuntimeError`, with what it said, when a process has ended."""
         for name, process in self._processes.items():
@@ -71,6 +78,21 @@ class Installation:
     def stored(self) -> int:
         """Messages that the database holds."""
         return int(self._ask("SELECT coalesce(sum(count), 0) FROM monitor_messagechunk")[0][0])
+
+    def calls(self) -> int:
+        """Calls that the database holds."""
+        return int(self._ask("SELECT count(*) FROM monitor_call")[0][0])
+
+    def octets(self) -> dict[str, int]:
+        """How large the tables are with their indexes, those that matter; of SQLite the file."""
+        if not self._postgres:
+            ((size,),) = self._ask("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            return {"file": int(size)}
+        sizes = self._ask(
+            "SELECT relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+            "WHERE nspname = 'public' AND relkind = 'r' AND relname LIKE 'monitor%' AND reltuples <> 0 ORDER BY 2 DESC"
+        )
+        return {name: size for name, size in sizes if size > 100_000}
 
     def heard_of_collector(self) -> bool:
         """Whether a heartbeat has come all the way."""

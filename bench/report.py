@@ -37,6 +37,19 @@ class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us_a_message: float  # of the ingest process
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What messages take on disk, indexes and dead rows included."""
+
+    database: str
+    messages: int
+    calls: int
+    octets: dict[str, int]  # by table, the largest first; of SQLite the one file
+
+    @property
+    def a_message(self) -> float:
+        return sum(self.octets.values()) / max(1, self.messages)
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The live path at one rate, by count."""
 
@@ -61,6 +74,7 @@ class Report(msgspec.Struct, kw_only=True):
     programs: list[Row] = []
     stages: list[Row] = []
     backlog: list[Cleared] = []
+    storage: list[Kept] = []
     live: list[Step] = []
     missing: list[str] = []
 
@@ -140,6 +154,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_stage_table(report.stages))
     if report.backlog:
         console.print(_backlog_table(report.backlog))
+    if report.storage:
+        console.print(_storage_table(report.storage))
     if report.live:
         console.print(_live_table(report.live))
 
@@ -178,6 +194,15 @@ def _backlog_table(rows: list[Cleared]) -> Table:
     for row in rows:
         stored = f"{row.stored:,} of {row.messages:,}"
         table.add_row(row.database, f"{row.rate:,.0f}", stored, f"{row.cpu_us_a_message:.1f}")
+    return table
+
+
+def _storage_table(rows: list[Kept]) -> Table:
+    table = _table("On disk, indexes included", "octets", "a message", "a call")
+    for row in rows:
+        for name, octets in {"": sum(row.octets.values()), **row.octets}.items():
+            a_call = f"{octets / max(1, row.calls):,.0f}"
+            table.add_row(f"{row.database} {name}", f"{octets:,}", f"{octets / max(1, row.messages):.1f}", a_call)
     return table
 
 

@@ -1,6 +1,13 @@
-"""Values as the database keeps them: msgpack in a zstd frame."""
+"""Values as the database keeps them: msgpack in a zstd frame.
+
+What is stored of a record in one commit is a few messages, too little for zstd to learn from: so a dictionary tells it
+what SIP looks like. Each frame names the dictionary that it needs; those of older versions stay in `dictionaries/`, so
+that what they wrote stays readable (`bench/dictionary.py` trains them).
+"""
 
 import threading
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 import msgspec
@@ -9,7 +16,9 @@ import zstandard
 from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.updates import Committed
 
-_LEVEL: Final = 3
+LEVEL: Final = 3
+DICTIONARIES: Final = files("monitor").joinpath("dictionaries")
+_NEWEST: Final = 1
 _LARGEST: Final = 256 * 1024 * 1024  # octets unpacked: more than one commit ever holds
 
 _encoder = msgspec.msgpack.Encoder()
@@ -22,8 +31,16 @@ class _Contexts(threading.local):
     """A zstd context costs more than a few messages, and belongs to one thread at a time."""
 
     def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
-        self.decompressor = zstandard.ZstdDecompressor()
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=_dictionary(_NEWEST))
+        self.decompressors: dict[int, zstandard.ZstdDecompressor] = {}  # by number of the dictionary; 0: none
+
+
+@cache
+def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
+    dictionary = zstandard.ZstdCompressionDict(DICTIONARIES.joinpath(f"sip-{number}.zdict").read_bytes())
+    if number == _NEWEST:
+        dictionary.precompute_compress(level=LEVEL)
+    return dictionary
 
 
 _contexts = _Contexts()
@@ -55,4 +72,9 @@ def committed(data: bytes | memoryview) -> Committed:
 
 
 def _plain(data: bytes | memoryview) -> bytes:
-    return _contexts.decompressor.decompress(data, max_output_size=_LARGEST)
+    number = zstandard.get_frame_parameters(data).dict_id
+    decompressor = _contexts.decompressors.get(number)
+    if decompressor is None:
+        dictionary = _dictionary(number) if number else None
+        decompressor = _contexts.decompressors[number] = zstandard.ZstdDecompressor(dict_data=dictionary)
+    return decompressor.decompress(data, max_output_size=_LARGEST)

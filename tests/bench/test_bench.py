@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import backlog, capture, live, programs, report
+from bench import backlog, capture, live, programs, report, storage
 from bench.__main__ import main
 from bench.installation import DATABASES, Database
 from bench.programs import ANALYZE, PROGRAMS, Program, Run, RunError
@@ -83,6 +83,14 @@ def test_stages_are_measured_and_written_as_json(tmp_path: Path, file: Path) -> 
 def test_a_backlog_is_cleared_to_the_last_message(database: Database, file: Path) -> None:
     cleared = backlog.measure(file, database)
     assert (cleared.stored, cleared.messages) == (MESSAGES, MESSAGES)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_what_messages_take_on_disk_is_weighed(database: Database, file: Path) -> None:
+    kept = storage.measure(file, database)
+    assert kept.messages == MESSAGES
+    assert kept.calls > 0
+    assert kept.a_message > 50
 
 
 def test_frames_go_onto_an_interface_at_a_rate(file: Path) -> None:
