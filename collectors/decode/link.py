@@ -13,11 +13,11 @@ NOT_IP: Final = -1
 
 LinkLayer: TypeAlias = Callable[[bytes], int]
 
-IPV4: Final = b"\x08\x00"
-IPV6: Final = b"\x86\xdd"
-ETHERNET: Final = b"\x65\x58"  # a whole frame: transparent bridging (RFC 1701)
-PPP: Final = b"\x88\x0b"
-MPLS: Final = b"\x88\x47"
+IPV4: Final[bytes] = b"\x08\x00"
+IPV6: Final[bytes] = b"\x86\xdd"
+ETHERNET: Final[bytes] = b"\x65\x58"  # a whole frame: transparent bridging (RFC 1701)
+PPP: Final[bytes] = b"\x88\x0b"
+MPLS: Final[bytes] = b"\x88\x47"
 _NOTHING: Final = (b"", 0)
 
 _IP_TYPES: Final = frozenset((IPV4, IPV6))
