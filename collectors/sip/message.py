@@ -44,6 +44,7 @@ _CARRIAGE_RETURN: Final = 13
 _COMMA: Final = 44  # sooner found as an octet than as octets
 _METHODS: Final = {method.encode(): method for method in METHODS}
 _BLANKS: Final = frozenset(b" \t")
+_MOST_SPELLINGS: Final = 1_024
 # What stands for a header that a message does not have, by column.
 _ABSENT: Final = [
     Line(CALL_ID, fault="no-call-id"),
@@ -81,7 +82,7 @@ def looks_like_sip(payload: bytes) -> bool:
 
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
-    # The last blank line is the first, unless another is found among the lines: it is sooner found from behind.
+    # The last blank line is the first, unless another is found among the lines; it is sooner found from behind.
     end = raw.rfind(b"\r\n\r\n")
     if end > 0 and raw[0] > _CARRIAGE_RETURN:
         try:
@@ -156,18 +157,43 @@ def headers(raw: bytes) -> list[tuple[str, str]]:
 
 def header(raw: bytes, name: str) -> str | None:
     """The first value of header `name` (long form, lower case); None when there is none."""
-    values = header_values(raw, name)
-    return values[0] if values else None
+    found = header_values(raw, name)
+    return found[0] if found else None
 
 
 def header_values(raw: bytes, name: str) -> list[str]:
     """All values of header `name` (long form, lower case), one an occurrence, commas left alone."""
-    return [value.decode("utf-8", "replace").strip() for value in _values(_head(raw)[0], *_spellings(name))]
+    return values(head(raw)[0], name)
+
+
+def head(raw: bytes) -> tuple[list[bytes], int]:
+    """The lines of the head, folding undone, and where the body begins, whatever Content-Length says."""
+    lines, end = _head(raw)
+    if any(line[0] in _BLANKS for line in lines[1:]):
+        lines = _unfolded(lines)
+    return lines, end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
+
+
+def values(lines: list[bytes], name: str) -> list[str]:
+    """All values of header `name` (long form, lower case) in the lines of a head."""
+    spelling = _SPELLINGS.get(name)
+    if spelling is None:
+        spelling = _spelling(name)
+    initials, size, short = spelling.initials, spelling.size, spelling.short
+    found: list[str] = []
+    for line in lines[1:]:
+        if initials[line[0]] and (
+            (len(line) > size and _ENDS_NAME[line[size]]) or (short and len(line) > 1 and _ENDS_NAME[line[1]])
+        ):
+            said, colon, value = line.partition(b":")
+            if colon and said.rstrip(b" \t").lower() in spelling.names:
+                found.append(value.decode("utf-8", "replace").strip())
+    return found
 
 
 def body(raw: bytes) -> bytes:
     """What follows the headers, whatever Content-Length says."""
-    return raw[_blank_line(raw)[1] :]
+    return raw[head(raw)[1] :]
 
 
 def start_line(raw: bytes) -> str:
@@ -176,24 +202,28 @@ def start_line(raw: bytes) -> str:
     return lines[0].decode("utf-8", "replace") if lines else ""
 
 
-@lru_cache(256)
-def _spellings(name: str) -> tuple[frozenset[bytes], frozenset[int]]:
-    """A header's long name and compact form in lower case, and the octets that they may begin with."""
-    names = {each.encode() for each in (name, *COMPACT) if COMPACT.get(each, each) == name}
-    return frozenset(names), frozenset(octet for each in names for octet in each[:1] + each[:1].upper())
+class _Spelling:
+    """How a header may be written: its long name and its compact form, in any case, blanks behind it."""
+
+    __slots__ = ("initials", "names", "short", "size")
+
+    def __init__(self, name: str) -> None:
+        self.names = frozenset(each.encode() for each in (name, *COMPACT) if COMPACT.get(each, each) == name)
+        octets = {octet for each in self.names for octet in each[:1] + each[:1].upper()}
+        self.initials = bytes(octet in octets for octet in range(256))  # by octet
+        self.size = len(name)
+        self.short = len(self.names) > 1
 
 
-def _values(lines: list[bytes], names: frozenset[bytes], initials: frozenset[int]) -> list[bytes]:
-    """The values of a header that is spelled in one of these ways, and so begins with one of these octets."""
-    found: list[bytes] = []
-    for line in lines[1:]:
-        if line[0] in initials:
-            name, colon, value = line.partition(b":")
-            if colon and name.rstrip(b" \t").lower() in names:
-                found.append(value)
-        elif line[0] in _BLANKS:
-            return _values(_unfolded(lines), names, initials)
-    return found
+_SPELLINGS: Final[dict[str, _Spelling]] = {}
+_ENDS_NAME: Final = bytes(octet in b": \t" for octet in range(256))  # by octet
+
+
+def _spelling(name: str) -> _Spelling:
+    if len(_SPELLINGS) >= _MOST_SPELLINGS:
+        _SPELLINGS.clear()
+    _SPELLINGS[name] = spelling = _Spelling(name)
+    return spelling
 
 
 def _first(raw: bytes) -> int:
@@ -212,7 +242,7 @@ def _head(raw: bytes) -> tuple[list[bytes], int]:
 
     None is empty but the first, where there is no head at all.
     """
-    end = raw.find(b"\r\n\r\n")
+    end = raw.rfind(b"\r\n\r\n")  # the first, unless another is found among the lines
     lines = raw[: end + 2].splitlines()
     if end <= 0 or b"" in lines:  # line ends before the start line, or a blank line of another kind
         end = _blank_line(raw)[0]

@@ -1,32 +1,31 @@
-"""One message, read further: its headers split once, when the first of them is asked for.
+"""One message, read further: its head split once, when the first of its headers is asked for.
 
 `parse` gives what each message is asked for; a `Reading` gives the rest to whoever looks closer. Total.
 """
 
-from collectors.sip.message import body, headers, start_line
+from collectors.sip.message import head, start_line, values
 
 
 class Reading:
     """The headers and the body of a message, by name. Names are long forms in lower case."""
 
-    __slots__ = ("_found", "raw")
+    __slots__ = ("_begin", "_lines", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._found: dict[str, list[str]] | None = None
+        self._lines: list[bytes] = []  # of the head; none before they are asked for
+        self._begin = 0  # of the body
 
     def first(self, name: str) -> str:
         """The first value of a header; "" where there is none."""
-        values = self.all(name)
-        return values[0] if values else ""
+        found = self.all(name)
+        return found[0] if found else ""
 
     def all(self, name: str) -> list[str]:
         """All values of a header, one an occurrence, commas left alone."""
-        if self._found is None:
-            self._found = {}
-            for each, value in headers(self.raw):
-                self._found.setdefault(each, []).append(value)
-        return self._found.get(name, [])
+        if not self._lines:
+            self._lines, self._begin = head(self.raw)
+        return values(self._lines, name)
 
     @property
     def start_line(self) -> str:
@@ -36,4 +35,6 @@ class Reading:
     @property
     def body(self) -> bytes:
         """What follows the headers, whatever Content-Length says."""
-        return body(self.raw)
+        if not self._lines:
+            self._lines, self._begin = head(self.raw)
+        return self.raw[self._begin :]

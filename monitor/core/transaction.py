@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
-from collectors.sip.message import header, start_line
+from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.hop import request_hop
 from monitor.core.machine import walk
@@ -357,7 +357,8 @@ class Transactions:
 
 def explain(raw: bytes) -> str:
     """A refusal as a person quotes it: "503 Service Unavailable (Reason: Q.850;cause=34)"."""
-    line = " ".join(start_line(raw).split(None, 2)[1:])[:120]
-    values = [(name.title(), header(raw, name)) for name in ("reason", "warning", "retry-after")]
+    reading = Reading(raw)
+    line = " ".join(reading.start_line.split(None, 2)[1:])[:120]
+    values = [(name.title(), reading.first(name)) for name in ("reason", "warning", "retry-after")]
     extras = [f"{name}: {value[:120]}" for name, value in values if value]
     return f"{line} ({'; '.join(extras)})" if extras else line
