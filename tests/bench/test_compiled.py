@@ -12,13 +12,24 @@ from tests.support.environment import ROOT
 
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
 HOOK = WHEEL["hooks"]["mypyc"]
-MODULES = [ROOT / path.lstrip("/") for path in HOOK["include"]]
+EXCLUDED = {pattern.lstrip("/") for pattern in HOOK["exclude"]}
+MODULES = sorted(
+    path
+    for pattern in HOOK["include"]
+    for path in ROOT.glob(pattern.lstrip("/"))
+    if path.name not in EXCLUDED and str(path.relative_to(ROOT)) not in EXCLUDED
+)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_compiled_module_defines_a_struct_which_would_lose_its_options(module: Path) -> None:
+def test_no_compiled_module_defines_a_struct_which_would_lose_its_options() -> None:
+    assert len(MODULES) > 40
+    wrong = [str(path.relative_to(ROOT)) for path in MODULES if _structs(path)]
+    assert not wrong, "to be excluded in pyproject.toml (tool.hatch.build.targets.wheel.hooks.mypyc)"
+
+
+def _structs(module: Path) -> list[str]:
     classes = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ClassDef)]
-    assert not [each.name for each in classes if any("Struct" in ast.unparse(base) for base in each.bases)]
+    return [each.name for each in classes if any("Struct" in ast.unparse(base) for base in each.bases)]
 
 
 def test_nothing_is_compiled_unless_asked_for() -> None:
