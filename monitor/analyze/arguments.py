@@ -16,6 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the capture file; - reads standard input")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the report")
     parser.add_argument("--ladder", metavar="CALL-ID", help="print only the message ladder of this Call-ID")
+    parser.add_argument(
+        "--message", type=_ordinal, metavar="N", help="print only the Nth message of the file, and what it says"
+    )
     parser.add_argument("--findings-only", action="store_true", help="leave out the tables and the measures")
     parser.add_argument("--limit", type=_rows, default=50, metavar="N", help="rows of a table (50; 0 is all)")
     parser.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR in the environment says the same")
@@ -35,4 +38,13 @@ def _rows(text: str) -> int:
     return value
 
 
+def _ordinal(text: str) -> int:
+    """A number from 1; raises ValueError, as above."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+_ordinal.__name__ = "number of a message"
 _rows.__name__ = "number of rows"

@@ -76,6 +76,8 @@ def _abandon_output() -> None:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
+    if arguments.message is not None:
+        return _show(arguments.file, arguments.message)
     with _progress() as progress:
         result = run(arguments.file, replace(thresholds(), linger_us=None), progress)
     if arguments.json:
@@ -86,6 +88,19 @@ def _analyze(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()
     failed = arguments.fail_on is not None and reaches(result, Severity(arguments.fail_on))
     return FOUND if failed else 0
+
+
+def _show(file: str, number: int) -> int:
+    from monitor.analyze.message import find, lines
+
+    event = find(file, number)
+    if event is None:
+        print(f"offhook analyze: there is no message {number} in {file}", file=sys.stderr)
+        return UNREADABLE
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    print("\n".join(lines(number, event)), flush=True)
+    return 0
 
 
 def _print(result: Result, arguments: argparse.Namespace) -> bool:

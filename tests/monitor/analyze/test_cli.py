@@ -18,6 +18,7 @@ from monitor.analyze.cli import main
 from monitor.cli import main as offhook
 from tests.monitor.analyze.files import joined, situation
 from tests.support.environment import ROOT
+from tests.support.packets import SIP, ethernet, ipv4, pcap, udp
 
 # As `python -c` with the arguments behind it.
 COMMAND = "import sys; from monitor.cli import main; sys.exit(main(['analyze', *sys.argv[1:]]))"
@@ -105,6 +106,32 @@ def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
             offhook(arguments)
         assert usage.value.code == 2
     assert "usage: offhook analyze" in capsys.readouterr().err
+
+
+def test_one_message_is_printed_with_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = b"\r\nReason: Q.850;cause=17\r\nSubject: \x1b[31m\xff\r\n\r\n"
+    raw = SIP.replace(b"\r\n\r\n", more).replace(b"bob@", b"bob:pw@")
+        b"bob@", b"bob:pw@"
+    )
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap([(1_000_000, ethernet(ipv4(udp()))), (2_500_000, ethernet(ipv4(udp(raw))))]))
+    assert main([str(path), "--message", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("message 2: 1970-01-01 00:00:02.500")
+    assert "192.0.2.1:5062 → 192.0.2.2:5060, UDP\n\nOPTIONS sip:bob:xx@192.0.2.2 SIP/2.0\n" in printed
+    assert "\x1b" not in printed
+    assert printed.endswith("What this message says:\n  Reason: Q.850 17: user busy\n")
+    assert main([str(path), "--message", "1"]) == 0
+    assert "What this message says" not in capsys.readouterr().out
+    assert main([str(path), "--message", "3"]) == 2
+    assert "there is no message 3 in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x"])
+def test_a_message_is_named_by_a_number_from_1(number: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["file.pcap", "--message", number])
+    assert ended.value.code == 2
 
 
 def test_the_ladder_of_a_call_id_or_a_word_that_there_is_none(
