@@ -111,8 +111,6 @@ def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_message_is_printed_with_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = b"\r\nReason: Q.850;cause=17\r\nSubject: \x1b[31m\xff\r\n\r\n"
     raw = SIP.replace(b"\r\n\r\n", more).replace(b"bob@", b"bob:pw@")
-        b"bob@", b"bob:pw@"
-    )
     path = tmp_path / "one.pcap"
     path.write_bytes(pcap([(1_000_000, ethernet(ipv4(udp()))), (2_500_000, ethernet(ipv4(udp(raw))))]))
     assert main([str(path), "--message", "2"]) == 0
