@@ -25,6 +25,18 @@ _MOST_PARTS: Final = 1_024  # streams of which a part waits
 _MOST_HELD: Final = 16 * 1024 * 1024  # octets of these
 _PATIENCE_US: Final = 5_000_000  # so long a part waits for the rest
 _MOST: Final = 2**63  # of a number
+_WORD: Final = 2**32
+_DELAYS: Final = 65_536  # DLSR counts these in a second
+# Of a report block in JSON → what we call it; "" for what is computed with.
+_BLOCK: Final = {
+    "source_ssrc": "source_ssrc",
+    "packets_lost": "lost",
+    "highest_seq_no": "highest",
+    "ia_jitter": "jitter",
+    "fraction_lost": "",
+    "lsr": "",
+    "dlsr": "",
+}
 _MOST_BLOCKS: Final = 31  # of an RTCP packet (RFC 3550 §6.4.1)
 
 _STREAMS: Final = frozenset(("tcp", "tls"))
@@ -186,7 +198,7 @@ class HepReader:
 
 def _log_line(frame: hep.Frame, datagram: Datagram) -> list[SideEvent]:
     text = frame.payload.decode("utf-8", "replace").strip("\0\r\n ")
-    return [_side(datagram, LOG, frame.correlation, text, frame.values)]
+    return [_side(datagram, LOG, frame.correlation, "", text, frame.values)]
 
 
 def _reports(frame: hep.Frame, datagram: Datagram) -> list[SideEvent]:
@@ -203,18 +215,19 @@ def _reports(frame: hep.Frame, datagram: Datagram) -> list[SideEvent]:
     common = frame.values | _numbers(packet, "ssrc") | _numbers(sender, "packets", "octets")
     blocks = packet.get("report_blocks")
     blocks = blocks[:_MOST_BLOCKS] if isinstance(blocks, list) and blocks else [None]
-    return [_side(datagram, RTCP, call_id, text, common | _block(block), frame.payload) for block in blocks]
+    return [_side(datagram, RTCP, call_id, "INVITE", text, common | _block(block), frame.payload) for block in blocks]
 
 
 def _block(block: object) -> dict[str, float]:
-    """What one report says of one stream (RFC 3550 §6.4.1); `jitter` is in units of its clock."""
-    values = _numbers(block, "source_ssrc", "packets_lost", "ia_jitter", "fraction_lost")
-    for ours, theirs in (("lost", "packets_lost"), ("jitter", "ia_jitter")):
-        if theirs in values:
-            values[ours] = values.pop(theirs)
+    """What one report says of one stream, in the names of `collectors.decode.rtcp`."""
+    values = _numbers(block, *_BLOCK)
+    found = {ours: values[theirs] for theirs, ours in _BLOCK.items() if ours and theirs in values}
     if "fraction_lost" in values:
-        values["lost_pct"] = values.pop("fraction_lost") * 100 / 256
-    return values
+        found["lost_pct"] = values["fraction_lost"] * 100 / 256
+    if values.get("lsr") and "dlsr" in values:
+        # Agents write both as numbers with a sign, which they haven't.
+        found |= {"of": values["lsr"] % _WORD, "held_ms": values["dlsr"] % _WORD * 1000 / _DELAYS}
+    return found
 
 
 def _numbers(of: object, *names: str) -> dict[str, float]:
@@ -234,7 +247,7 @@ def _text(value: object) -> str:
 
 
 def _side(
-    datagram: Datagram, kind: str, call_id: str, text: str, values: dict[str, float], raw: bytes = b""
+    datagram: Datagram, kind: str, call_id: str, method: str, text: str, values: dict[str, float], raw: bytes = b""
 ) -> SideEvent:
     return SideEvent(
         datagram.captured_us,
@@ -247,6 +260,7 @@ def _side(
         datagram.observer,
         kind,
         call_id,
+        method,
         text=text,
         values=values,
         raw=raw,

@@ -25,7 +25,7 @@ REPORT = {
     "ssrc": 451916597,
     "type": 200,
     "report_blocks": [
-        {"source_ssrc": 898343773, "fraction_lost": 64, "packets_lost": 12, "ia_jitter": 160, "lsr": -1},
+        {"source_ssrc": 898343773, "fraction_lost": 64, "packets_lost": 12, "ia_jitter": 160, "lsr": -1, "dlsr": 32768},
         {"source_ssrc": 5, "fraction_lost": True, "packets_lost": "many", "ia_jitter": 10**40},
         "no block",
     ],
@@ -112,8 +112,10 @@ def test_rtcp_is_kept_with_its_call_an_event_a_report() -> None:
     assert payloads(reader, told(payload, NOON_US, CALL_ID, chunk(0x20, b"\x01\xa4"), kind=5)) == []
     first, second, third = reader.take_side()
     common = {"ssrc": 451916597.0, "packets": 106.0, "octets": 16960.0, "mos": 4.2}
-    assert (first.kind, first.call_id, first.text, first.raw) == (RTCP, "call-1", "sender report", payload)
-    assert first.values == common | {"source_ssrc": 898343773.0, "lost": 12.0, "jitter": 160.0, "lost_pct": 25.0}
+    assert (first.kind, first.call_id, first.method) == (RTCP, "call-1", "INVITE")
+    assert (first.text, first.raw) == ("sender report", payload)
+    ours = {"source_ssrc": 898343773.0, "lost": 12.0, "jitter": 160.0, "lost_pct": 25.0}
+    assert first.values == common | ours | {"of": 2.0**32 - 1, "held_ms": 500.0}
     assert second.values == common | {"source_ssrc": 5.0}
     assert third.values == common
 
