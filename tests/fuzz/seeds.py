@@ -12,6 +12,7 @@ from tests.collectors.sip.test_passport import CLAIMS, HEADER, encoded
 from tests.collectors.sip.torture import SDP, message
 from tests.collectors.sip.torture_cases import CASES
 from tests.fuzz.targets import APART
+from tests.support.hep import VECTOR, chunk, hep3, told
 from tests.support.packets import enhanced, ethernet, interface, ipv4, ipv6, pcap, section, udp
 
 HEADERS = (
@@ -67,6 +68,19 @@ def seeds(target: str) -> list[bytes]:
         "framing": [raw[0] + raw[1], b"\r\n\r\n" + raw[2]],
         "websocket": [handshake + text_frame + ping, text_frame],
         "frames": [framed],
+        "hep-frames": [
+            VECTOR,
+            told(raw[0], 1_800_000_000_000_000, protocol=6) + told(b"line", 0, chunk(0x11, b"call"), kind=100),
+            told(
+                b'{"type":200,"report_blocks":[{"source_ssrc":1}]}',
+                0,
+                chunk(0x11, b"call"),
+                chunk(0x20, b"\1\2"),
+                kind=5,
+            ),
+            hep3(chunk(5, bytes(16)), chunk(6, bytes(16)), chunk(0x10, gzip.compress(raw[0]))),
+            b"\2\x10\2\x11\x13\xc4\x13\xc4" + bytes(8) + b"\x2e\x6f\xa7\x5d\x94\xad\0\0\1\0\0\0" + raw[0],
+        ],
         "capture-file": [classic, modern, gzip.compress(classic), zstandard.compress(modern)],
         "batch": [encode(Batch(SCHEMA, "lab", "boot", 0, 0, events[:3]))],
         "correlator": [APART.join(event.raw for event in events), APART.join(raw[:12])],

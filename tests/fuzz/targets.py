@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from collectors.decode import link
+from collectors.decode import hep, link
 from collectors.decode.compression import unpacker_for
 from collectors.decode.datagram import Datagram
 from collectors.decode.formats import name_of
 from collectors.decode.frames import Decoder
 from collectors.decode.framing import MAX_BODY, MAX_HEAD, SipFramer
+from collectors.decode.hep_reader import HepReader
 from collectors.decode.pcap import NotACaptureError, reader_for
 from collectors.decode.websocket import WebSocketFramer
 from collectors.processors.parse import events, kind
@@ -230,6 +231,25 @@ def frames(data: bytes) -> None:
     assert decoder.counters()["received"] == count
 
 
+def hep_frames(data: bytes) -> None:
+    """HEP as a stream of frames, and as one: what is read can be written, and says the same when it is read again."""
+    splitter, reader = hep.Splitter(), HepReader("fuzz")
+    step = 1 + len(data) // 8
+    found = [frame for at in range(0, len(data), step) for frame in splitter.feed(data[at : at + step])]
+    assert sum(map(len, found)) + splitter.garbage <= len(data)
+    for number, octets in enumerate([*found, data]):
+        events(reader.read(octets, number * SECOND_US), Counter())
+        frame = hep.decode(octets)
+        if isinstance(frame, hep.Frame):
+            assert len(frame.payload) <= max(len(octets), hep.MAX_UNPACKED)
+            written = hep.encode(frame)
+            again = frame if written is None else hep.decode(written)
+            assert isinstance(again, hep.Frame)
+            assert (again.payload, again.source, again.captured_us) == (frame.payload, frame.source, frame.captured_us)
+    assert all(side.call_id for side in reader.take_side())
+    events(reader.flush(), Counter())
+
+
 def capture_file(data: bytes) -> None:
     """Capture files, compressed or not: frames come out, or a fault, or a refusal."""
     unpacker = unpacker_for(data[:512])
@@ -291,6 +311,7 @@ TARGETS: Final[dict[str, Target]] = {
         framing,
         websocket,
         frames,
+        hep_frames,
         capture_file,
         batch,
         correlator,

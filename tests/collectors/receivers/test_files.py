@@ -19,6 +19,7 @@ from collectors.receivers.pace import Pacer
 from collectors.receivers.pcap_file import FileReceiver, read_events
 from collectors.receivers.tshark import TsharkReceiver
 from collectors.scenario.encapsulation import WRAPPINGS, wrapped
+from collectors.wire.events import SideEvent
 from tests.support.packets import (
     SIP,
     block,
@@ -209,6 +210,28 @@ def test_a_replay_keeps_the_distances_and_happens_now(
     assert [later - earlier for earlier, later in pairwise(times)] == [150_000] * 3
     assert times[0] >= begin_us
     assert all(0 <= given_us - captured_us < 300_000 for given_us, captured_us in seen)
+
+
+@pytest.mark.parametrize("real_time", [False, True])
+def test_what_was_seen_beside_messages_is_replayed_with_them(
+    write: Callable[[bytes], Path], *, real_time: bool
+) -> None:
+    frames = numbered(ethernet(V4), ethernet(QUOTED), ethernet(V4), ethernet(QUOTED), step_us=100_000)
+    receiver = FileReceiver(write(pcap(frames)), "edge", real_time=real_time)
+    begin_us = time.time_ns() // 1000 if real_time else NOON_US
+    receiver.start()
+    seen: list[tuple[int, Datagram | SideEvent]] = []
+    while not receiver.finished:
+        found: list[Datagram | SideEvent] = [*receiver.read(0.02), *receiver.side()]
+        seen += [(time.time_ns() // 1000, each) for each in found]
+    receiver.stop()
+    kinds = [type(each) for _, each in seen]
+    assert kinds == ([Datagram, SideEvent] * 2 if real_time else [Datagram] * 2 + [SideEvent] * 2)
+    times = [each.captured_us for _, each in sorted(seen, key=lambda pair: pair[1].captured_us)]
+    assert [at_us - times[0] for at_us in times] == [0, 100_000, 200_000, 300_000]
+    assert times[0] >= begin_us
+    assert not real_time or all(0 <= given_us - each.captured_us < 300_000 for given_us, each in seen)
+    assert receiver.side() == []
 
 
 def test_a_replay_that_was_held_up_does_not_claim_that_it_has_given_what_was_due() -> None:
