@@ -5,6 +5,7 @@ from itertools import islice
 
 import zstandard
 
+from collectors.scenario.encapsulation import WRAPPINGS, wrapped
 from collectors.scenario.library import CALLS, REGISTRATIONS, play
 from collectors.wire.codec import encode
 from collectors.wire.events import SCHEMA, Batch
@@ -47,6 +48,15 @@ def messages() -> list[bytes]:
     return [*(case.raw for case in CASES), *dict.fromkeys(event.raw for event in islice(played, 60)), MULTIPART]
 
 
+def in_tunnels() -> list[bytes]:
+    """A datagram in every wrapping, and ICMP errors that quote one, as a decoder's input is written down."""
+    inner = ipv4(udp())
+    errors = (ipv4(b"\3\3" + bytes(6) + inner, protocol=1), ipv6(b"\1\4" + bytes(6) + ipv6(udp()), header=58))
+    wrappings = [(*name, "vxlan") for name in ((), ("vlan",))] + [(name,) for name in WRAPPINGS]
+    frames = [ethernet(octets, kind=kind) for names in wrappings for kind, octets, _ in wrapped(inner, names, 1, 1500)]
+    return [b"\1" + len(each).to_bytes(2, "big") + each for each in (*frames, *map(ethernet, errors))]
+
+
 def seeds(target: str) -> list[bytes]:
     """The seeds of a target."""
     raw = messages()
@@ -67,7 +77,7 @@ def seeds(target: str) -> list[bytes]:
         "sdp": [SDP.encode(), b"v=0\r\nm=audio 1 RTP/SAVP 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n"],
         "framing": [raw[0] + raw[1], b"\r\n\r\n" + raw[2]],
         "websocket": [handshake + text_frame + ping, text_frame],
-        "frames": [framed],
+        "frames": [framed, *in_tunnels()],
         "hep-frames": [
             VECTOR,
             told(raw[0], 1_800_000_000_000_000, protocol=6) + told(b"line", 0, chunk(0x11, b"call"), kind=100),

@@ -52,6 +52,17 @@ def test_the_same_call_in_each_wrapping_gives_the_same_messages(name: str, mtu: 
     assert set(skipped) <= {Skip.FRAGMENT}
 
 
+@pytest.mark.parametrize("transport", ["tcp", "ws", "sctp"])
+@pytest.mark.parametrize("name", WRAPPINGS)
+def test_the_same_call_over_streams_in_each_wrapping_gives_the_same_messages(name: str, transport: str) -> None:
+    call = library.play("good", "tunnels", library.Cast(transport=transport)).play()
+    decoder = Decoder()
+    decoder.add_interface(1, "edge/eth0")
+    frames = [(at_us, 0, octets) for at_us, octets in packets(call, within=(name,), mtu=600)]
+    found = decoder.datagrams(frames) + decoder.flush()
+    assert [(each.transport, each.payload) for each in found] == [(transport, sent.raw) for sent in call if sent.seen]
+
+
 @pytest.mark.parametrize("name", WRAPPINGS)
 def test_ipv6_is_found_in_each_wrapping(name: str) -> None:
     (found,), _ = decode(*in_ethernet(V6, name))
