@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 
+from collectors.sip.grammar import is_token
 from collectors.sip.header_faults import BY_HEADER, content_faults
-from collectors.sip.message import METHODS, headers, parse, start_line
+from collectors.sip.message import METHODS, head, headers, parse, start_line
 from collectors.sip.name_addr import read_uri
 
 MOST_FAULTS: Final = 12
@@ -92,6 +93,7 @@ class _Reader:
             yield self.fault(self.parsed, *_PARSED[self.parsed])
         if other_version or self.parsed not in _NO_START_LINE:
             yield from self.start_line(other_version=other_version)
+        yield from self.lines()
         yield from self.absent()
         yield from self.repeated()
         for name, value in self.head:
@@ -119,6 +121,14 @@ class _Reader:
         says = _request_uri_fault(first.strip().partition(" ")[2].strip().rpartition(" ")[0].strip())
         if says:
             yield self.fault("bad-request-uri", "", says, "RFC 3261 §7.1, §19.1.1")
+
+    def lines(self) -> Iterator[Fault]:
+        for line in head(self.raw)[0][1:]:
+            text = line.decode("utf-8", "replace")
+            name, colon, _ = text.partition(":")
+            if not colon or not is_token(name.rstrip(" \t")):
+                yield Fault("bad-header-line", "", "a line of the head is no header", quoted(text), "RFC 3261 §7.3")
+                return
 
     def absent(self) -> Iterator[Fault]:
         wanted = [(name, "RFC 3261 §8.1.1") for name in _MANDATORY]

@@ -97,6 +97,14 @@ def test_a_body_is_held_against_its_headers() -> None:
     assert codes("Content-Type: text/plain", body="x", drop=("content-length",)) == []
 
 
+@pytest.mark.parametrize("line", ["Via SIP/2.0/UDP h", "Sub ject: x", "Subj\xe9ct: x", ": x", "\x00: x"])
+def test_a_line_that_is_no_header_is_quoted(line: str) -> None:
+    fault = faults(message(INVITE, "Subject: y", line, "X: z"))[0]
+    assert fault.code == "bad-header-line"
+    assert fault.line == line.replace("\x00", "\ufffd")
+    assert codes("Subject : y\r\n folded: no header", "X:") == []
+
+
 def test_an_absent_contact_is_a_fault_only_where_a_dialog_needs_it() -> None:
     assert codes(drop=("contact",)) == ["no-contact"]
     assert codes(first="OPTIONS sip:u@h SIP/2.0", drop=("contact",)) == []

@@ -119,3 +119,9 @@ def test_a_start_line_tells_a_sip_message(payload: bytes) -> None:
 )
 def test_other_payloads_are_none(payload: bytes) -> None:
     assert not looks_like_sip(payload)
+
+
+def test_any_number_of_names_can_be_asked_for() -> None:
+    raw = b"INVITE sip:b SIP/2.0\r\nX-1: a\r\nx-2: b\r\n\r\n"
+    assert [header(raw, f"x-{number}") for number in range(1_200)][:4] == [None, "a", "b", None]
+    assert header(raw, "x-1") == "a"
