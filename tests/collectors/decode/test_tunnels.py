@@ -12,6 +12,7 @@ from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.frames import Decoder
 from collectors.decode.tunnel import Inner
 from collectors.scenario import library
+from collectors.scenario.cast import Cast
 from collectors.scenario.encapsulation import WRAPPINGS, wrapped
 from collectors.scenario.packets import packets
 from tests.support.packets import SIP, ethernet, ipv4, ipv6, pieces_v4, udp
@@ -55,7 +56,7 @@ def test_the_same_call_in_each_wrapping_gives_the_same_messages(name: str, mtu: 
 @pytest.mark.parametrize("transport", ["tcp", "ws", "sctp"])
 @pytest.mark.parametrize("name", WRAPPINGS)
 def test_the_same_call_over_streams_in_each_wrapping_gives_the_same_messages(name: str, transport: str) -> None:
-    call = library.play("good", "tunnels", library.Cast(transport=transport)).play()
+    call = library.play("good", "tunnels", Cast(transport=transport)).play()
     decoder = Decoder()
     decoder.add_interface(1, "edge/eth0")
     frames = [(at_us, 0, octets) for at_us, octets in packets(call, within=(name,), mtu=600)]
