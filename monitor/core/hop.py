@@ -21,3 +21,9 @@ def request_hop(event: SipEvent) -> str:
 def address_of(place: str) -> str:
     """The address of an endpoint, without port and brackets."""
     return place.rpartition(":")[0].strip("[]")
+
+
+def ends(hop: str) -> tuple[str, str]:
+    """The two endpoints of a hop: who asks, who answers."""
+    source, _, destination = hop.partition(">")
+    return source, destination

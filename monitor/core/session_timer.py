@@ -5,8 +5,7 @@ from typing import Final
 from collectors.sip.intervals import read_delta, read_session_expires
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
-from monitor.core.diagnosis.text import ends
-from monitor.core.hop import request_hop
+from monitor.core.hop import ends, request_hop
 
 _MOST: Final = 16  # of a dialog: the last ones
 

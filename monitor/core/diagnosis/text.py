@@ -1,6 +1,7 @@
 """Numbers as people say them in causes."""
 
 from collectors.sip.timers import SECOND
+from monitor.core.hop import ends as ends
 
 
 def seconds(us: int) -> str:
@@ -20,9 +21,3 @@ def span(whole_s: int) -> str:
 def times(count: int) -> str:
     """1 → "once", 2 → "twice", 10 → "10 times"."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def ends(hop: str) -> tuple[str, str]:
-    """The two endpoints of a hop: who asks, who answers."""
-    source, _, destination = hop.partition(">")
-    return source, destination
