@@ -5,11 +5,13 @@ import sys
 
 import pytest
 
+from collectors.wire.trouble import FATAL
 from monitor import knowledge
 from monitor.cli import main
 from monitor.core.diagnosis import RULES
 from monitor.core.diagnosis.refusal import refusal
 from monitor.core.diagnosis.rule import Rule
+from monitor.core.undelivered import variant_of
 from monitor.knowledge import Article, Cause, Status
 from monitor.knowledge.explain import explain
 
@@ -36,6 +38,12 @@ def test_every_class_of_refusals_has_its_cause() -> None:
     classes = {refusal(status, "").name for status in range(400, 700)} - {"authentication", "declined"}
     article = knowledge.findings()["rejected"]
     assert classes <= {variant for cause in article.causes for variant in cause.variants}
+
+
+@pytest.mark.parametrize("code", ["invite-unanswered", "registration-unanswered"])
+def test_each_report_of_the_network_is_the_form_of_a_cause(code: str) -> None:
+    article = knowledge.findings()[code]
+    assert {variant_of(trouble) for trouble in FATAL} <= {form for cause in article.causes for form in cause.variants}
 
 
 @pytest.mark.parametrize(("code", "known"), knowledge.statuses().items())
