@@ -266,7 +266,9 @@ OPTIONS: Final = (
         "capture what passes this filter (pcap-filter(7)) instead of SIP on --ports and in --tunnels",
     ),
     Option("promiscuous", _switch, "no", "", "also capture what is not for this host, on a mirror port"),
-    Option("key_log", str, "", "FILE", "of TLS secrets (SSLKEYLOGFILE), for tshark"),
+    Option(
+        "key_log", str, "", "FILE", "of TLS secrets (SSLKEYLOGFILE), for tshark, or for a file", synonyms=("--keylog",)
+    ),
     Option("decode_as", _decode_as, "", "RULE", "for tshark: tcp.port==5063:tls, tls.port==5063:sip", repeated=True),
     Option(
         "listen",
@@ -349,12 +351,12 @@ OPTIONS: Final = (
 
 
 _TAKEN_BY: Final = {
-    "key_log": "tshark",
-    "decode_as": "tshark",
-    "allow": "hep",
-    "hep_key": "hep",
-    "tls_certificate": "hep",
-    "tls_key": "hep",
+    "key_log": ("tshark", "file"),
+    "decode_as": ("tshark",),
+    "allow": ("hep",),
+    "hep_key": ("hep",),
+    "tls_certificate": ("hep",),
+    "tls_key": ("hep",),
 }
 
 
@@ -393,9 +395,9 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"--file: the receiver {receiver} reads no file; file and tshark do"
     if values["file"] == "-" and receiver == "tshark":
         yield "--file: only the receiver file reads standard input"
-    for field, taker in _TAKEN_BY.items():
-        if values[field] and receiver != taker:
-            yield f"--{field.replace('_', '-')}: only the receiver {taker} takes it"
+    for field, takers in _TAKEN_BY.items():
+        if values[field] and receiver not in takers:
+            yield f"--{field.replace('_', '-')}: only the receiver {' or '.join(takers)} takes it"
     over_tls = any(each.transport == "tls" for each in values["listen"])
     if receiver == "hep" and over_tls and not values["tls_certificate"]:
         yield "--listen tls: needs --tls-certificate"

@@ -59,7 +59,7 @@ def receiver(config: Config, boot: str) -> Receiver:
         return ScenarioReceiver(config.id, boot, calls_per_second=config.calls_per_second)
     from collectors.receivers.pcap_file import FileReceiver
 
-    return FileReceiver(config.file, config.id, real_time=config.pace == 1, bpf=config.filter)
+    return FileReceiver(config.file, config.id, real_time=config.pace == 1, bpf=config.filter, key_log=config.key_log)
 
 
 def exporter(config: Config, boot: str) -> Exporter:

@@ -44,10 +44,10 @@ class Decoder:
         self.frames = 0
         self.cut = 0  # datagrams of which the capture left out the end
         self.skipped: Counter[Skip] = Counter()
+        self.observers: list[str] = []  # of the interfaces, in order
         self.side: list[SideEvent] = []  # in order; `take_side` empties it
         self._limits = limits
         self._links: list[link.LinkLayer] = []
-        self._observers: list[str] = []
         self._reassemblies: list[Reassembly] = []
         self._streams: list[Streams] = []
         self._associations: list[Associations] = []
@@ -59,7 +59,7 @@ class Decoder:
     def add_interface(self, link_type: int, observer: str) -> None:
         """Declare the next interface of the capture: `link_type` as in capture files."""
         self._links.append(link.LAYERS.get(link_type, _unknown_link))
-        self._observers.append(observer)
+        self.observers.append(observer)
         self._reassemblies.append(Reassembly(self._limits))
         self._streams.append(Streams(observer))
         self._associations.append(Associations(observer))
@@ -86,7 +86,7 @@ class Decoder:
 
     def datagrams(self, frames: Iterable[Frame]) -> list[Datagram]:
         """The datagrams in these frames, in order."""
-        links, observers, flows = self._links, self._observers, self._flows
+        links, observers, flows = self._links, self.observers, self._flows
         plain = _PLAIN.unpack_from
         found: list[Datagram] = []
         first: int  # these are said once more for the compiler
@@ -204,7 +204,7 @@ class Decoder:
     def _icmp(self, captured_us: int, interface: int, packet: ip.Packet) -> Skip | None:
         if not icmp.is_error(packet):
             return Skip.OTHER_PROTOCOL
-        error = icmp.quoted(packet, captured_us, self._observers[interface])
+        error = icmp.quoted(packet, captured_us, self.observers[interface])
         if error is None:
             return Skip.ICMP_ERROR
         self.side.append(error)
@@ -247,7 +247,7 @@ class Decoder:
                 ip.address(packet.destination),
                 destination_port,
                 "udp",
-                self._observers[interface],
+                self.observers[interface],
                 payload,
                 cut,
             )
@@ -256,7 +256,7 @@ class Decoder:
 
     def _hep(self, captured_us: int, interface: int, payload: bytes, found: list[Datagram]) -> Skip | None:
         """What an agent told the collector to which this went, as if we were that."""
-        collector = self._observers[interface].partition("/")[0]
+        collector = self.observers[interface].partition("/")[0]
         reader = self._agents.get(collector) or self._agents.setdefault(collector, HepReader(collector))
         before = len(found) + len(self.side)
         found += reader.read(payload, captured_us)

@@ -4,7 +4,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
@@ -12,6 +14,9 @@ from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.receivers.octets import Octets
 from collectors.wire.events import SideEvent
+
+if TYPE_CHECKING:
+    from collectors.receivers.keyed import KeyedMessages
 
 _HEAD: Final = 512  # octets by which a format is recognised
 _frame_time: Final = itemgetter(0)
@@ -22,11 +27,16 @@ class CaptureFile:
     """A capture file being read: its datagrams chunk by chunk, and how far that has come."""
 
     def __init__(
-        self, path: str | Path, collector: str = "file", wanted: Callable[[int, bytes], bool] | None = None
+        self,
+        path: str | Path,
+        collector: str = "file",
+        wanted: Callable[[int, bytes], bool] | None = None,
+        key_log: str = "",
     ) -> None:
         """Open `path` ("-" is standard input); observers will be "<collector>/<interface>".
 
-        `wanted` chooses frames by link type and octets. Raises `ReceiverError` when the file can't be opened.
+        `wanted` chooses frames by link type and octets; `key_log` is a file of TLS secrets (SSLKEYLOGFILE), with which
+        tshark reads what is in TLS. Raises `ReceiverError` when the file can't be opened, or tshark is missing.
         """
         self.name = str(path)
         self.decoder = Decoder()
@@ -38,6 +48,7 @@ class CaptureFile:
         self._later: list[Datagram] = []  # than what waits in a stream, in order of time
         self._holes = 0
         self._reader: CaptureReader | None = None
+        self._keyed = self._decrypt(key_log) if key_log else None
         self._octets = Octets(self.name)
 
     @property
@@ -75,9 +86,17 @@ class CaptureFile:
         """What is wrong with the file, once it has been read: "cut within a packet", …, or ""."""
         return self._octets.fault or (self._reader.fault() if self._reader else "")
 
+    def _decrypt(self, key_log: str) -> "KeyedMessages":
+        # pyshark takes longer to load than all the rest.
+        from collectors.receivers.keyed import KeyedMessages
+
+        return KeyedMessages(self.name, key_log, self._collector)
+
     def close(self) -> None:
         """Close the file; twice is once."""
         self._octets.close()
+        if self._keyed:
+            self._keyed.close()
 
     def wait(self, timeout_s: float) -> bool:
         """Whether `read` will not block, after `timeout_s` at most. A regular file never does."""
@@ -104,7 +123,17 @@ class CaptureFile:
         found = self.decoder.datagrams(frames)
         if self.finished:
             found += self.decoder.flush()
+        if self._keyed:
+            found = self._with_keyed(found, self._keyed)
         return self._in_order(found)
+
+    def _with_keyed(self, found: list[Datagram], keyed: "KeyedMessages") -> list[Datagram]:
+        """These, and what was in TLS meanwhile, in order of time."""
+        observers = {f"{self._collector}/{number}": name for number, name in enumerate(self.decoder.observers)}
+        for datagram in keyed.until(None if self.finished else self.last_us):
+            seen_by = observers.get(datagram.observer, datagram.observer)
+            found.append(msgspec.structs.replace(datagram, observer=seen_by))
+        return sorted(found, key=_datagram_time)
 
     def _in_order(self, found: list[Datagram]) -> list[Datagram]:
         """These, but what had to wait for missing octets of a stream in its place; what is later than it waits, too."""

@@ -24,6 +24,7 @@ from collectors.decode.datagram import Datagram
 # SIP that ICMP errors quote is no message. The filter's layers are written without their fields (-j): only
 # these are needed, and the octets of each message.
 _DISPLAY_FILTER: Final = "sip && !icmp && !icmpv6"
+_TLS_FILTER: Final = f"tls && {_DISPLAY_FILTER}"
 _LAYERS: Final = "frame ip ipv6 udp tcp sctp"
 _NETWORKS: Final = frozenset(("ip", "ipv6"))
 _TRANSPORTS: Final = frozenset(("udp", "tcp", "sctp"))
@@ -56,10 +57,11 @@ class Dissector(Capture):  # type: ignore[misc]  # pyshark has no types
         dumpcap: list[str] | None = None,
         decode_as: dict[str, str] | None = None,
         preferences: dict[str, str] | None = None,
+        only_tls: bool = False,
     ) -> None:
         """`path` is read, or with `dumpcap` (its arguments) what that captures."""
         super().__init__(
-            display_filter=_DISPLAY_FILTER,
+            display_filter=_TLS_FILTER if only_tls else _DISPLAY_FILTER,
             use_json=True,
             include_raw=True,
             eventloop=loop,

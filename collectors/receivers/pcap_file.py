@@ -22,12 +22,18 @@ class FileReceiver:
     kind = "file"
     live = False
 
-    def __init__(self, path: str | Path, collector: str, *, real_time: bool = True, bpf: str = "") -> None:
-        """`real_time` moves all times so that the first message is captured at the start; else they stay."""
+    def __init__(
+        self, path: str | Path, collector: str, *, real_time: bool = True, bpf: str = "", key_log: str = ""
+    ) -> None:
+        """`real_time` moves all times so that the first message is captured at the start; else they stay.
+
+        `key_log` is a file of TLS secrets (SSLKEYLOGFILE), with which tshark reads what is in TLS.
+        """
         self.interfaces = [str(path)]
         self._path = path
         self._collector = collector
         self._bpf = bpf
+        self._key_log = key_log
         self._file: CaptureFile | None = None
         self._pacer: Pacer[Datagram | SideEvent] | None = Pacer() if real_time else None
         self._side: list[SideEvent] = []
@@ -42,7 +48,7 @@ class FileReceiver:
     def start(self) -> None:
         """Open the file. Raises `ReceiverError`."""
         wanted = FrameFilter(self._bpf) if self._bpf else None
-        self._file = CaptureFile(self._path, self._collector, wanted)
+        self._file = CaptureFile(self._path, self._collector, wanted, self._key_log)
 
     def stop(self) -> None:
         """Close the file."""
@@ -130,11 +136,12 @@ class Reading:
             yield from batch
 
 
-def read_events(path: str | Path, collector: str = "file", *, redacted: bool = True) -> Reading:
+def read_events(path: str | Path, collector: str = "file", *, redacted: bool = True, key_log: str = "") -> Reading:
     """The SIP messages in a capture file, in file order, without secrets; `received_us` is the wire time.
 
     How far it has come is in the result: `.messages`, `.malformed`, `.counters` and `.file` (`.packets`,
     `.bytes_read` of `.size`, `.first_us`, `.last_us`, `.fault`, `.decoder.skipped`). Raises
-    `ReceiverError`, at once or while reading, when the file can't be read or is no capture.
+    `ReceiverError`, at once or while reading, when the file can't be read or is no capture. `key_log` is one of
+    TLS secrets (SSLKEYLOGFILE).
     """
-    return Reading(CaptureFile(path, collector), Pipeline(redacted=redacted))
+    return Reading(CaptureFile(path, collector, key_log=key_log), Pipeline(redacted=redacted))

@@ -29,6 +29,9 @@ _MAX_QUEUED: Final = 10_000  # messages between tshark's thread and the agent's
 _AT_ONCE: Final = 1_000
 _USUAL_LAG_US: Final = 1_000_000  # from the wire through dumpcap and tshark
 _START_S: Final = 10.0
+# What is in TLS is looked at first: HTTP, which WebSocket begins with, is known by that. All else may be SIP.
+_ANY_TLS_PORT: Final = {"tls.port==1-65535": "sip"}
+_IN_ORDER: Final = {"tcp.reassemble_out_of_order": "TRUE"}
 _STOP_S: Final = 5.0
 INSTALL: Final = (
     "tshark is not installed: sudo apt-get install --no-install-recommends tshark "
@@ -56,10 +59,12 @@ class TsharkReceiver:
         key_log: str = "",
         decode_as: dict[str, str] | None = None,
         promiscuous: bool = False,
+        only_tls: bool = False,
     ) -> None:
         """Captures on `interfaces` what passes `bpf`; or reads the file `path`, at its pace when `real_time`.
 
-        `key_log` is a file of TLS secrets (SSLKEYLOGFILE); `decode_as` maps tshark's selectors to protocols.
+        `key_log` is a file of TLS secrets (SSLKEYLOGFILE); `decode_as` maps tshark's selectors to protocols; with
+        `only_tls` other messages are left out.
         """
         self.interfaces = interfaces or [path]
         self.live = not path
@@ -72,8 +77,9 @@ class TsharkReceiver:
         for name in interfaces or ():
             options += ["-i", name, "-f", bpf]
         self._dumpcap = None if path else options
-        self._decode_as = decode_as or {}
-        self._preferences = {"tls.keylog_file": key_log} if key_log else {}
+        self._decode_as = (_ANY_TLS_PORT if key_log else {}) | (decode_as or {})
+        self._preferences = _IN_ORDER | ({"tls.keylog_file": key_log} if key_log else {})
+        self._only_tls = only_tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dissector: Dissector | None = None
         self._task: asyncio.Task[None] | None = None
@@ -110,6 +116,7 @@ class TsharkReceiver:
             dumpcap=self._dumpcap,
             decode_as=self._decode_as,
             preferences=self._preferences,
+            only_tls=self._only_tls,
         )
         self._thread.start()
         until_s = time.monotonic() + _START_S

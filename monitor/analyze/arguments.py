@@ -14,6 +14,9 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add them to `parser`."""
     parser.add_argument("file", metavar="FILE", help="the capture file; - reads standard input")
+    parser.add_argument(
+        "--keylog", default="", metavar="FILE", help="TLS secrets (SSLKEYLOGFILE), to read SIP over TLS; needs tshark"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the report")
     parser.add_argument("--ladder", metavar="CALL-ID", help="print only the message ladder of this Call-ID")
     parser.add_argument(

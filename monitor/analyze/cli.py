@@ -79,7 +79,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     if arguments.message is not None:
         return _show(arguments.file, arguments.message)
     with _progress() as progress:
-        result = run(arguments.file, replace(thresholds(), linger_us=None), progress)
+        result = run(arguments.file, replace(thresholds(), linger_us=None), progress, arguments.keylog)
     if arguments.json:
         sys.stdout.buffer.write(encode(build(result)))
     elif not _print(result, arguments):

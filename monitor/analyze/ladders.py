@@ -29,7 +29,7 @@ class Ladders:
     def __init__(self, result: Result, keys: Iterable[RecordKey]) -> None:
         """Standard input, and any other pipe, can't be read twice: then there are none."""
         self._ordinals = {key: result.ordinals[key][:_MOST_MESSAGES] for key in keys}
-        self._events = _gather(result.file, self._ordinals) if Path(result.file).is_file() else {}
+        self._events = _gather(result, self._ordinals) if Path(result.file).is_file() else {}
 
     def of(self, record: Record) -> Ladder | None:
         """The ladder of one of the records; None where it was not read."""
@@ -40,12 +40,12 @@ class Ladders:
         return lay_out(messages, [_within(finding, position) for finding in record.findings])
 
 
-def _gather(file: str, ordinals: Mapping[RecordKey, Sequence[int]]) -> dict[RecordKey, list[SipEvent]]:
+def _gather(result: Result, ordinals: Mapping[RecordKey, Sequence[int]]) -> dict[RecordKey, list[SipEvent]]:
     owner = {ordinal: key for key, numbers in ordinals.items() for ordinal in numbers}
     found: dict[RecordKey, list[SipEvent]] = {key: [] for key in ordinals}
     last = max(owner, default=0)
     # A file that has gone since it was analyzed is no reason to withhold the rest.
-    with suppress(ReceiverError), closing(CaptureFile(file)) as capture:
+    with suppress(ReceiverError), closing(CaptureFile(result.file, key_log=result.key_log)) as capture:
         for ordinal, datagram in enumerate(islice(_messages(capture), last), 1):
             if ordinal in owner:
                 found[owner[ordinal]] += events([datagram], Counter())

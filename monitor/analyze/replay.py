@@ -38,7 +38,7 @@ class Replay:
             replay.witness(FAR, updates)
         replay.end(updates)
 
-    Whoever stores or shows whole messages leaves `redacted` on.
+    Whoever stores or shows whole messages leaves `redacted` on. `key_log` is a file of TLS secrets (SSLKEYLOGFILE).
 
     Raises `ReceiverError` (collectors.receivers.base), here or while iterating, when the file can't
     be read or is no capture.
@@ -51,8 +51,9 @@ class Replay:
         collector: str = "file",
         *,
         redacted: bool = True,
+        key_log: str = "",
     ) -> None:
-        self.reading = read_events(path, collector, redacted=redacted)
+        self.reading = read_events(path, collector, redacted=redacted, key_log=key_log)
         self.correlator = Correlator(settings)
         self.watermark_us = 0
         self.evicted = 0  # records that left memory early, by the limit

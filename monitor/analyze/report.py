@@ -47,7 +47,7 @@ _TONES: Final = {
 _SIGNS: Final = {Severity.CRITICAL: "▲", Severity.MAJOR: "▲", Severity.MINOR: "◆", Severity.INFO: "●"}
 # Why frames gave no SIP message, where that may be what the reader of the report is looking for.
 _SKIPPED: Final = {
-    "tcp": "TCP packets belong to connections without SIP in clear: TLS can't be read without its keys",
+    "tcp": "TCP packets belong to connections without SIP in clear (TLS is read with --keylog)",
     "unknown_link": "packets have a link layer that is not known",
     "bad_fragment": "IP fragments did not fit together",
     "bad_ip": "packets have broken IP headers",

@@ -42,6 +42,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     fault: str  # what is wrong with the file ("cut within a packet"), or ""
     capture_drops: int  # packets that the file says were lost while it was captured
     evicted: int  # records that were closed early to bound the memory
+    key_log: str = ""  # the file of TLS secrets with which it was read
 
     @property
     def records(self) -> Iterable[Record]:

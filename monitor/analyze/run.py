@@ -42,13 +42,14 @@ def run(
     path: str | Path,
     settings: Settings = CAPTURE_SETTINGS,
     progress: ProgressCallback | None = None,
+    key_log: str = "",
 ) -> Result:
-    """Read the whole file; `progress` hears of each chunk of it.
+    """Read the whole file; `progress` hears of each chunk of it, `key_log` is a file of TLS secrets (SSLKEYLOGFILE).
 
     Raises `ReceiverError` (collectors.receivers.base) when it can't be read or is no capture.
     """
     # No message leaves this function, so that what is shown (URIs, sentences) is all there is to redact.
-    replay = Replay(path, settings, redacted=False)
+    replay = Replay(path, settings, redacted=False, key_log=key_log)
     numbers, notes = Numbers(), Notes(replay, Sources(settings.limits))
     told: list[Update] = []
     for batch in replay.batches():
@@ -64,7 +65,7 @@ def run(
     replay.end(told)
     notes.add(told)
     notes.sources.finish()
-    return _result(str(path), replay, numbers, notes)
+    return replace(_result(str(path), replay, numbers, notes), key_log=key_log)
 
 
 class Numbers:

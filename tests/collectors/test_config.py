@@ -126,7 +126,7 @@ def test_a_wrong_value_is_refused_by_the_name_that_it_was_given_by(field: str, t
         ({"receiver": "file"}, "say which, by --file"),
         ({"receiver": "libpcap", "file": "x"}, "the receiver libpcap reads no file"),
         ({"receiver": "tshark", "file": "-"}, "only the receiver file reads standard input"),
-        ({"key_log": "x"}, "--key-log: only the receiver tshark"),
+        ({"key_log": "x"}, "--key-log: only the receiver tshark or file takes it"),
         ({"decode_as": "tcp.port==1:tls"}, "--decode-as: only the receiver tshark"),
         ({"receiver": "tshark", "decode_as": "5063:tls"}, "no rule like tcp.port==5063:tls"),
         ({"hep_key": "secret"}, "--hep-key: only the receiver hep takes it"),
