@@ -73,7 +73,7 @@ class Agent:
         datagrams = self._receiver.read(timeout_s)
         received_us = _now_us() if self._receiver.live else None
         events = self._pipeline.run(datagrams, received_us)
-        side = self._pipeline.beside(self._receiver.side(), received_us)
+        side = self._pipeline.beside(self._receiver.side(), received_us, last=self._receiver.finished)
         self._exporter.export([*events, *side])
 
     def _read_the_rest(self) -> None:

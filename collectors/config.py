@@ -20,6 +20,7 @@ from collectors.receivers.listen import Place, place
 from collectors.wire.codec import DEFAULT_PARTITIONS
 
 RECEIVERS: Final = ("libpcap", "tshark", "file", "hep", "scenario")
+MEDIA: Final = ("off", "rtcp", "presence")
 OUTPUTS: Final = ("redis", "console")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
@@ -43,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[tuple[int, int], ...]
     tunnels: tuple[str, ...]  # whose content is captured, too
     filter: str  # "" for SIP on `ports`
+    media: str
     promiscuous: bool
     key_log: str
     decode_as: dict[str, str]
@@ -264,6 +266,13 @@ OPTIONS: Final = (
         "",
         "BPF",
         "capture what passes this filter (pcap-filter(7)) instead of SIP on --ports and in --tunnels",
+    ),
+    Option(
+        "media",
+        _choice(*MEDIA),
+        "off",
+        "WHAT",
+        "off; rtcp: also take RTCP, for loss, jitter and delay of calls; presence: and look whether RTP flows",
     ),
     Option("promiscuous", _switch, "no", "", "also capture what is not for this host, on a mirror port"),
     Option(

@@ -9,13 +9,17 @@ from collectors.exporters.console import ConsoleExporter
 from collectors.exporters.redis_stream import RedisStreamExporter
 from collectors.processors.pipeline import Pipeline
 from collectors.receivers.base import Receiver
-from collectors.receivers.bpf import check, sip_filter
+from collectors.receivers.bpf import RTP_SAMPLED, check, sip_filter, with_media
 
 
 def agent(config: Config, boot: str) -> Agent:
     """Everything, ready to run. Raises `ReceiverError` or `ExporterError`."""
     pipeline = Pipeline(
-        redacted=not config.no_redact, drop_networks=config.drop_address, drop_methods=config.drop_method
+        redacted=not config.no_redact,
+        drop_networks=config.drop_address,
+        drop_methods=config.drop_method,
+        media=config.media,
+        sampled=RTP_SAMPLED if config.receiver == "libpcap" else 1,
     )
     return Agent(receiver(config, boot), pipeline, exporter(config, boot))
 
@@ -24,6 +28,8 @@ def receiver(config: Config, boot: str) -> Receiver:
     """The receiver; `boot` is the seed of made-up traffic. Raises `ReceiverError`."""
     # Each is imported only where it is wanted: pyshark alone takes longer to load than all the rest.
     bpf = config.filter or sip_filter(config.ports, config.tunnels)
+    if config.receiver == "libpcap":
+        bpf = with_media(bpf, config.media)
     check(bpf)
     if config.receiver == "libpcap":
         from collectors.receivers.libpcap import LibpcapReceiver

@@ -18,8 +18,9 @@ def events(
     counters: Counter[str],
     received_us: int | None = None,
     redact: Callable[[bytes], bytes] | None = None,
+    others: list[Datagram] | None = None,
 ) -> list[SipEvent]:
-    """The SIP messages among these, in order, redacted before they are parsed.
+    """The SIP messages among these, in order, redacted before they are parsed; what is none is added to `others`.
 
     `received_us` is the collector's clock; None (a file has none) says that it is the wire time.
     Counts "parsed", "malformed" (which are among the parsed), and "not_sip_<kind>".
@@ -31,6 +32,8 @@ def events(
         )
         if not looks_like_sip(raw):
             counters[f"not_sip_{kind(raw)}"] += 1
+            if others is not None:
+                others.append(datagram)
             continue
         if redact:
             raw = redact(raw)

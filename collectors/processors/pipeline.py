@@ -7,6 +7,7 @@ import msgspec
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.filter import AddressFilter, MethodFilter, Network
+from collectors.processors.media import MediaWatch
 from collectors.processors.parse import events
 from collectors.processors.redact import redact
 from collectors.wire.events import SideEvent, SipEvent
@@ -16,12 +17,22 @@ class Pipeline:
     """Datagrams in, events out; what happened on the way is in `counters`."""
 
     def __init__(
-        self, *, redacted: bool = True, drop_networks: Iterable[Network] = (), drop_methods: Iterable[str] = ()
+        self,
+        *,
+        redacted: bool = True,
+        drop_networks: Iterable[Network] = (),
+        drop_methods: Iterable[str] = (),
+        media: str = "off",
+        sampled: int = 1,
     ) -> None:
+        """`media`: "off", "rtcp", or "presence" (of RTP, of which the capture gives one packet in `sampled`)."""
         self.counters: Counter[str] = Counter()
         self._redact = redact if redacted else None
         self._addresses = AddressFilter(drop_networks, self.counters)
         self._methods = MethodFilter(drop_methods, self.counters)
+        presence = media == "presence"
+        self._media = MediaWatch(self.counters, presence=presence, sampled=sampled) if media != "off" else None
+        self._latest_us = 0
 
     def run(self, datagrams: list[Datagram], received_us: int | None = None) -> list[SipEvent]:
         """The SIP messages among `datagrams` that the operator wants to see.
@@ -30,14 +41,22 @@ class Pipeline:
         """
         datagrams = self._addresses.keep(datagrams)
         # Redaction comes before parsing: a password in a Contact must not live on in the parsed fields.
-        found = events(datagrams, self.counters, received_us, self._redact)
+        if self._media is None:
+            return self._methods.keep(events(datagrams, self.counters, received_us, self._redact))
+        others: list[Datagram] = []
+        found = events(datagrams, self.counters, received_us, self._redact, others)
+        self._media.take(found, others)
+        if datagrams:
+            self._latest_us = max(self._latest_us, datagrams[-1].captured_us)
         return self._methods.keep(found)
 
-    def beside(self, side: list[SideEvent], received_us: int | None = None) -> list[SideEvent]:
+    def beside(self, side: list[SideEvent], received_us: int | None = None, *, last: bool = False) -> list[SideEvent]:
         """Of what was seen beside the messages what the operator wants to see, without secrets.
 
-        Counts "side_<kind>".
+        `last`: nothing will come any more. Counts "side_<kind>".
         """
+        if self._media is not None:
+            side = [*side, *self._media.side(self._latest_us if received_us is None else received_us, last=last)]
         if not side:
             return side
         found = []

@@ -66,6 +66,27 @@ def _one_of(field: str, values: Iterable[int]) -> str:
     return f"({' or '.join(f'{field} = {value}' for value in values)})"
 
 
+# The octets behind the UDP header: version 2; of RTCP the packet type (RFC 5761 §4); not DNS, whose random
+# numbers may look so.
+_RTCP: Final = (
+    "((udp[8] & 0xc0 = 0x80 and udp[9] >= 200 and udp[9] <= 207) or "
+    "(ip6[6] = 17 and ip6[48] & 0xc0 = 0x80 and ip6[49] >= 200 and ip6[49] <= 207)) and not port 53"
+)
+# One RTP packet in `RTP_SAMPLED`, by its sequence number: the kernel drops the others.
+RTP_SAMPLED: Final = 32
+_RTP: Final = (
+    "((udp[8] & 0xc0 = 0x80 and (udp[9] < 192 or udp[9] > 223) and udp[11] & 0x1f = 0) or "
+    "(ip6[6] = 17 and ip6[48] & 0xc0 = 0x80 and (ip6[49] < 192 or ip6[49] > 223) and ip6[51] & 0x1f = 0)) "
+    "and not port 53"
+)
+
+
+def with_media(expression: str, media: str) -> str:
+    """The same, with what "rtcp" or "presence" need to see beside it."""
+    wanted = {"off": [], "rtcp": [_RTCP], "presence": [_RTCP, _RTP]}[media]
+    return " or ".join(f"({each})" for each in (expression, *wanted)) if wanted else expression
+
+
 def check(expression: str) -> None:
     """Raise `ReceiverError` when an expression is none."""
     _compiled(expression, 1)

@@ -129,19 +129,23 @@ class Reading:
 
     def side(self) -> list[SideEvent]:
         """What the last chunk told beside its messages, in file order."""
-        return self._pipeline.beside(self.file.side())
+        return self._pipeline.beside(self.file.side(), last=self.file.finished)
 
     def __iter__(self) -> Iterator[SipEvent]:
         for batch in self.batches():
             yield from batch
 
 
-def read_events(path: str | Path, collector: str = "file", *, redacted: bool = True, key_log: str = "") -> Reading:
+def read_events(
+    path: str | Path, collector: str = "file", *, redacted: bool = True, key_log: str = "", media: str = "off"
+) -> Reading:
     """The SIP messages in a capture file, in file order, without secrets; `received_us` is the wire time.
+
+    `media` ("off", "rtcp", "presence"): what is kept of media, as side events.
 
     How far it has come is in the result: `.messages`, `.malformed`, `.counters` and `.file` (`.packets`,
     `.bytes_read` of `.size`, `.first_us`, `.last_us`, `.fault`, `.decoder.skipped`). Raises
     `ReceiverError`, at once or while reading, when the file can't be read or is no capture. `key_log` is one of
     TLS secrets (SSLKEYLOGFILE).
     """
-    return Reading(CaptureFile(path, collector, key_log=key_log), Pipeline(redacted=redacted))
+    return Reading(CaptureFile(path, collector, key_log=key_log), Pipeline(redacted=redacted, media=media))

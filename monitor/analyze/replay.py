@@ -53,7 +53,7 @@ class Replay:
         redacted: bool = True,
         key_log: str = "",
     ) -> None:
-        self.reading = read_events(path, collector, redacted=redacted, key_log=key_log)
+        self.reading = read_events(path, collector, redacted=redacted, key_log=key_log, media="presence")
         self.correlator = Correlator(settings)
         self.watermark_us = 0
         self.evicted = 0  # records that left memory early, by the limit

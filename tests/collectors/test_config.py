@@ -59,6 +59,7 @@ def test_a_file_needs_no_receiver_to_be_named() -> None:
         ("spool_size", "2 GiB", 2 * 1024**3),
         ("spool_size", "1048576", 1024**2),
         ("drop_method", "options,notify", ("OPTIONS", "NOTIFY")),
+        ("media", "presence", "presence"),
         ("promiscuous", "yes", True),
         ("no_redact", "off", False),
         ("batch_ms", "0", 0),
