@@ -175,6 +175,7 @@ SHAPES = [
     ("VXLAN with ARP", 4789, b"\x08\0\0\0\0\0\1\0" + ethernet(bytes(28), kind=0x806), Inner(link.NOT_IP, b"\0\0\1")),
     ("VXLAN, cut", 4789, b"\x08\0\0\0", None),
     ("VXLAN without the bit that says so", 4789, bytes(8) + ETHER, None),
+    ("text to the port of VXLAN", 4789, b"Hello!!\0" + ETHER, None),
     ("VXLAN with a reserved octet", 4789, b"\x08\0\0\0\0\0\1\1" + ETHER, None),
     ("GENEVE with IPv4", 6081, b"\0\0\x08\0\0\0\1\0" + V4, Inner(8, b"\0\0\1")),
     ("GENEVE of another version", 6081, b"\x40\0\x08\0\0\0\1\0" + V4, None),
