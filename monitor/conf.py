@@ -124,8 +124,20 @@ def _thresholds(env: Mapping[str, str], problems: list[str]) -> Settings:
         except ValueError as error:
             problems.append(f"OFFHOOK_{threshold.variable}: {error}")
     settings = configured(values)
-    limits = replace(settings.limits, trusted_peers=_trusted_peers(env, problems))
+    limits = replace(
+        settings.limits, trusted_peers=_trusted_peers(env, problems), home_prefixes=_home_prefixes(env, problems)
+    )
     return replace(settings, leg_headers=_leg_headers(env, problems), limits=limits)
+
+
+def _home_prefixes(env: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
+    prefixes = tuple(text for text in re.split(r"[\s,]+", env.get("OFFHOOK_HOME_PREFIXES", "").strip()) if text)
+    problems += [
+        f"OFFHOOK_HOME_PREFIXES: {text!r} is no country code like +421"
+        for text in prefixes
+        if not re.fullmatch(r"\+\d{1,6}", text, re.ASCII)
+    ]
+    return prefixes
 
 
 def _trusted_peers(env: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from typing import Final
 
 from monitor.core.facet import Families
 from monitor.core.facets.acks import LostAcks
+from monitor.core.facets.challenges import TurnedAway
 from monitor.core.facets.equipment import Equipment
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
@@ -31,10 +32,15 @@ FAMILIES: Final[Families] = {
         Malformed,
         Numbering,
         Media,
+        TurnedAway,
     ),
     Kind.REGISTRATION: (
         Undelivered,
         Malformed,
+        TurnedAway,
     ),
-    Kind.TRANSACTION: (Malformed,),
+    Kind.TRANSACTION: (
+        Malformed,
+        TurnedAway,
+    ),
 }

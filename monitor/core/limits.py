@@ -54,3 +54,36 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Requests per second over ten seconds, of which hardly any succeeds. A phone sends a few a minute.
     flood_rate: int = 50
     flood_us: int = 10 * SECOND
+
+    # --- registrations
+    # After the end of a binding, before it is called expired: the renewal may be under way.
+    expiry_grace_us: int = 5 * SECOND
+    # How often one device may move or come back within a time.
+    flaps: int = 5
+    flaps_us: int = 10 * MINUTE
+    # Registrations within ten seconds at one registrar, and how many times the usual that must be.
+    storm_logins: int = 100
+    storm_factor: int = 10
+    # Failed logins of a source before the one that succeeds from a network that the account never used.
+    hijack_failures: int = 3
+    # Within this after the removal of somebody else's binding.
+    hijack_us: int = 10 * MINUTE
+
+    # --- manners
+    # Requests during a Retry-After before that is ignoring it: the first may have been under way.
+    ignored_rests: int = 3
+
+    # --- toll fraud
+    fraud_us: int = 10 * MINUTE
+    # International premium rate, international networks, satellites (ITU-T E.164); NANP premium.
+    premium_prefixes: tuple[str, ...] = ("+979", "+881", "+882", "+883", "+1900", "+1976")
+    premium_calls: int = 5
+    # What is dialled before a country code, beside "+".
+    international_prefixes: tuple[str, ...] = ("00", "011")
+    # The country codes that are no abroad ("+421"). Without any, calls abroad are not judged.
+    home_prefixes: tuple[str, ...] = ()
+    # Calls of one account to countries that are new to it.
+    calls_abroad: int = 20
+    night_calls_abroad: int = 8
+    night_hours: tuple[int, int] = (22, 6)
+    utc_offset_us: int = 0

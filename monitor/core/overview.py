@@ -42,7 +42,9 @@ from monitor.core.updates import (
     RegistrationEnded,
     RegistrationSucceeded,
     RequestRefused,
+    RetryAfterGiven,
     SourceSeen,
+    WeaklyChallenged,
 )
 
 # The partition of a row of the commit log that is not of ingest: a tick of the clock, or what a person did.
@@ -169,7 +171,9 @@ class Overview:
                 return self._count_loss(update, at_us)
             case RecordClosed():
                 self._calls.remove(name_of(update.key))
-            case SourceSeen() | RecordGrew() | RequestRefused() | LoginFailed():
+            case (
+                SourceSeen() | RecordGrew() | RequestRefused() | LoginFailed() | WeaklyChallenged() | RetryAfterGiven()
+            ):
                 pass  # of sources, which take them in the order of wire time
             case AlertAcknowledged():
                 pass  # the row says so already; this only tells pages

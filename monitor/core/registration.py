@@ -8,14 +8,15 @@ then the request's); a refresh prolongs it, Expires 0 removes it, and otherwise 
 Phones keep one Call-ID for months: of a session only its last REGISTERs are remembered.
 """
 
-import re
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
 from collectors.sip.auth import parameters
+from collectors.sip.contact import Contact, read_contacts
 from collectors.sip.message import header, header_values
 from collectors.sip.timers import SECOND
-from collectors.sip.uri import addr_spec
+from collectors.sip.uri import without_parameters
 from collectors.wire.events import SipEvent
 from monitor.core.attempt import CHALLENGES, Attempt, Attempts, repairable
 from monitor.core.context import Context
@@ -73,8 +74,6 @@ _REFUSED_LOGIN: Final = frozenset({401, 403, 407})
 _MOST_NONCES: Final = 16
 _MOST_CHALLENGES: Final = 8  # in one response
 _LONGEST_IDENTITY: Final = 200
-_INSTANCE: Final = re.compile(r';\s*\+sip\.instance\s*=\s*"?<?([^">;]+)', re.IGNORECASE)
-_FLOW: Final = re.compile(r";\s*reg-id\s*=\s*(\d{1,10})", re.IGNORECASE)
 
 
 class Nonce(NamedTuple):
@@ -107,9 +106,9 @@ class Login(Attempt):
         super().sent_on(transaction, event)
         self.initial = True  # there is no dialog that it could be within
         if event.method:
-            contacts = header_values(event.raw, "contact")
+            contacts = read_contacts(header_values(event.raw, "contact"))
             self.contact = event.contact
-            self.identity = identity_of(contacts, event.contact)
+            self.identity = identity_of(contacts)
             self.expires_s = _requested_expiry(event, contacts)
             self.nonces = credentials(event.raw)
             if self.nonces:
@@ -266,6 +265,7 @@ class Registration(Fold):
             self.registered_us = self.expires_us = 0
             self._tell_end(at_us, out)
             return
+        self._judge_slow(login, at_us, out)
         if self.outcome != RegistrationOutcome.REGISTERED or login is self._bound_by:
             self.registered_us, self._bound_by = at_us, login
         self._move(RegistrationInput.SUCCESS)
@@ -352,6 +352,10 @@ class Registration(Fold):
         subject = silent_subject(transaction)
         self.judge(rules.REGISTRATION_UNANSWERED, subject, verdict, transaction.first_us, at_us, out)
 
+    def _judge_slow(self, login: Login, at_us: int, out: list[Update]) -> None:
+        verdict = rules.slow(login, self.context.settings)
+        self.judge(rules.SLOW_REGISTRATION, "", verdict, login.first_us, at_us, out)
+
     def _judge_refusals(self, at_us: int, out: list[Update]) -> None:
         """The refusals of one session are one finding of a code, which gathers their evidence."""
         settings, now_us = self.context.settings, self.now_us
@@ -433,51 +437,44 @@ class Registration(Fold):
         )
 
 
-def identity_of(contacts: list[str], uri: str) -> str:
+def identity_of(contacts: Sequence[Contact]) -> str:
     """What makes a binding the same one at the next REGISTER: instance and flow (RFC 5626 §4.2), else its Contact.
 
     "*" where all bindings are meant (§10.2.2), "" where none is (a query).
     """
-    first = contacts[0] if contacts else ""
-    if first.strip() == "*":
-        return "*"
-    instance = _INSTANCE.search(first)
-    if instance is None:
-        return uri
-    flow = _FLOW.search(first)
-    return f"{instance[1].lower()} {flow[1] if flow else ''}".rstrip()[:_LONGEST_IDENTITY]
+    first = contacts[0] if contacts else None
+    if first is None or first.star:
+        return "*" if first else ""
+    if not first.instance:
+        return without_parameters(first.uri.text)[:_LONGEST_IDENTITY]
+    flow = "" if first.reg_id is None else f" {first.reg_id}"
+    return f"{first.instance.lower()}{flow}"[:_LONGEST_IDENTITY]
 
 
-def _requested_expiry(event: SipEvent, contacts: list[str]) -> int:
+def _requested_expiry(event: SipEvent, contacts: Sequence[Contact]) -> int:
     """What a REGISTER asks for, in seconds; -1 where it leaves that to the registrar."""
-    asked = [seconds for contact in contacts if (seconds := _parameter(contact)) >= 0]
+    asked = [contact.expires for contact in contacts if contact.expires is not None]
     if asked:
-        return max(asked)
+        return min(max(asked), _MOST_EXPIRES_S)
     return _seconds(header(event.raw, "expires") or "")
 
 
 def _granted_expiry(event: SipEvent, login: Login) -> int:
-    """What the 2xx gave to the Contact that asked (§10.3 step 8), in seconds."""
-    granted = []
-    for value in header_values(event.raw, "contact"):
-        for contact in value.split(","):
-            seconds = _parameter(contact)
-            if seconds >= 0:
-                if addr_spec(contact)[0] == login.contact:
-                    return seconds
-                granted.append(seconds)
-    if granted:
-        return max(granted)
+    """What the 2xx gave to the Contact that asked (§10.3 step 8), in seconds.
+
+    A registrar behind a NAT may give its address anew, and keep its instance.
+    """
+    contacts = read_contacts(header_values(event.raw, "contact"))
+    granted = [contact for contact in contacts if contact.expires is not None]
+    own = [contact for contact in granted if without_parameters(contact.uri.text) == login.contact]
+    own = own or [contact for contact in granted if contact.instance and identity_of((contact,)) == login.identity]
+    given = [contact.expires for contact in own or granted if contact.expires is not None]
+    if given:
+        return min(max(given), _MOST_EXPIRES_S)
     for seconds in (_seconds(header(event.raw, "expires") or ""), login.expires_s):
         if seconds >= 0:
             return seconds
     return _DEFAULT_EXPIRES_S
-
-
-def _parameter(contact: str) -> int:
-    lower = contact.lower().replace(" ", "")
-    _, found, rest = lower.partition(";expires=")
-    return _seconds(rest.partition(";")[0].partition(",")[0].strip('">')) if found else -1
 
 
 def _seconds(text: str) -> int:

@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slow_setup_us: int = 8 * SECOND
     # A phone that rings for so long without an answer is told of.
     ringing_us: int = 60 * SECOND
+    # REGISTER to 2xx over this is slow: by then a client has resent it three times over UDP (0.5, 1.5, 3.5 s).
+    slow_registration_us: int = 4 * SECOND
     # A call that was answered and ended sooner is short.
     short_call_us: int = 3 * SECOND
     # Reliable transports don't resend: an INVITE without any response is suspect after this.

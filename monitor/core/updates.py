@@ -275,6 +275,23 @@ class LoginFailed(_RecordUpdate, frozen=True, tag=True):
     status: int
 
 
+class WeaklyChallenged(_RecordUpdate, frozen=True, tag=True):
+    """A server asked for credentials by Basic, or by a digest without qop. Told once a record."""
+
+    client: str
+    server: str
+    scheme: str  # "basic", "digest"
+    realm: str
+
+
+class RetryAfterGiven(_RecordUpdate, frozen=True, tag=True):
+    """A server answered 503 and said for how long it wants no more requests (RFC 3261 §21.5.4)."""
+
+    client: str
+    server: str
+    seconds: int
+
+
 class SourceSeen(_RecordUpdate, frozen=True, tag=True):
     """Who began a record, as near to the client as it was seen: told once, when nothing earlier can come."""
 
@@ -338,6 +355,8 @@ Happened: TypeAlias = (
     | RegistrationSucceeded
     | RegistrationEnded
     | LoginFailed
+    | WeaklyChallenged
+    | RetryAfterGiven
     | SourceSeen
     | RecordGrew
     | RequestRefused

@@ -27,6 +27,7 @@ VARIABLES = [
     *(field.replace("smtp", "smtp_url") for field in Config.__struct_fields__ if field != "thresholds"),
     "leg_headers",
     "trusted_peers",
+    "home_prefixes",
 ]
 
 
@@ -83,6 +84,12 @@ def test_trusted_peers_are_networks() -> None:
     assert trusted == ("198.51.100.0/24", "2001:db8::1/128")
     with pytest.raises(ConfigError, match="OFFHOOK_TRUSTED_PEERS: 'trunk' is no network"):
         load({"OFFHOOK_TRUSTED_PEERS": "trunk"})
+
+
+def test_home_is_named_by_country_codes() -> None:
+    assert thresholds({"OFFHOOK_HOME_PREFIXES": "+421, +420"}).limits.home_prefixes == ("+421", "+420")
+    with pytest.raises(ConfigError, match="OFFHOOK_HOME_PREFIXES: '421' is no country code"):
+        load({"OFFHOOK_HOME_PREFIXES": "421"})
 
 
 def test_the_empty_environment_is_a_configuration() -> None:

@@ -7,9 +7,10 @@ from monitor.core.attempt import CHALLENGES, Attempt, repairable
 from monitor.core.diagnosis.refusal import refusal
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.setup import INVITE_UNANSWERED
-from monitor.core.diagnosis.text import ends, times
+from monitor.core.diagnosis.text import ends, seconds, times
+from monitor.core.limits import Limits
 from monitor.core.settings import Settings
-from monitor.core.updates import Finding, Severity
+from monitor.core.updates import Finding, FindingState, Severity
 
 REGISTRATION_REJECTED: Final = Rule(
     code="registration-rejected",
@@ -39,6 +40,46 @@ REGISTRATION_UNANSWERED: Final = Rule(
     when="As `invite-unanswered`, for REGISTER. *Cleared* when the client registers all the same.",
     source="RFC 3261 §17.1.2, §10.2.7",
     remedy=INVITE_UNANSWERED.remedy,
+)
+SLOW_REGISTRATION: Final = Rule(
+    code="slow-registration",
+    severity=Severity.MINOR,
+    when=f"A REGISTER that succeeds takes longer than {seconds(Settings().slow_registration_us)} from its first send "
+    "to the 2xx (RRD). The challenge before it is a request of its own.",
+    source="RFC 6076 §4.1",
+    remedy="Did the client resend it? Then packets are lost on the way. Did it not? Then look at the registrar's "
+    "load, its database, and the DNS and RADIUS servers that it asks.",
+)
+REGISTRATION_EXPIRED: Final = Rule(
+    code="registration-expired",
+    severity=Severity.MINOR,
+    when="The time that the 2xx gave to a Contact passed, and the binding (address of record and instance, else "
+    "Contact, under any Call-ID) was neither renewed nor removed. A phone that has another binding since, under the "
+    "same Call-ID or from the same address, only moved. *Suspected* where messages were lost; *cleared* when it "
+    "registers again.",
+    source="RFC 3261 §10.2.1.1, §10.2.4, RFC 5626",
+    remedy="Is the phone switched on, and does its network reach the registrar? One that renews too late, or not at "
+    "all after a change of address, needs a shorter interval or newer firmware.",
+)
+REGISTRATION_FLAPPING: Final = Rule(
+    code="registration-flapping",
+    severity=Severity.MINOR,
+    when=f"One device (instance, else Call-ID) moves to another address, or comes back after it removed its binding, "
+    f"{Limits().flaps} times within {seconds(Limits().flaps_us)}. Other instances, and other ports at the same "
+    "address, don't count.",
+    source="RFC 3261 §10.2.2, RFC 5626",
+    remedy="A phone that wavers between two networks, restarts, or shares its account and instance with another one: "
+    "look at its log, its power and its Wi-Fi.",
+)
+REGISTRATION_STORM: Final = Rule(
+    code="registration-storm",
+    severity=Severity.MINOR,
+    when=f"A registrar gets {Limits().storm_logins} registrations or more within 10 s, {Limits().storm_factor} times "
+    "what is usual there: the mean of the last ten minutes; *suspected* before it was watched for a minute, by the "
+    "lifetimes that it gives.",
+    source="RFC 3261 §10.2.4, RFC 5626 §4.5",
+    remedy="What was away just before: a network, a registrar, a PBX with many accounts? If the registrar can't bear "
+    "it, give Retry-After (RFC 3261 §21.5.4), and spread the renewals by random lifetimes.",
 )
 
 _COUNTED: Final = 10  # fewer than a session remembers
@@ -89,6 +130,25 @@ def auth_failed(failed: Sequence[Attempt], aor: str, *, registered_us: int) -> F
         messages={*last.numbers[:1], *_finals(failed)},
         cause=f"{registrar} challenged {client} again{often} although it had sent credentials for the latest nonce: "
         f"the password, or the user name, of {aor} is wrong.",
+    )
+
+
+def slow(attempt: Attempt, settings: Settings) -> Finding | None:
+    """`slow-registration` of a REGISTER that succeeded, as near to the client as it was seen."""
+    answered = [each for each in attempt.nearest() if each.seen_request and each.succeeded_us]
+    slowest = max(answered, key=lambda each: each.succeeded_us - each.first_us, default=None)
+    if slowest is None or slowest.succeeded_us - slowest.first_us <= settings.slow_registration_us:
+        return None
+    client, registrar = ends(slowest.hop)
+    resent = f", and {client} sent it {times(slowest.sends)}" if slowest.sends > 1 else ""
+    return SLOW_REGISTRATION.finding(
+        subject="",
+        state=FindingState.CONFIRMED,
+        at_us=slowest.succeeded_us,
+        hop=slowest.hop,
+        messages={*slowest.numbers[:1], *slowest.final_numbers[:1]},
+        cause=f"{registrar} took {seconds(slowest.succeeded_us - slowest.first_us)} to accept the registration{resent} "
+        f"(over {seconds(settings.slow_registration_us)} is slow).",
     )
 
 

@@ -48,5 +48,34 @@ FLOOD: Final = Rule(
     remedy="Limit the rate of this address at the firewall or SBC (Kamailio: pike; FreeSWITCH, Asterisk: iptables "
     "hashlimit). If it is a peer of yours, name it in OFFHOOK_TRUSTED_PEERS and see why nothing of it succeeds.",
 )
+TOLL_FRAUD_SUSPECT: Final = Rule(
+    code="toll-fraud-suspect",
+    severity=Severity.MAJOR,
+    when=f"One account calls premium or satellite numbers {_USUAL.premium_calls} times within "
+    f"{seconds(_USUAL.fraud_us)}; or, where `OFFHOOK_HOME_PREFIXES` says what is home, numbers in countries that it "
+    f"never called before {_USUAL.calls_abroad} times, {_USUAL.night_calls_abroad} times at night. Never more than "
+    "*suspected*. Calls from trusted peers that are named never count.",
+    source="RFC 3261 §26.1",
+    remedy="Ask the account's owner. If these calls are not theirs: block them at the trunk now, end the account's "
+    "registrations, change its password, and see where it was registered from. Limit what an account may spend.",
+)
+REGISTRATION_HIJACK_SUSPECT: Final = Rule(
+    code="registration-hijack-suspect",
+    severity=Severity.MAJOR,
+    when="An address of record is bound from a network (/24, /48) that it was never bound from, and "
+    f"{_USUAL.hijack_failures} logins of that source to it failed before, or that network removed a binding which "
+    "another Call-ID had made elsewhere (*minor*). Never more than *suspected*: people travel.",
+    source="RFC 3261 §10.3, §26.1.1",
+    remedy="Ask the account's owner whether they are there. If not, remove that binding, change the password, and "
+    "look at the calls since.",
+)
+WEAK_AUTH: Final = Rule(
+    code="weak-auth",
+    severity=Severity.INFO,
+    when="A server challenges with Basic (*minor*; RFC 3261 forbids it), or with a digest without qop. Once a day and "
+    "server. The digests of IMS AKA (RFC 3310) are for one use, and need none.",
+    source="RFC 3261 §22.1, RFC 7616 §3.4, RFC 8760",
+    remedy="Let the server ask for a digest with qop=auth, SHA-256 where its phones can, and offer TLS.",
+)
 
-RULES: Final = (SCANNER, BRUTE_FORCE, FLOOD)
+RULES: Final = (SCANNER, BRUTE_FORCE, FLOOD, TOLL_FRAUD_SUSPECT, REGISTRATION_HIJACK_SUSPECT, WEAK_AUTH)

@@ -9,6 +9,7 @@ from monitor.core.diagnosis.refusal import refusal
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends, seconds, times
 from monitor.core.diagnosis.unreachable import unreachable
+from monitor.core.limits import Limits
 from monitor.core.settings import Settings
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import Report
@@ -51,6 +52,16 @@ SLOW_SETUP: Final = Rule(
     source="RFC 6076 §4.3",
     remedy="Look there for slow database, ENUM or LRN look-ups, DNS time-outs, and routes that are tried one after "
     "the other before the one that works.",
+)
+
+RETRY_AFTER_IGNORED: Final = Rule(
+    code="retry-after-ignored",
+    severity=Severity.MINOR,
+    when=f"A server answers 503 with Retry-After, and its client sends it {Limits().ignored_rests} further requests "
+    "or more in that time. OPTIONS don't count: they look whether it is back.",
+    source="RFC 3261 §21.5.4, §20.33",
+    remedy="Let the client take another server meanwhile, or wait: on a proxy, mark the destination as down for that "
+    "time (Kamailio: dispatcher's inactive state; Asterisk: a second trunk).",
 )
 
 # The caller's own cancel, busy, and decline are how calls end, not how they fail.

@@ -55,6 +55,11 @@ class Logins:
         client, _, _ = update.finding.hop.partition(">")
         self._failed(address_of(client), update.finding.hop, update.from_uri, at_us, update.key)
 
+    def failures(self, update: RegistrationSucceeded) -> int:
+        """How many logins of this source to this account failed before, in the last minutes."""
+        guesses = self._guesses.get((address_of(update.client), update.aor))
+        return guesses.slow.total if guesses is not None else 0
+
     def registered(self, update: RegistrationSucceeded, at_us: int) -> None:
         """The right password: what was a brute force before is a break-in now."""
         address = address_of(update.client)

@@ -278,3 +278,34 @@ def test_over_tcp_a_silent_registrar_is_suspected_after_4_s() -> None:
 def test_the_record_is_a_registration_and_no_call() -> None:
     watch = Watch([register(0, 1), answer(200, 0.1, 1)])
     assert [type(record) for record in watch.records.values()] == [RegistrationRecord]
+
+
+# --- slow-registration
+
+
+def test_a_register_that_takes_long_to_be_accepted_is_slow() -> None:
+    watch = Watch([register(0, 1), register(0.5, 1), register(1.5, 1), answer(200, 4.5, 1)], until=60)
+    assert watch.story("slow-registration") == [("confirmed", 4.5)]
+    finding = watch.finding("slow-registration")
+    assert finding.cause == (
+        "10.0.0.5:5060 took 4.5 s to accept the registration, and 10.0.0.1:5060 sent it 3 times (over 4.0 s is slow)."
+    )
+    assert finding.messages == (1, 4)
+
+
+def test_a_challenge_and_the_time_to_answer_it_are_none_of_it() -> None:
+    events = [register(0, 1), answer(401, 3, 1, "n"), register(9, 2, "n"), answer(200, 12.9, 2)]
+    assert "slow-registration" not in Watch(events, until=60).standing()
+    assert "slow-registration" not in Watch([answer(200, 9, 1)], until=60).standing()
+
+
+def test_a_later_refresh_that_is_quick_takes_the_slow_one_back() -> None:
+    events = [register(0, 1), answer(200, 5, 1), register(100, 2), answer(200, 100.1, 2)]
+    assert Watch(events, until=160).story("slow-registration") == [("confirmed", 5.0), ("cleared", 100.1)]
+
+
+def test_a_slow_answer_is_told_without_resends_where_the_transport_has_none() -> None:
+    slow = request("REGISTER", 0, "alice>edge", transport="tcp")
+    late = response(200, 5, "alice>edge", method="REGISTER", transport="tcp")
+    cause = Watch([slow, late], until=60).finding("slow-registration").cause
+    assert cause == "10.0.0.5:5060 took 5.0 s to accept the registration (over 4.0 s is slow)."

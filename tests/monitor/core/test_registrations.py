@@ -1,5 +1,6 @@
 """How registrations stand: outcomes, bindings and their end, sessions that last for months."""
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 
@@ -224,6 +225,7 @@ def grown(correlator: Correlator, exchange: Callable[[int], list[SipEvent]]) -> 
         for event in events:
             correlator.feed(event)
         correlator.advance(events[-1].captured_us)
+    gc.collect()  # what Python keeps for the next object of a kind is none of ours
     try:
         return tracemalloc.get_traced_memory()[0]
     finally:

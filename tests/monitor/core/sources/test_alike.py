@@ -91,5 +91,9 @@ def by_partitions(events: list[SipEvent], seed: int) -> Rows:
 def test_partitions_come_to_what_one_correlator_comes_to(seed: int) -> None:
     events = attack()
     whole = Look(Watch(events, until=60).told)
-    assert whole.found() == [("brute-force", "10.0.0.4", "confirmed"), ("scanner", "10.0.0.4", "confirmed")]
+    assert whole.found() == [
+        ("brute-force", "10.0.0.4", "confirmed"),
+        ("scanner", "10.0.0.4", "confirmed"),
+        ("weak-auth", "10.0.0.5", "confirmed"),
+    ]
     assert by_partitions(events, seed) == whole.rows

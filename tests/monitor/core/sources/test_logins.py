@@ -3,6 +3,7 @@
 from monitor.core.sources.logins import network_of
 from monitor.core.updates import (
     Finding,
+    FindingCleared,
     FindingRaised,
     FindingState,
     Happened,
@@ -114,6 +115,8 @@ def test_calls_whose_credentials_are_refused_count_too() -> None:
         )
         return FindingRaised(call(f"c{number}"), us(number / 10), finding, ALICE, "sip:bob@example.com")
 
+    cleared = FindingCleared(call("c"), us(0), failed(0).finding, ALICE, "sip:bob@example.com")
+    assert Look([cleared] * 20).found() == []
     assert Look([failed(number) for number in range(12)]).found() == [("brute-force", "203.0.113.7", "confirmed")]
 
 

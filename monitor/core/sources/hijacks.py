@@ -1,0 +1,74 @@
+"""`registration-hijack-suspect`: an account that is suddenly bound from elsewhere, after signs that it was forced."""
+
+from typing import Final
+
+from monitor.core.diagnosis.security import REGISTRATION_HIJACK_SUSPECT
+from monitor.core.hop import address_of
+from monitor.core.limits import Limits
+from monitor.core.sources.accounts import Binding
+from monitor.core.sources.ledger import Ledger
+from monitor.core.sources.logins import Logins, network_of
+from monitor.core.sources.tables import Table
+from monitor.core.sources.trust import Trust
+from monitor.core.sources.values import Subject
+from monitor.core.updates import FindingState, RegistrationEnded, RegistrationSucceeded, Severity
+
+_MOST: Final = 50_000
+_MOST_NETWORKS: Final = 8
+
+
+class _Account:
+    """From where an account was bound, and by whom somebody else's binding of it was removed, and when."""
+
+    __slots__ = ("networks", "removed")
+
+    def __init__(self) -> None:
+        self.networks: dict[str, None] = {}
+        self.removed: tuple[str, int] = ("", 0)
+
+
+class Hijacks:
+    """Knows from which networks accounts are used."""
+
+    def __init__(self, limits: Limits, ledger: Ledger, trust: Trust, logins: Logins) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._trust = trust
+        self._logins = logins
+        self._accounts: Table[str, _Account] = Table(_Account, _MOST)
+
+    def removed(self, update: RegistrationEnded, removed: list[Binding], at_us: int) -> None:
+        """Bindings were removed. A phone removes its own; who moved has the same Call-ID as before."""
+        network = network_of(address_of(update.client))
+        for binding in removed:
+            if binding.key != update.key and network_of(address_of(binding.client)) != network:
+                self._accounts[update.aor].removed = (network, at_us)
+
+    def registered(self, update: RegistrationSucceeded, failures: int, at_us: int) -> None:
+        """An account was bound, after so many logins of that source that failed."""
+        account, address = self._accounts[update.aor], address_of(update.client)
+        network = network_of(address)
+        strange = bool(account.networks) and network not in account.networks and not self._trust.named(address)
+        by, removed_us = account.removed
+        took = by == network and at_us - removed_us <= self._limits.hijack_us
+        if strange and (took or failures >= self._limits.hijack_failures):
+            self._say(update, address, failures, at_us, took=took)
+        account.networks.pop(network, None)
+        account.networks[network] = None
+        if len(account.networks) > _MOST_NETWORKS:
+            del account.networks[next(iter(account.networks))]
+
+    def _say(self, update: RegistrationSucceeded, address: str, failures: int, at_us: int, *, took: bool) -> None:
+        signs = [f"after {failures} failed logins from there"] if failures else []
+        signs += ["after removing the binding that was there"] if took else []
+        self._ledger.say(
+            REGISTRATION_HIJACK_SUSPECT,
+            Subject.ACCOUNT,
+            update.aor,
+            at_us,
+            f"{update.aor} was registered from {address}, a network that it never used, {' and '.join(signs)}.",
+            state=FindingState.SUSPECTED,
+            severity=None if failures >= self._limits.hijack_failures else Severity.MINOR,
+            hop=f"{update.client}>{update.registrar}",
+            evidence=(update.key,),
+        )

@@ -1,0 +1,87 @@
+"""How peers treat each other: `weak-auth`, `retry-after-ignored`."""
+
+from typing import Final
+
+from collectors.sip.timers import SECOND
+from monitor.core.diagnosis.security import WEAK_AUTH
+from monitor.core.diagnosis.setup import RETRY_AFTER_IGNORED
+from monitor.core.hop import address_of
+from monitor.core.limits import Limits
+from monitor.core.sources.ledger import Ledger
+from monitor.core.sources.tables import Table
+from monitor.core.sources.values import Subject
+from monitor.core.updates import RetryAfterGiven, Severity, SourceSeen, WeaklyChallenged
+
+_MOST: Final = 20_000
+_LONGEST_US: Final = 3600 * SECOND  # of a rest that a server may ask for
+_DAY_US: Final = 86_400 * SECOND  # how long one knows it of a peer
+# What a client may well go on with: looking whether the server is back.
+_PROBES: Final = frozenset({"OPTIONS"})
+
+
+class _Rest:
+    """A rest that a server asked a client for."""
+
+    __slots__ = ("asked_us", "ignored", "until_us")
+
+    def __init__(self) -> None:
+        self.asked_us = 0
+        self.until_us = 0
+        self.ignored = 0
+
+
+class Manners:
+    """Notes weak challenges once a peer, and who goes on during a Retry-After."""
+
+    def __init__(self, limits: Limits, ledger: Ledger) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._said: Table[str, list[int]] = Table(list, _MOST)
+        self._rests: Table[tuple[str, str], _Rest] = Table(_Rest, _MOST)
+
+    def challenged(self, update: WeaklyChallenged, at_us: int) -> None:
+        """A server asks for credentials in a weak way."""
+        address = address_of(update.server)
+        said = self._said[address]
+        if said and at_us < said[0] + _DAY_US:
+            return
+        said[:] = [at_us]
+        basic = update.scheme == "basic"
+        self._ledger.say(
+            WEAK_AUTH,
+            Subject.PEER,
+            address,
+            at_us,
+            f"{address} asks for {'a password in the clear (Basic)' if basic else 'a digest without qop'} in realm "
+            f'"{update.realm}".',
+            severity=Severity.MINOR if basic else None,
+            hop=f"{update.client}>{update.server}",
+            evidence=(update.key,),
+        )
+
+    def rest_asked(self, update: RetryAfterGiven, at_us: int) -> None:
+        """A server is overloaded and says for how long it wants no requests."""
+        rest = self._rests[address_of(update.client), address_of(update.server)]
+        rest.asked_us, rest.ignored = at_us, 0
+        rest.until_us = at_us + min(update.seconds * SECOND, _LONGEST_US)
+
+    def seen(self, update: SourceSeen, at_us: int) -> None:
+        """A client sends a request."""
+        client, server = address_of(update.source), address_of(update.destination)
+        rest = self._rests.get((client, server))
+        if rest is None or update.method in _PROBES or not rest.asked_us < at_us < rest.until_us:
+            return
+        rest.ignored += 1
+        if rest.ignored < self._limits.ignored_rests:
+            return
+        self._ledger.say(
+            RETRY_AFTER_IGNORED,
+            Subject.SOURCE,
+            client,
+            at_us,
+            f"{server} asked {client} for a rest of {(rest.until_us - rest.asked_us) // SECOND:,} s (503, "
+            f"Retry-After), and {rest.ignored} more requests came during it.",
+            count=rest.ignored,
+            hop=f"{update.source}>{update.destination}",
+            evidence=(update.key,),
+        )
