@@ -1,14 +1,20 @@
 """What fuzzing begins with: well-formed input of each kind, made by ourselves."""
 
 import gzip
+from functools import cache
 from itertools import islice
 
 import zstandard
 
+from collectors.scenario.cast import Cast
 from collectors.scenario.encapsulation import WRAPPINGS, wrapped
 from collectors.scenario.library import CALLS, REGISTRATIONS, play
+from collectors.scenario.packets import packets
+from collectors.scenario.streams import Weather
 from collectors.wire.codec import encode
 from collectors.wire.events import SCHEMA, Batch
+from tests.collectors.decode.test_rtcp import SENT, VOIP, block
+from tests.collectors.decode.test_rtcp import packet as rtcp
 from tests.collectors.sip.test_passport import CLAIMS, HEADER, encoded
 from tests.collectors.sip.torture import SDP, message
 from tests.collectors.sip.torture_cases import CASES
@@ -57,6 +63,15 @@ def in_tunnels() -> list[bytes]:
     return [b"\1" + len(each).to_bytes(2, "big") + each for each in (*frames, *map(ethernet, errors))]
 
 
+def in_streams() -> list[bytes]:
+    """A call over each transport that has segments or chunks, some lost, some twice, some too late."""
+    weather = Weather(segment=200, small=0.2, reordered=0.2, repeated=0.1, missed=0.1)
+    calls = [play("good", "", Cast(transport=transport)).play() for transport in ("tcp", "ws", "sctp")]
+    captures = [[octets for _, octets in islice(packets(call, weather=weather), 30)] for call in calls]
+    return [b"\1" + b"".join(len(each).to_bytes(2, "big") + each for each in frames) for frames in captures]
+
+
+@cache
 def seeds(target: str) -> list[bytes]:
     """The seeds of a target."""
     raw = messages()
@@ -77,7 +92,7 @@ def seeds(target: str) -> list[bytes]:
         "sdp": [SDP.encode(), b"v=0\r\nm=audio 1 RTP/SAVP 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n"],
         "framing": [raw[0] + raw[1], b"\r\n\r\n" + raw[2]],
         "websocket": [handshake + text_frame + ping, text_frame],
-        "frames": [framed, *in_tunnels()],
+        "frames": [framed, *in_tunnels(), *in_streams()],
         "hep-frames": [
             VECTOR,
             told(raw[0], 1_800_000_000_000_000, protocol=6) + told(b"line", 0, chunk(0x11, b"call"), kind=100),
@@ -90,6 +105,11 @@ def seeds(target: str) -> list[bytes]:
             ),
             hep3(chunk(5, bytes(16)), chunk(6, bytes(16)), chunk(0x10, gzip.compress(raw[0]))),
             b"\2\x10\2\x11\x13\xc4\x13\xc4" + bytes(8) + b"\x2e\x6f\xa7\x5d\x94\xad\0\0\1\0\0\0" + raw[0],
+        ],
+        "rtcp-reports": [
+            rtcp(200, SENT + block(), 1) + rtcp(202, bytes(4), 1),
+            rtcp(201, bytes(4) + block() + block(8), 2),
+            rtcp(207, bytes(4) + VOIP),
         ],
         "capture-file": [classic, modern, gzip.compress(classic), zstandard.compress(modern)],
         "batch": [encode(Batch(SCHEMA, "lab", "boot", 0, 0, events[:3]))],

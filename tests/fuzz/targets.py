@@ -6,6 +6,7 @@ that stay, bounds that hold, readings that agree with each other.
 
 from collections import Counter
 from collections.abc import Callable
+from math import isfinite
 from typing import Final
 
 from collectors.decode import hep, link
@@ -16,6 +17,7 @@ from collectors.decode.frames import Decoder
 from collectors.decode.framing import MAX_BODY, MAX_HEAD, SipFramer
 from collectors.decode.hep_reader import HepReader
 from collectors.decode.pcap import NotACaptureError, reader_for
+from collectors.decode.rtcp import looks_like_rtcp, reports
 from collectors.decode.websocket import WebSocketFramer
 from collectors.processors.parse import events, kind
 from collectors.processors.redact import redact
@@ -250,6 +252,14 @@ def hep_frames(data: bytes) -> None:
     events(reader.flush(), Counter())
 
 
+def rtcp_reports(data: bytes) -> None:
+    """RTCP: a bounded number of reports, of finite figures."""
+    looks_like_rtcp(data)
+    found = reports(data)
+    assert len(found) <= 64
+    assert all(isfinite(value) for report in found for value in report.values.values())
+
+
 def capture_file(data: bytes) -> None:
     """Capture files, compressed or not: frames come out, or a fault, or a refusal."""
     unpacker = unpacker_for(data[:512])
@@ -312,6 +322,7 @@ TARGETS: Final[dict[str, Target]] = {
         websocket,
         frames,
         hep_frames,
+        rtcp_reports,
         capture_file,
         batch,
         correlator,
