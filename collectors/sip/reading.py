@@ -33,6 +33,12 @@ class Reading:
         return start_line(self.raw)
 
     @property
+    def target(self) -> str:
+        """The Request-URI; "" where there is none."""
+        words = start_line(self.raw).split(" ", 2)
+        return words[1] if len(words) == 3 else ""
+
+    @property
     def body(self) -> bytes:
         """What follows the headers, whatever Content-Length says."""
         if not self._lines:

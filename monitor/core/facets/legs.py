@@ -19,6 +19,10 @@ _LONGEST: Final = 160
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
 # Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
 _CARRIED: Final = ("cisco-guid", "av-global-session-id", "x-genesys-calluuid")
+# Whether there is any of the headers that are looked for: most INVITEs have none.
+_TELLING: Final = re.compile(
+    rb"\n(?:session-id|x-|cisco-guid|av-global-|replaces|referred-by|b[ \t]*:|p-charging-vector)", re.IGNORECASE
+)
 _NIL_UUID: Final = "0" * 32
 _UUID: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ICID: Final = re.compile(r'icid-value\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
@@ -32,10 +36,12 @@ _UNKNOWN: Final = frozenset({"", "anonymous", "unavailable", "unknown", "restric
 class LegMarks(Facet[Call]):
     """Tells each mark of a call once."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_asked", "_bodies", "_told")
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
+        self._asked: tuple[int, str] | None = None  # CSeq and From tag of the INVITE that was read last
+        self._bodies: set[int] = set()
         self._told: set[int] = set()
 
     @staticmethod
@@ -48,7 +54,7 @@ class LegMarks(Facet[Call]):
     ) -> None:
         """The INVITE that begins the call tells most; an answer may tell the Session-ID of the other side."""
         if event.method == "INVITE" and not event.to_tag:
-            marks = _of_invite(event, reading, self.fold.context.settings.leg_headers)
+            marks = self._of_invite(event, reading)
         elif event.cseq_method == "INVITE" and 200 <= event.status < 300:
             marks = _session_ids(reading)
         elif event.method == "REFER":
@@ -59,6 +65,24 @@ class LegMarks(Facet[Call]):
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
+    def _of_invite(self, event: SipEvent, reading: Reading) -> Iterator[Mark]:
+        """All that the first tells; of the same on other hops, what proxies change: the target, and the body."""
+        asked = (event.cseq, event.from_tag)
+        if asked != self._asked:
+            self._asked = asked
+            yield from _of_parties(event)
+            own_headers = self.fold.context.settings.leg_headers
+            if own_headers or _TELLING.search(event.raw):
+                yield from _of_headers(event, reading, own_headers)
+        target = reading.target
+        if target != event.to_uri and (called := _party(target)):
+            yield Mark(MarkKind.CALLED, called)
+        body = reading.body
+        name = hash(body)
+        if name not in self._bodies and len(self._bodies) < _MOST_MARKS:
+            self._bodies.add(name)
+            yield from _media(body)
+
     def _is_fresh(self, mark: Mark) -> bool:
         name = hash((mark.kind, mark.text))
         if name in self._told or len(self._told) >= _MOST_MARKS:
@@ -67,13 +91,22 @@ class LegMarks(Facet[Call]):
         return True
 
 
-def _of_invite(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) -> Iterator[Mark]:
-    yield from _session_ids(reading)
+def _of_parties(event: SipEvent) -> Iterator[Mark]:
+    """What each INVITE tells: its Call-ID, who calls, who is called."""
     if event.call_id:
         yield _mark(MarkKind.CALL_ID, event.call_id)
-        stem = _SUFFIX.sub("", event.call_id)
-        if stem and stem != event.call_id:
+        stem = _SUFFIX.sub("", event.call_id) if "b2b" in event.call_id.lower() else ""
+        if stem:
             yield _mark(MarkKind.CALL_ID, stem)
+    if calling := _party(event.from_uri):
+        yield Mark(MarkKind.CALLING, calling)
+    if called := _party(event.to_uri):
+        yield Mark(MarkKind.CALLED, called)
+
+
+def _of_headers(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) -> Iterator[Mark]:
+    """What headers tell that few carry."""
+    yield from _session_ids(reading)
     for name in _NAMING:
         if value := reading.first(name):
             yield _mark(MarkKind.CALL_ID, value)
@@ -86,8 +119,6 @@ def _of_invite(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) 
         yield from _referral(event.to_uri)
     if icid := _ICID.search(reading.first("p-charging-vector")):
         yield _mark(MarkKind.ICID, icid[1])
-    yield from _numbers(event, reading)
-    yield from _media(reading.body)
 
 
 def _session_ids(reading: Reading) -> Iterator[Mark]:
@@ -100,15 +131,6 @@ def _session_ids(reading: Reading) -> Iterator[Mark]:
 def _referral(target: str) -> Iterator[Mark]:
     if party := _party(target):
         yield Mark(MarkKind.REFERRAL, party)
-
-
-def _numbers(event: SipEvent, reading: Reading) -> Iterator[Mark]:
-    if calling := _party(event.from_uri):
-        yield Mark(MarkKind.CALLING, calling)
-    target = reading.start_line.split(" ")[1:2]
-    for uri in (event.to_uri, *target):
-        if called := _party(uri):
-            yield Mark(MarkKind.CALLED, called)
 
 
 def _party(uri: str) -> str:

@@ -267,3 +267,24 @@ def test_a_tel_target_is_a_called_number_and_a_target_of_nobody_none() -> None:
         for raw in (moved, nobody)
     ]
     assert texts == [{"bob", "15550123"}, {"bob"}]
+
+
+def test_of_the_same_invite_on_another_hop_only_what_proxies_change_is_told() -> None:
+    body, moved = sdp("a", "10.0.0.1", 4000), sdp("b", "10.0.0.9", 6000)
+    first = invite(0, "alice>proxy", "1", body=body)
+    onwards = [invite(0.1, "proxy>bob", "1", body=body), invite(0.2, "proxy>carol", "1", body=moved)]
+    onwards[1] = replace(onwards[1], raw=onwards[1].raw.replace(b"INVITE sip:bob", b"INVITE sip:carol"))
+    correlator, told = Correlator(), []
+    for event in (first, *onwards):
+        updates = correlator.feed(event)
+        told.append(
+            [(mark.kind.value, mark.text) for each in updates if isinstance(each, LegMarked) for mark in each.marks]
+        )
+    assert len(told[0]) == 5
+    assert told[1] == []
+    assert told[2] == [("called", "carol"), ("origin", "b"), ("media", "10.0.0.9 6000")]
+
+
+def test_nobody_called_is_no_mark() -> None:
+    kinds = {mark.kind for leg in legs_of([invite(0, "alice>proxy", "1", called="anonymous")]) for mark in leg.marks}
+    assert MarkKind.CALLED not in kinds
