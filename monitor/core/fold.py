@@ -191,7 +191,7 @@ class Fold(ABC):
     def _show(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Show a message to the facets that it concerns."""
         if event.method:
-            self.asked = event
+            self.asked = None if event.method == "ACK" else event
         elif event.status not in (100, 400):
             self.asked = None
         reading = Reading(event.raw)

@@ -84,3 +84,20 @@ def test_a_reading_gives_all_values_of_a_header_by_its_long_name() -> None:
     assert reading.first("refer-to") == "<sip:c>"
     assert reading.all("route") == ["<sip:1>", "<sip:2>, <sip:3>"]
     assert (reading.first("reason"), reading.body) == ("", b"body")
+
+
+def test_only_a_request_that_waits_for_its_answer_is_kept() -> None:
+    correlator = Correlator()
+    asked = []
+    for event in (
+        request("INVITE", 0),
+        response(100, 0.1),
+        response(180, 1),
+        response(200, 2),
+        request("ACK", 2.1, to_tag="b"),
+        request("INFO", 3, cseq=2, to_tag="b"),
+        response(400, 3.1, method="INFO", cseq=2),
+    ):
+        kept = correlator.take(event, []).asked
+        asked.append(kept.method if kept else "none")
+    assert asked == ["INVITE", "INVITE", "none", "none", "none", "INFO", "INFO"]
