@@ -141,8 +141,9 @@ never heard at all. 64·T1 is 32 s unless a peer's T1 says otherwise.
 {rules}
 ## Classes of refusals
 
-`rejected` and `registration-rejected` say what a refusal means, from its status, or from the Q.850 cause
-in its Reason header where that says more.
+`rejected` and `registration-rejected` say what a refusal means, from its status, or, where that says more, from the
+Reason header: its Q.850 cause, or the SIP status of which a gateway made another; or from a Warning about the session
+description (300 to 307, 330, 331, 370).
 
 | class | severity | statuses | Q.850 causes | what it means | what to do |
 |---|---|---|---|---|---|
@@ -193,7 +194,8 @@ def _classes() -> Iterable[str]:
         why = refusal(500, f"Q.850;cause={cause}")
         if why != refusal(500, ""):
             causes.setdefault(why, []).append(cause)
-    for why, of in statuses.items():
+    for why in dict.fromkeys([*statuses, *causes]):
+        of = statuses.get(why, [])
         yield (
             f"| {why.name} | {why.severity} | {_ranges(of)} | {_ranges(causes.get(why, []))} "
             f"| {why.meaning} | {why.remedy} |"

@@ -31,6 +31,7 @@ _FOLDS: Final[dict[Kind, type[Fold]]] = {
     Kind.TRANSACTION: Standalone,
 }
 
+_ALONE: Final = frozenset({"OPTIONS", ""})
 _KINDS: Final = {"INVITE": Kind.CALL, "REGISTER": Kind.REGISTRATION}
 
 # A record's name without day and incarnation: (kind, Call-ID, discriminator).
@@ -208,7 +209,7 @@ class Correlator:
         call = (Kind.CALL, call_id, "")
         if call in self._by_name:
             return call
-        return Kind.TRANSACTION, call_id, f"{event.cseq} {method} {event.from_tag}"
+        return Kind.TRANSACTION, call_id, _discriminator(event.cseq, method, event.from_tag)
 
     def _witness_of(self, side: SideEvent) -> Fold | None:
         found = map(self._by_name.get, _names_beside(side))
@@ -260,6 +261,13 @@ class Correlator:
             self._calls.pop(key.call_id, None)
         del self._by_ident[fold.ident]
         self._closed[key] = fold
+
+
+def _discriminator(cseq: int, method: str, from_tag: str) -> str:
+    """What a Call-ID has one record of: a ping stands alone, whatever else is one exchange (a subscription with its
+    notifications, the rest of a call that was joined late).
+    """
+    return f"{cseq} {method} {from_tag}" if method in _ALONE or cseq < 0 else ""
 
 
 def _names_beside(side: SideEvent) -> list[Name]:

@@ -6,6 +6,7 @@ from monitor.core.facet import Families
 from monitor.core.facets.acks import LostAcks
 from monitor.core.facets.challenges import TurnedAway
 from monitor.core.facets.equipment import Equipment
+from monitor.core.facets.failures import Failures, LostDialogs
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
@@ -26,6 +27,8 @@ FAMILIES: Final[Families] = {
         Ringing,
         Reliability,
         CancelRaces,
+        Failures,
+        LostDialogs,
         Teardown,
         SessionTimers,
         Silence,

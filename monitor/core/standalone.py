@@ -1,31 +1,35 @@
-"""A standalone transaction: any request outside of calls and registrations (OPTIONS, SUBSCRIBE, …).
+"""Requests outside of calls and registrations: an OPTIONS, a subscription with its notifications, messages.
 
-Its hops share Call-ID, CSeq, method and From tag. Messages that say too little of themselves to belong
-anywhere (no Call-ID, no CSeq) end here too, with their fault, so that they are seen and not dropped.
+An OPTIONS is a record of its own; of all others, those of one Call-ID are: what began the record gives it its method
+and status. Messages that say too little of themselves to belong anywhere (no Call-ID, no CSeq) end here too,
+with their fault, so that they are seen and not dropped.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from collectors.wire.events import SipEvent
-from monitor.core.attempt import Attempt
+from monitor.core.attempt import Attempt, Attempts
 from monitor.core.context import Context
 from monitor.core.fold import Fold, Timer
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import RecordKey, RequestRefused, TransactionRecord, Update
 
+_MOST_ATTEMPTS: Final = 64
+_MOST_TRANSACTIONS: Final = 128
+
 
 class Standalone(Fold):
-    """A standalone transaction in the making."""
+    """One of these records in the making."""
 
-    __slots__ = ("_refused", "attempt", "fault", "method", "transactions")
+    __slots__ = ("_refused", "attempts", "fault", "method", "transactions")
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
         super().__init__(key, ident, context, event)
         self.method = event.method or event.cseq_method
         self.fault = ""
         self._refused = False
-        self.attempt = Attempt(event)
-        self.transactions = Transactions()
+        self.attempts: Attempts[Attempt] = Attempts(Attempt, _MOST_ATTEMPTS)
+        self.transactions = Transactions(_MOST_TRANSACTIONS)
         self.linger(event.captured_us)
 
     def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
@@ -50,7 +54,7 @@ class Standalone(Fold):
         if new:
             self.introduce(event)
             self.add_hop(transaction)
-            self.attempt.sent_on(transaction, event)
+            self.attempts.on(transaction, event)
         return transaction
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
@@ -60,6 +64,14 @@ class Standalone(Fold):
     def over(self) -> bool:
         """It may go as soon as it is silent."""
         return True
+
+    def _status(self) -> int:
+        """The final response to the last request that is like the first, a challenged one's retry for example."""
+        alike = [
+            attempt for attempt in self.attempts if attempt.initial and attempt.transactions[0].method == self.method
+        ]
+        alike = alike or [attempt for attempt in self.attempts if attempt.transactions[0].method == self.method]
+        return max(alike, key=lambda attempt: (attempt.first_us, attempt.cseq)).status() if alike else 0
 
     def record(self) -> TransactionRecord:
         """The present value."""
@@ -71,7 +83,7 @@ class Standalone(Fold):
             to_uri=self.to_uri,
             client=self.client,
             server=self.server,
-            status=self.attempt.status() or None,
+            status=self._status() or None,
             first_us=self.first_us,
             last_us=self.last_us,
             messages=self.messages,

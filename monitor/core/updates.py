@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
     CALL = "call"  # one Call-ID with an INVITE, all its hops
     REGISTRATION = "registration"  # one Call-ID with REGISTERs
-    TRANSACTION = "transaction"  # any other request with its responses: OPTIONS, SUBSCRIBE, …
+    TRANSACTION = "transaction"  # any other request: an OPTIONS, a subscription with its notifications, …
 
 
 class RecordKey(msgspec.Struct, frozen=True, order=True):
@@ -29,7 +29,7 @@ class RecordKey(msgspec.Struct, frozen=True, order=True):
 
     kind: Kind
     call_id: str
-    discriminator: str  # of a transaction: "CSEQ METHOD FROM-TAG"; without Call-ID, the sender; "" otherwise
+    discriminator: str  # of an OPTIONS: "CSEQ METHOD FROM-TAG"; without Call-ID, the sender; "" otherwise
     day: int
     incarnation: int = 1  # a reused Call-ID gets the next one
 
@@ -164,7 +164,10 @@ class RegistrationRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A standalone transaction as it stands. Malformed messages that fit nowhere else come here too."""
+    """Requests outside of calls and registrations, as they stand: an OPTIONS, or all others of one Call-ID.
+
+    `method` and `status` are those of what began it. Malformed messages that fit nowhere else come here too.
+    """
 
     key: RecordKey
     open: bool

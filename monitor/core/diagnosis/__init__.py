@@ -9,6 +9,7 @@ from typing import Final
 
 from monitor.core.diagnosis import (
     ack,
+    failures,
     malformed,
     media,
     nat,
@@ -36,6 +37,8 @@ RULES: Final[tuple[Rule, ...]] = (
     progress.UNANSWERED_RINGING,
     progress.MISSING_PRACK,
     progress.CANCEL_RACE,
+    failures.UNACKED_FAILURE,
+    failures.DIALOG_LOST,
     teardown.BYE_UNANSWERED,
     teardown.BYE_REJECTED,
     teardown.ABNORMAL_RELEASE,

@@ -1,4 +1,4 @@
-"""What a final response ≥ 300 means, in classes that operators act on (RFC 3261 §21, RFC 3326 Reason)."""
+"""What a final response ≥ 300 means, in classes that operators act on (RFC 3261 §21, §20.43, RFC 3326)."""
 
 import re
 from typing import Final, NamedTuple
@@ -13,6 +13,11 @@ class Refusal(NamedTuple):
     meaning: str
     remedy: str
     severity: Severity
+
+    @property
+    def failure(self) -> bool:
+        """Whether it is one: a person who is busy or declines is none."""
+        return self.name != "busy"
 
 
 _NUMBER: Final = Refusal(
@@ -100,6 +105,12 @@ _REDIRECTION: Final = Refusal(
     "Does the client follow redirections, and is the Contact that it was given reachable?",
     Severity.MINOR,
 )
+_BUSY: Final = Refusal(
+    "busy",
+    "the callee is busy, or does not take the call",
+    "Nothing: that is how calls end.",
+    Severity.INFO,
+)
 _DECLINED: Final = Refusal(
     "declined",
     "no other place will take the call either",
@@ -121,15 +132,42 @@ _BY_STATUS: Final = {
     503: _CAPACITY,
 }
 # ITU-T Q.850 causes in a Reason header say more than the status that carries them.
-_BY_Q850: Final = {**dict.fromkeys((1, 3, 28), _NUMBER), **dict.fromkeys((34, 42), _CAPACITY)}
+_BY_Q850: Final = {
+    **dict.fromkeys((1, 3, 28), _NUMBER),
+    17: _BUSY,
+    **dict.fromkeys((18, 19, 20), _UNAVAILABLE),
+    **dict.fromkeys((34, 42, 44, 47), _CAPACITY),
+    **dict.fromkeys((65, 79, 88), _MEDIA),
+}
+# So does a SIP status there, of a server error that a gateway made of it.
+_BY_SIP: Final = {**_BY_STATUS, **dict.fromkeys((486, 600, 603), _BUSY)}
+_VAGUE: Final = frozenset({400, 480, 500, 502, 503, 504, 580})
+# What a Warning says of a refusal that may be about the session description (RFC 3261 §20.43).
+_WARNED: Final = frozenset({*range(300, 308), 330, 331, 370})
+_ABOUT_MEDIA: Final = frozenset({400, 403, 406, 415, 488, 500, 606})
+
 _CAUSE: Final = re.compile(r"Q\.850\s*;[^,]*?cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+_SIP: Final = re.compile(r"\bSIP\s*;[^,]*?cause\s*=\s*(\d{3})", re.IGNORECASE)
+_WARNING: Final = re.compile(r"Warning: (\d{3})\b")
 
 
 def refusal(status: int, explanation: str) -> Refusal:
     """The class of a final response ≥ 300, from its status and its explanation (`transaction.explain`)."""
+    return _by_headers(status, explanation) or _by_status(status)
+
+
+def _by_headers(status: int, explanation: str) -> Refusal | None:
     cause = _CAUSE.search(explanation)
     if cause and int(cause[1]) in _BY_Q850:
         return _BY_Q850[int(cause[1])]
+    reason = _SIP.search(explanation)
+    if reason and status in _VAGUE and int(reason[1]) in _BY_SIP:
+        return _BY_SIP[int(reason[1])]
+    warning = _WARNING.search(explanation)
+    return _MEDIA if warning and int(warning[1]) in _WARNED and status in _ABOUT_MEDIA else None
+
+
+def _by_status(status: int) -> Refusal:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status < 400:

@@ -40,7 +40,7 @@ REJECTED: Final = Rule(
     severity=Severity.MAJOR,
     when="A final response ≥ 400 reached the caller and is not repaired by another attempt. Those that ask for one "
     "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it. Challenges, the caller's own cancel "
-    "(487), busy (486, 600) and decline (603) never count.",
+    "(487), busy (486, 600) and decline (603) never count, nor does a Reason that says so (Q.850 cause 17).",
     source="RFC 3261 §21, RFC 3326",
     remedy="By class: see below.",
 )
@@ -171,6 +171,8 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
         return None
     origin = attempt.origin(status)
     why = refusal(status, final.explanation)
+    if not why.failure:
+        return None
     _, server = ends(origin.hop)
     return REJECTED.finding(
         subject=attempt.subject,

@@ -207,6 +207,21 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         request("INVITE", 0.3, cseq=2, headers=[("Session-Expires", "90")]),
         response(422, 0.4, cseq=2, headers=[("Min-SE", "1800")]),
     ],
+    "refusal that nobody acknowledges": [*_invites([0.0]), *(response(486, at) for at in (1, 1.5, 2.5, 4.5, 8.5))],
+    "refusal that is acknowledged late": [
+        *_invites([0.0]),
+        *(response(486, at) for at in (1, 1.5, 2.5, 4.5)),
+        request("ACK", 4.7, to_tag="b"),
+    ],
+    "dialog that the callee forgot": [
+        *_invites([0.0]),
+        response(200, 1),
+        _acked(at=1.1),
+        request("INFO", 9, cseq=2, to_tag="b"),
+        response(481, 9.1, method="INFO", cseq=2),
+        request("BYE", 9.2, cseq=3, to_tag="b"),
+        response(481, 9.3, method="BYE", cseq=3),
+    ],
     "BYE that nobody answers": [
         *_invites([0.0]),
         response(200, 0.2),

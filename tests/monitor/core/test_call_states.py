@@ -284,7 +284,7 @@ def test_a_request_is_taken_by_its_own_method_whatever_its_cseq_says() -> None:
         return msgspec.structs.replace(event, cseq_method="INVITE")
 
     watch = Watch([mismatched(request("BYE", 0)), mismatched(request("ACK", 1)), mismatched(request("REGISTER", 2))])
-    assert [str(key.kind) for key in watch.records] == ["transaction", "transaction", "registration"]
+    assert [str(key.kind) for key in watch.records] == ["transaction", "registration"]
     assert Watch([INVITE, OK, mismatched(BYE)]).call.state == CallState.ENDED
 
 

@@ -90,7 +90,9 @@ def test_ringing_after_that_does_not_take_it_back() -> None:
         (480, "Q.850;cause=34;text=no-circuit", "overloaded, out of channels", Severity.MAJOR),
         (500, 'SIP;cause=500, Q.850 ;text="x";cause=42', "overloaded, out of channels", Severity.MAJOR),
         *((503, f"Q.850;cause={cause}", "does not know the number", Severity.MINOR) for cause in (1, 3, 28)),
-        (480, "Q.850;cause=17", "can't be reached just now", Severity.MINOR),
+        (500, "Q.850;cause=19", "can't be reached just now", Severity.MINOR),
+        (500, "SIP;cause=404", "does not know the number", Severity.MINOR),
+        (404, "SIP;cause=503", "does not know the number", Severity.MINOR),
         (480, "SIP;cause=34", "can't be reached just now", Severity.MINOR),
     ],
 )
@@ -101,6 +103,24 @@ def test_a_refusal_is_explained_by_its_class(status: int, reason: str, meaning: 
     assert meaning in finding.cause
     assert f"{status} Because" in finding.cause
     assert (finding.state, finding.severity, finding.messages) == ("confirmed", severity, (1, 2))
+
+
+@pytest.mark.parametrize("reason", ["Q.850;cause=17", 'q.850;cause=17;text="x"', 'SIP;cause=486;text="Busy"'])
+def test_a_refusal_that_says_busy_by_its_reason_is_no_failure(reason: str) -> None:
+    assert Watch([request("INVITE", 0), response(480, 1, headers=[("Reason", reason)])], until=60).findings() == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "warning", "meaning"),
+    [
+        (400, '305 pbx "Incompatible media format"', "no common way to carry the media"),
+        (500, '399 pbx "whatever"', "failed on a request that seems valid"),
+        (404, '304 pbx "Media type not available"', "does not know the number"),
+    ],
+)
+def test_a_warning_about_the_description_makes_it_one_of_media(status: int, warning: str, meaning: str) -> None:
+    watch = Watch([request("INVITE", 0), response(status, 1, headers=[("Warning", warning)])], until=60)
+    assert meaning in watch.finding("rejected").cause
 
 
 def test_what_the_refusal_says_of_itself_is_quoted() -> None:

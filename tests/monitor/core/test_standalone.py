@@ -39,6 +39,33 @@ def test_its_hops_are_one_transaction_and_another_number_is_another() -> None:
     assert (second.status, second.messages) == (None, 1)
 
 
+def test_a_subscription_and_its_notifications_are_one_record() -> None:
+    events = [
+        request("SUBSCRIBE", 0),
+        response(407, 0.1, method="SUBSCRIBE"),
+        request("SUBSCRIBE", 0.2, cseq=2),
+        response(202, 0.3, method="SUBSCRIBE", cseq=2),
+        request("NOTIFY", 0.4, "bob>alice", cseq=9, from_tag="b", to_tag="a"),
+        response(200, 0.5, "bob>alice", method="NOTIFY", cseq=9, from_tag="b", to_tag="a"),
+        request("SUBSCRIBE", 20, cseq=3, to_tag="b"),
+        response(481, 20.1, method="SUBSCRIBE", cseq=3),
+    ]
+    (record,) = Watch(events).transactions
+    assert (record.method, record.status, record.messages, record.client) == ("SUBSCRIBE", 202, 8, "10.0.0.1:5060")
+
+
+def test_a_dialog_that_was_joined_in_the_middle_is_one_record() -> None:
+    events = [
+        request("NOTIFY", 0, "bob>alice", cseq=9, from_tag="b", to_tag="a"),
+        request("INFO", 1, cseq=4, to_tag="b"),
+        response(200, 1.1, method="INFO", cseq=4),
+        request("NOTIFY", 2, "bob>alice", cseq=10, from_tag="b", to_tag="a"),
+        response(481, 2.1, "bob>alice", method="NOTIFY", cseq=10, from_tag="b", to_tag="a"),
+    ]
+    (record,) = Watch(events).transactions
+    assert (record.method, record.status, record.messages) == ("NOTIFY", 481, 5)
+
+
 def test_it_leaves_memory_when_it_has_been_silent_for_some_time() -> None:
     watch = Watch([request("OPTIONS", 0), response(200, 10, method="OPTIONS")], until=42.4)
     lingering = watch.transactions[0].open
