@@ -29,6 +29,7 @@ class Octets:
         self._head: bytes | None = b""  # until it is known whether the file is compressed
         self._unpacker: Unpacker | None = None
         self._pieces = iter(_NOTHING)  # of what was read at last
+        self._ahead: bytes | None = None  # the next of these
         self._unpacked = 0  # octets
         try:
             if name == "-":
@@ -50,13 +51,14 @@ class Octets:
 
     def wait(self, timeout_s: float) -> bool:
         """Whether `read` will not block, after `timeout_s` at most. A regular file never does."""
-        return bool(self.size) or bool(select.select([self._file], [], [], timeout_s)[0])
+        return self._ahead is not None or bool(self.size) or bool(select.select([self._file], [], [], timeout_s)[0])
 
     def read(self) -> bytes:
         """The next octets, 1 MiB at most; there may be none before the end. Raises `ReceiverError`."""
-        piece = next(self._pieces, None)
+        piece = self._ahead
         if piece is None:
             piece = self._next_chunk()
+        self._ahead = next(self._pieces, None)
         if self._unpacker:
             self._unpacked += len(piece)
             if self._unpacked > max(_SUSPICIOUS, self.bytes_read * _MOST_TIMES):

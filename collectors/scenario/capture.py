@@ -30,12 +30,14 @@ def capture(
     ng: bool = False,
     transport: str = "udp",
     weather: Weather = CALM,
+    within: tuple[str, ...] = (),
 ) -> Iterator[bytes]:
     """The octets of a capture file, in pieces: pcapng with `ng`, else pcap.
 
     `messages` bounds the traffic, which is UDP; a situation is written whole, over any `transport` of "udp", "tcp",
-    "ws" and "sctp", in any `weather`. Raises `KeyError` for a name that `names` does not have.
+    "ws" and "sctp", in any `weather`. `within` names what packets are in, from the outside in
+    (`collectors.scenario.encapsulation`). Raises `KeyError` for a name that `names` does not have.
     """
     town = islice(traffic(seed or name), messages)
     sent = town if name == TRAFFIC else iter(library.play(name, seed, Cast(transport=transport)).play())
-    return (pcapng if ng else pcap)(packets(sent, link=link, weather=weather), link=link)
+    return (pcapng if ng else pcap)(packets(sent, link=link, within=within, weather=weather), link=link)

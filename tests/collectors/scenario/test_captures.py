@@ -207,6 +207,7 @@ def test_captures_are_written_by_name(tmp_path: Path, ng: bool) -> None:
     path = write(path, capture("missing-ack", ng=ng, transport="tcp", weather=STORM))
     assert len(list(read_events(path))) == len(plays("tcp", "missing-ack"))
     assert len(list(read_events(write(path, capture("traffic", messages=70, link=Link.SLL))))) == 70
+    assert len(list(read_events(write(path, capture("traffic", messages=70, within=("mpls", "gtp")))))) == 70
     assert set(names()) == {"traffic", *library.SITUATIONS}
     with pytest.raises(KeyError):
         capture("no-such-thing")
