@@ -92,7 +92,7 @@ def read_uri(text: str) -> Uri:
 def read_address(value: str) -> NameAddr:
     """An address: '"Bob" <sip:bob@example.com;transport=tcp>;tag=1', or 'sip:bob@example.com;tag=1'.
 
-    Without angle brackets everything behind a semicolon or question mark belongs to the header (§20.10).
+    Without angle brackets everything behind a semicolon belongs to the header (§20.10).
     """
     value = value.strip()
     quoted = _DISPLAY.match(value)
@@ -122,6 +122,30 @@ def is_ipv6_reference(host: str) -> bool:
     except AddressValueError:
         return False
     return True
+
+
+def read_hostport(text: str) -> tuple[str, int | None, str]:
+    """'Example.com:5061' → ("example.com", 5061, ""); the last is the fault: "bad-host", "bad-port"."""
+    host, port = text.strip(), ""
+    if host.startswith("["):
+        reference, bracket, port = host.partition("]")
+        host, port = reference + bracket, port.strip()
+        good = is_ipv6_reference(host)
+    else:
+        host, colon, port = host.partition(":")
+        host, port = host.strip(), colon + port.strip()
+        good = _HOST.fullmatch(host) is not None
+    digits = port[1:].strip()
+    numeric = port[:1] == ":" and digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) < 65_536
+    fault = "bad-host" if not good else "bad-port" if port and not numeric else ""
+    return host.lower(), int(digits) if numeric else None, fault
+
+
+def display_is_proper(display: str) -> bool:
+    """Whether a display name, as it stands before "<", is tokens or one quoted string (§25.1)."""
+    display = display.strip()
+    quoted = _DISPLAY.fullmatch(display)
+    return quoted is not None or all(map(is_token, display.split()))
 
 
 def _with_host(text: str, scheme: str, rest: str) -> Uri:
@@ -154,23 +178,6 @@ def _divided(rest: str) -> tuple[str, str, str]:
     return rest[: max(at, 0)], rest[at + 1 : end], rest[end:]
 
 
-def read_hostport(text: str) -> tuple[str, int | None, str]:
-    """'Example.com:5061' → ("example.com", 5061, ""); the last is the fault: "bad-host", "bad-port"."""
-    host, port = text.strip(), ""
-    if host.startswith("["):
-        reference, bracket, port = host.partition("]")
-        host, port = reference + bracket, port.strip()
-        good = is_ipv6_reference(host)
-    else:
-        host, colon, port = host.partition(":")
-        host, port = host.strip(), colon + port.strip()
-        good = _HOST.fullmatch(host) is not None
-    digits = port[1:].strip()
-    numeric = port[:1] == ":" and digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) < 65_536
-    fault = "bad-host" if not good else "bad-port" if port and not numeric else ""
-    return host.lower(), int(digits) if numeric else None, fault
-
-
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
     found = []
     for part in text.split("&", MOST_VALUES)[:MOST_VALUES]:
@@ -178,10 +185,3 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
         if name:
             found.append((unescaped(name).lower(), unescaped(value)))
     return tuple(found)
-
-
-def display_is_proper(display: str) -> bool:
-    """Whether a display name, as it stands before "<", is tokens or one quoted string (§25.1)."""
-    display = display.strip()
-    quoted = _DISPLAY.fullmatch(display)
-    return quoted is not None or all(map(is_token, display.split()))

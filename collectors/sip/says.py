@@ -42,12 +42,13 @@ class Statement(msgspec.Struct, frozen=True):
     text: str
 
 
-def says(raw: bytes, at_us: int) -> tuple[Statement, ...]:
-    """What a message says that was seen at this wire time; its faults first."""
+def says(raw: bytes, at_us: int, *, cut: bool = False) -> tuple[Statement, ...]:
+    """What a message says that was seen at this wire time; its faults first, unless the capture `cut` it."""
     reading = Reading(raw)
     found: list[Statement] = []
-    for part in (_wrong, _who, _signed, _ported, _way, _why, _times, _transfer, _subscription, _names, _media):
-        for statement in part(reading, at_us):
+    sections = _SECTIONS[1:] if cut else _SECTIONS
+    for section in sections:
+        for statement in section(reading, at_us):
             if len(found) >= MOST_STATEMENTS:
                 return tuple(found)
             found.append(Statement(statement[0], _shown(statement[1])))
@@ -207,3 +208,6 @@ def _named(address: NameAddr) -> str:
 
 def _shown(text: str) -> str:
     return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text[:400])
+
+
+_SECTIONS: Final = (_wrong, _who, _signed, _ported, _way, _why, _times, _transfer, _subscription, _names, _media)

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
+from collectors.sip.faults import CUT_FAULT
 from collectors.sip.says import says
 from dashboard import words
 from dashboard.views import lists
@@ -155,7 +156,7 @@ def record_message(request: HttpRequest, section: Section, slug: str, number: in
         "source": endpoint(event.source, event.source_port),
         "destination": endpoint(event.destination, event.destination_port),
         "raw": explain(event.raw),
-        "says": says(event.raw, event.captured_us),
+        "says": says(event.raw, event.captured_us, cut=event.fault == CUT_FAULT),
     }
     return render(request, "dashboard/records/message.html", context)
 

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from collectors.receivers.pcap_file import read_events
+from collectors.sip.faults import CUT_FAULT
 from collectors.sip.says import says
 from collectors.wire.events import SipEvent
 from monitor.core.hop import endpoint
@@ -29,7 +30,7 @@ def lines(number: int, event: SipEvent) -> Iterator[str]:
     yield ""
     text = event.raw.decode("utf-8", "backslashreplace").replace("\r\n", "\n").rstrip("\n")
     yield from (clean(line, _LONGEST_LINE) for line in text.split("\n"))
-    statements = says(event.raw, event.captured_us)
+    statements = says(event.raw, event.captured_us, cut=event.fault == CUT_FAULT)
     if statements:
         yield ""
         yield "What this message says:"

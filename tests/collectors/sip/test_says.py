@@ -119,6 +119,12 @@ def test_faults_come_first_with_their_line() -> None:
     assert said("Call-ID: ") == [("Fault", "there is no Call-ID (RFC 3261 §8.1.1)")]
 
 
+def test_of_a_message_that_the_capture_cut_no_faults_are_said() -> None:
+    raw = message("INVITE sip:u@h SIP/2.0", "Content-Length: 999", "Reason: SIP;cause=200", body=SDP)
+    assert [each.about for each in says(raw, SEEN_US)] == ["Fault", "Reason"]
+    assert [each.about for each in says(raw, SEEN_US, cut=True)] == ["Reason"]
+
+
 def test_a_body_is_said_when_there_is_more_to_it_than_its_type() -> None:
     assert said(body=SDP) == []
     body = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b\r\nContent-Type: \r\n\r\nx\r\n--b--"
