@@ -16,7 +16,7 @@ from collectors.decode.fragments import Limits, Reassembly
 from collectors.decode.hep_reader import HepReader
 from collectors.decode.sctp import Associations
 from collectors.decode.streams import Streams
-from collectors.wire.events import SideEvent
+from collectors.wire.events import Loss, SideEvent
 
 # (captured_us, index of the capture's interface, octets)
 Frame: TypeAlias = tuple[int, int, bytes]
@@ -145,6 +145,10 @@ class Decoder:
         for agents in self._agents.values():
             found += agents.flush()
         return found
+
+    def losses(self) -> list[Loss]:
+        """When messages in streams may have been missed, since this was last asked."""
+        return [loss for streams in self._streams for loss in streams.losses()]
 
     def held_us(self) -> int | None:
         """No datagram to come was captured before this, but for those of frames to come; None where nothing waits."""

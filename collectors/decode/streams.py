@@ -15,6 +15,7 @@ from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.framing import Framed, SipFramer, find_message
 from collectors.decode.websocket import WebSocketFramer, is_sip_frame, is_upgrade
 from collectors.sip.message import looks_like_sip
+from collectors.wire.events import Loss
 
 
 class Limits(NamedTuple):
@@ -35,6 +36,9 @@ _SEARCHED: Final = 16_384
 _OVERLAP: Final = 4_096
 _LOOK_US: Final = 50_000
 _AT_ONCE: Final = 2  # idle connections forgotten with each segment: more than one segment can open
+_MOST_GAPS: Final = 1_000
+# What was missed was missed shortly before the next that was not: TCP sends again what does not arrive.
+_LONGEST_HOLE_US: Final = 32_000_000
 # What can't become SIP, though SIP may be quoted in it: TLS, SSH, HEP, HTTP that is no handshake.
 _OTHER: Final = re.compile(rb"[\x14-\x17]\x03|SSH-|HEP3|HTTP/1|(?:[A-Z]{3,10} [^\r\n]{1,8192} HTTP/1)")
 
@@ -57,13 +61,14 @@ class _Framer(Protocol):
 class _Direction:
     """What one end sends."""
 
-    __slots__ = ("ends", "framer", "octets", "stream")
+    __slots__ = ("ends", "framer", "heard_us", "octets", "stream")
 
     def __init__(self, ends: _Ends, limits: tcp.Limits) -> None:
         self.ends = ends
         self.stream = tcp.Stream(limits)
         self.octets = bytearray()  # of a connection that is not recognised yet
         self.framer: _Framer | None = None
+        self.heard_us = 0  # wire time of the octets that were read last
 
     @property
     def held(self) -> int:
@@ -104,6 +109,7 @@ class Streams:
         self._held = 0  # octets of memory
         self.cut = 0  # messages of which an end is missing
         self.holes = 0  # in streams of SIP
+        self._gaps: list[tuple[int, int]] = []  # when these were
         self.garbage = 0  # octets of these that could not be read
         self.evicted = 0  # connections given up because there were too many, or too much of them waited
 
@@ -229,10 +235,26 @@ class Streams:
                 framer = direction.framer = WebSocketFramer() if connection.transport == "ws" else SipFramer()
                 framed = framer.feed(bytes(direction.octets))
                 direction.octets.clear()
-            self.holes += missing > 0
+            if missing:
+                self._note_hole(direction.heard_us, captured_us)
+            direction.heard_us = captured_us
             framed += framer.skip(missing) if missing else framer.feed(octets)
             self.garbage += framer.garbage - garbage
             self._give(connection, direction, captured_us, framed, found)
+
+    def _note_hole(self, heard_us: int, noticed_us: int) -> None:
+        """Octets are missing that were sent between these times."""
+        self.holes += 1
+        from_us = max(heard_us, noticed_us - _LONGEST_HOLE_US)
+        if len(self._gaps) == _MOST_GAPS:
+            last_us, noticed_before_us = self._gaps.pop()
+            from_us, noticed_us = min(from_us, last_us), max(noticed_us, noticed_before_us)
+        self._gaps.append((from_us, noticed_us))
+
+    def losses(self) -> list[Loss]:
+        """When messages may have been missed, since this was last asked."""
+        gaps, self._gaps = self._gaps, []
+        return [Loss(self._observer, from_us, to_us, "stream", 0) for from_us, to_us in gaps]
 
     def _give(
         self,

@@ -129,13 +129,18 @@ class Stream:
         return found
 
     def acknowledge(self, acknowledgment: int, now_us: int) -> None:
-        """The other end has all before this sequence number: no hole before it will be filled."""
+        """The other end has all before this sequence number: what of it was not seen was missed by the capture alone.
+
+        One octet more is a FIN that was missed.
+        """
         distance = _distance(self._sequence, acknowledgment)
-        if self._sequence < 0 or not 0 < distance < _FAR:
+        if self._sequence < 0 or not 1 < distance < _FAR:
             return
         self._acknowledged = self._next + distance
         if self._held:
             self.deadline_us = min(self.deadline_us, now_us + self._limits.acknowledged_us)
+        else:
+            self._hold(self._acknowledged, now_us, b"", 0)
 
     def give_up(self, found: list[Piece]) -> None:
         """Go on behind the first hole, if there is one: add what follows it to `found`."""

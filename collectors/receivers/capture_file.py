@@ -13,7 +13,7 @@ from collectors.decode.frames import Decoder, Frame
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.receivers.octets import Octets
-from collectors.wire.events import SideEvent
+from collectors.wire.events import Loss, SideEvent
 
 if TYPE_CHECKING:
     from collectors.receivers.keyed import KeyedMessages
@@ -149,6 +149,10 @@ class CaptureFile:
     def side(self) -> list[SideEvent]:
         """What the last chunk told beside the datagrams, in file order."""
         return self.decoder.take_side()
+
+    def losses(self) -> list[Loss]:
+        """When messages in streams may have been missed, as far as the last chunk told."""
+        return self.decoder.losses()
 
     def _recognise(self, head: bytes) -> CaptureReader:
         try:

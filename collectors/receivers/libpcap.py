@@ -77,8 +77,8 @@ class LibpcapReceiver:
         return {**self._decoder.counters(), "kernel_drops": sum(handle.drops() for handle in self._handles)}
 
     def losses(self, now_us: int) -> list[Loss]:
-        """What the kernel had no room for, and when an interface was away."""
-        return [loss for handle in self._handles for loss in handle.losses(now_us)]
+        """What the kernel had no room for, when an interface was away, and holes in streams."""
+        return [*(loss for handle in self._handles for loss in handle.losses(now_us)), *self._decoder.losses()]
 
     def _open(self, handle: Interface) -> None:
         fd, link_type = handle.open()

@@ -6,6 +6,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from collectors.decode.datagram import Datagram
 from collectors.processors.pipeline import Pipeline
 from collectors.receivers.bpf import FrameFilter
@@ -90,14 +92,18 @@ class FileReceiver:
         return {**file.decoder.counters(), "stray": file.stray, "file_drops": file.dropped}
 
     def losses(self, now_us: int) -> list[Loss]:
-        """What the capture itself lost: a file says it at its end, and not when it was."""
+        """What the capture itself lost: a file says it at its end, and not when it was; and holes in streams."""
         file = self._file
-        if file is None or self._told_drops or not file.dropped or not self.finished:
+        if file is None:
             return []
-        self._told_drops = True
+        found = file.losses()
+        if self.finished and file.dropped and not self._told_drops:
+            self._told_drops = True
+            found.append(Loss(f"{self._collector}/*", file.first_us, file.last_us, "capture", file.dropped))
         shift_us = self._pacer.shift_us if self._pacer else 0
         return [
-            Loss(f"{self._collector}/*", file.first_us + shift_us, file.last_us + shift_us, "capture", file.dropped)
+            msgspec.structs.replace(loss, from_us=loss.from_us + shift_us, to_us=loss.to_us + shift_us)
+            for loss in found
         ]
 
 
@@ -130,6 +136,10 @@ class Reading:
     def side(self) -> list[SideEvent]:
         """What the last chunk told beside its messages, in file order."""
         return self._pipeline.beside(self.file.side(), last=self.file.finished)
+
+    def losses(self) -> list[Loss]:
+        """When messages may have been missed, as far as the last chunk told: holes in streams."""
+        return self.file.losses()
 
     def __iter__(self) -> Iterator[SipEvent]:
         for batch in self.batches():

@@ -140,9 +140,7 @@ class Streams:
             payload = octets[at : at + size]
             segments.append(self._segment(sent.sent_us, way, direction.take(len(payload)), payload, _PUSH | _ACK))
             at += size
-        if not sent.seen:
-            return
-        captured = list(self._befallen(segments))
+        captured = list(self._befallen(segments)) if sent.seen else []
         yield from captured
         if sent.arrived_us is not None:
             at_us = direction.arrive(max([sent.sent_us, *(parcel.at_us for parcel in captured)]))

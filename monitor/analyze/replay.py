@@ -66,6 +66,8 @@ class Replay:
         """The messages, chunk by chunk of the file; some chunks have none."""
         for batch in self.reading.batches():
             self._side.extend(self.reading.side())
+            for loss in self.reading.losses():
+                self.correlator.lost(loss)
             yield batch
 
     def witness(self, before_us: int, out: list[Update]) -> None:

@@ -11,6 +11,7 @@ from collectors.decode import tcp as segments
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.ip import Packet
 from collectors.decode.streams import Limits, Streams
+from collectors.wire.events import Loss
 from tests.support.packets import SIP
 from tests.support.streams import REQUEST_HEAD, RESPONSE_HEAD, frame, tcp
 
@@ -344,3 +345,26 @@ def test_any_segments_leave_a_bounded_state(parts: list[tuple[bool, int, bytes, 
         assert streams._waiting.keys() <= streams._connections.keys()
     seen.streams.flush(seen.found)
     assert seen.streams.held_us() is None
+
+
+def test_a_hole_is_a_loss_from_what_was_read_last_to_what_was_read_next() -> None:
+    seen = Capture()
+    seen.alice(SIP)
+    seen.alice(SIP, 1 + 2 * len(SIP))
+    seen.now_us = 100 * SECOND
+    seen.alice(SIP, 1 + 4 * len(SIP))
+    seen.streams.flush(seen.found)
+    assert seen.streams.losses() == [
+        Loss("edge/eth0", 1, 2, "stream", 0),
+        Loss("edge/eth0", 68 * SECOND + 1, 100 * SECOND + 1, "stream", 0),
+    ]
+    assert seen.streams.losses() == []
+
+
+def test_more_holes_than_are_remembered_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collectors.decode.streams._MOST_GAPS", 2)
+    seen = Capture()
+    for number in range(4):
+        seen.alice(SIP, 1 + number * 1000)
+        seen.streams.flush(seen.found)
+    assert [(loss.from_us, loss.to_us) for loss in seen.streams.losses()] == [(1, 2), (2, 4)]

@@ -96,8 +96,29 @@ def test_an_acknowledgment_of_what_has_come_changes_nothing() -> None:
     Stream(LIMITS).acknowledge(5, 0)
     stream.add(segment(110, b"cd"), 5)
     stream.acknowledge(100, 6)
+    stream.acknowledge(101, 6)
     stream.acknowledge(100 + (1 << 21), 6)
     assert stream.deadline_us == 1005
+
+
+def test_what_was_acknowledged_and_never_seen_is_a_hole_though_nothing_follows_it() -> None:
+    stream = opened()
+    fed(stream, (100, b"ab"))
+    stream.acknowledge(110, 5)
+    assert (stream.held_us, stream.deadline_us) == (5, 105)
+    found: list[Piece] = []
+    stream.give_up(found)
+    assert found == [(5, 8, b"")]
+    stream.acknowledge(112, 6)
+    assert stream.add(segment(110, b"cd"), 7) == [(7, 0, b"cd")]
+    assert (stream.holes, stream.deadline_us) == (1, 0)
+
+
+def test_the_acknowledgment_of_a_fin_is_no_hole() -> None:
+    stream = opened()
+    stream.add(segment(100, b"ab", tcp.FIN), 1)
+    stream.acknowledge(103, 2)
+    assert stream.deadline_us == 0
 
 
 def test_a_segment_without_octets_tells_of_what_is_missing_before_it() -> None:

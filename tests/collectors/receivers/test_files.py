@@ -19,7 +19,7 @@ from collectors.receivers.pace import Pacer
 from collectors.receivers.pcap_file import FileReceiver, read_events
 from collectors.receivers.tshark import TsharkReceiver
 from collectors.scenario.encapsulation import WRAPPINGS, wrapped
-from collectors.wire.events import SideEvent
+from collectors.wire.events import Loss, SideEvent
 from tests.support.packets import (
     SIP,
     block,
@@ -443,3 +443,5 @@ def test_of_a_file_replayed_late_messages_are_not_promised_away(tmp_path: Path) 
         low = receiver.low_water_us(0)
     receiver.stop()
     assert low == NOON_US + 4_000_000
+    assert receiver.losses(0) == [Loss("edge/0", NOON_US, NOON_US + 1000, "stream", 0)]
+    assert receiver.losses(0) == []

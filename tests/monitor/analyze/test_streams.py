@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from collectors.scenario import library
 from collectors.scenario.capture import capture
+from collectors.scenario.cast import Cast
+from collectors.scenario.packets import packets
+from collectors.scenario.pcap import pcap
 from collectors.scenario.streams import CALM, Weather
 from monitor.analyze.result import Result
 from monitor.analyze.run import run
@@ -51,3 +55,14 @@ def test_of_a_good_call_that_was_captured_in_part_nothing_bad_is_confirmed(tmp_p
         if finding.state == "confirmed" and finding.severity in ("critical", "major")
     ]
     assert not bad
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_what_a_hole_in_a_stream_hides_is_not_held_against_anybody(tmp_path: Path, acknowledged: bool) -> None:
+    """The client acknowledges a response that the capture did not see; or there was none."""
+    *before, last = library.play("refreshed", cast=Cast(transport="tcp")).play()
+    gone = last._replace(seen=False, arrived_us=last.sent_us if acknowledged else None)
+    later = library.play("pings").play()[0]._replace(sent_us=last.sent_us + 60_000_000)  # so that time passes
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(b"".join(pcap(packets([*before, gone, later]))))
+    assert (("registration-unanswered", "confirmed") in found(run(path))) == (not acknowledged)
