@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from collectors.wire.events import Loss
-from monitor.core.facet import Families
+from monitor.core.facet import Families, Openers
 from monitor.core.settings import Settings
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
@@ -113,7 +113,7 @@ class Context:
 
     def __init__(self, settings: Settings, peers: Peers, families: Families) -> None:
         self.settings = settings
-        self.families = families
+        self.openers = {kind: Openers(of_kind) for kind, of_kind in families.items()}
         self.peers = peers
         self.alarms = Alarms()
         self.blind = BlindSpots()

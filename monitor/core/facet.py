@@ -8,13 +8,14 @@ of arrival within the window; its verdicts go through `Fold.judge`, and its dead
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from collectors.sip.reading import Reading
 from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Kind, Update
 
+_MOST_KINDS: Final = 4_096
 F = TypeVar("F")  # the kind of record: Call, Registration, Standalone
 
 
@@ -33,9 +34,14 @@ class Facet(ABC, Generic[F]):
         self.fold = fold
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """Whether `begins` is worth asking of such a message, a request or a response: asked once, and remembered."""
+        return True
+
+    @staticmethod
     @abstractmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
-        """Whether this message is the first that concerns the family: a cheap question, asked of each news."""
+        """Whether this message is the first that concerns the family."""
 
     @abstractmethod
     def news(
@@ -62,3 +68,21 @@ class Facet(ABC, Generic[F]):
 
 # The facets of each kind of record, in the order in which they are shown a message.
 Families: TypeAlias = dict[Kind, tuple[type[Facet[Any]], ...]]
+
+
+class Openers:
+    """Which families a message may begin, by what kind of message it is."""
+
+    def __init__(self, families: tuple[type[Facet[Any]], ...]) -> None:
+        self.families = families
+        self._known: dict[tuple[str, int, str], tuple[int, ...]] = {}
+
+    def of(self, event: SipEvent) -> tuple[int, ...]:
+        """The places of these families."""
+        kind = (event.method, event.status, event.cseq_method)
+        found = self._known.get(kind)
+        if found is None:
+            found = tuple(place for place, family in enumerate(self.families) if family.may_begin(*kind))
+            if len(self._known) < _MOST_KINDS:  # of methods there may be any number
+                self._known[kind] = found
+        return found

@@ -79,6 +79,7 @@ class Fold(ABC):
         "_facets",
         "_families",
         "_lingers",
+        "_openers",
         "_opening",
         "_rank",
         "asked",
@@ -130,7 +131,8 @@ class Fold(ABC):
         self.asked: SipEvent | None = None  # the last request that is news, until something answers but 100 or 400
         self.irregular: dict[Transaction, None] = {}
         self.findings: dict[tuple[str, str], Finding] = {}
-        self._families = context.families[key.kind]
+        self._openers = context.openers[key.kind]
+        self._families = self._openers.families
         self._facets: list[Facet[Any] | None] = [None] * len(self._families)
         self._copies = Copies(most_messages)
         self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
@@ -195,13 +197,13 @@ class Fold(ABC):
         elif event.status not in (100, 400):
             self.asked = None
         reading = Reading(event.raw)
-        for index, family in enumerate(self._families):
-            facet = self._facets[index]
-            if facet is None:
-                if not family.begins(event, reading):
-                    continue
-                facet = self._facets[index] = family(self)
-            facet.news(event, reading, number, transaction, out)
+        facets = self._facets
+        for place in self._openers.of(event):
+            if facets[place] is None and self._families[place].begins(event, reading):
+                facets[place] = self._families[place](self)
+        for facet in facets:
+            if facet is not None:
+                facet.news(event, reading, number, transaction, out)
 
     def facet(self, family: type[T]) -> T | None:
         """What a family of findings keeps of the record; None where nothing concerned it yet."""

@@ -18,6 +18,11 @@ class LostAcks(Facet[Call]):
     beside: ClassVar[frozenset[str]] = frozenset({ICMP})
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """No message may."""
+        return False
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """By no message."""
         return False

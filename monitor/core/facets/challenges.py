@@ -32,6 +32,11 @@ class TurnedAway(Facet[Call | Registration | Standalone]):
         self._told_weak = False
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A challenge, or 503."""
+        return status in _HEADERS or status == _UNAVAILABLE
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """It is a challenge, or an overloaded server."""
         return event.status in _HEADERS or event.status == _UNAVAILABLE

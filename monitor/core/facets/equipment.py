@@ -22,6 +22,11 @@ class Equipment(Facet[Call]):
         self._rank: tuple[int, int] | None = None
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """INVITE."""
+        return method == "INVITE"
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first INVITE."""
         return event.method == "INVITE"

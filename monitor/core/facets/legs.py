@@ -45,6 +45,11 @@ class LegMarks(Facet[Call]):
         self._told: set[int] = set()
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """INVITE."""
+        return method == "INVITE"
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first INVITE."""
         return event.method == "INVITE"

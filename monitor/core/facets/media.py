@@ -55,6 +55,11 @@ class Media(Facet[Call]):
         self.bids: list[Bid] = []
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """What may carry an offer or an answer."""
+        return cseq_method in _OFFERS or method == ACK
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first description."""
         return bool(_description(event, reading))

@@ -22,6 +22,11 @@ class Numbering(Facet[Call]):
         self._dip: Dip | None = None
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """INVITE."""
+        return method == "INVITE"
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first INVITE that has any."""
         if event.method != "INVITE":

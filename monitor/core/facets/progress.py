@@ -28,6 +28,11 @@ class Ringing(Facet[Call]):
         self._rung: dict[Attempt, list[Rung]] = {}
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """180."""
+        return status == 180
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first 180."""
         return event.status == 180
@@ -70,6 +75,11 @@ class Reliability(Facet[Call]):
         super().__init__(fold)
         self._responses: dict[tuple[int, int, str], Provisional] = {}  # by RSeq, CSeq number and To tag
         self._copies: dict[int, Provisional] = {}  # by what is sent again
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """101–199."""
+        return 100 < status < 200
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
@@ -140,6 +150,11 @@ class CancelRaces(Facet[Call]):
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._awaited: set[str] = set()  # by subject of the answer
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """CANCEL."""
+        return method == "CANCEL"
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:

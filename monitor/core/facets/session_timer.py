@@ -30,6 +30,11 @@ class SessionTimers(Facet[Call]):
         self._asked: dict[tuple[str, int, str], tuple[int, int]] = {}
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A request that may change the session, or a response to one."""
+        return cseq_method in _METHODS
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first message that names an interval, or refuses one."""
         if event.cseq_method not in _METHODS:

@@ -23,6 +23,11 @@ class Silence(Facet[Call]):
         self._limit_us = 0  # a silence so long is too long
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """No message may."""
+        return False
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With no message."""
         return False

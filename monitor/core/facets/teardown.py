@@ -55,6 +55,11 @@ class Teardown(Facet[Call]):
         self._byes: Attempts[Bye] = Attempts(Bye, _MOST_BYES)
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A BYE, or a response to one."""
+        return cseq_method == "BYE"
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first BYE, or a response to it."""
         return event.cseq_method == "BYE"

@@ -31,6 +31,11 @@ class Undelivered(Facet[Addressed]):
     beside = frozenset({ICMP})
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """No message may."""
+        return False
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """By no message."""
         return False
