@@ -57,7 +57,7 @@ class Media(Facet[Call]):
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
         """What may carry an offer or an answer."""
-        return cseq_method in _OFFERS or method == ACK
+        return cseq_method in _OFFERS or method == "ACK"
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
