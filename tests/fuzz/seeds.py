@@ -113,6 +113,9 @@ def seeds(target: str) -> list[bytes]:
         ],
         "capture-file": [classic, modern, gzip.compress(classic), zstandard.compress(modern)],
         "batch": [encode(Batch(SCHEMA, "lab", "boot", 0, 0, events[:3]))],
-        "correlator": [APART.join(event.raw for event in events), APART.join(raw[:12])],
+        "correlator": [
+            APART.join(raw[:12]),
+            *(APART.join(event.raw for event in play(name).events()[:40]) for name in (*CALLS, *REGISTRATIONS)),
+        ],
     }
     return by_target.get(target, raw)

@@ -289,21 +289,27 @@ def batch(data: bytes) -> None:
 
 
 def correlator(data: bytes) -> None:
-    """Messages through the core: no more findings than its bounds allow, whatever comes and in whatever order."""
+    """Messages through the core: no more findings than its bounds allow, whatever comes and in whatever order.
+
+    A response goes back where requests come from. The time between two messages is made of their lengths; once
+    in a while it is minutes.
+    """
     core = Correlator()
     at_us = 1_800_000_000 * SECOND_US
-    for number, raw in enumerate(data.split(APART)[:40]):
-        octet = raw[0] if raw else 0
-        at_us += octet % 8 * SECOND_US
-        ends = [("10.0.0.1", 5060), ("10.0.0.2", 5060)][:: 1 if number % 2 else -1]
-        datagram = Datagram(at_us, *ends[0], *ends[1], "tcp" if octet & 64 else "udp", "fuzz/eth0", raw)
+    for raw in data.split(APART)[:40]:
+        at_us += len(raw) % 7 * 300_000 + (120 * SECOND_US if len(raw) % 61 == 0 else 0)
+        there, back = ("10.0.0.1", 5060), ("10.0.0.2", 5060)
+        ends = (*back, *there) if raw.startswith(b"SIP/") else (*there, *back)
+        datagram = Datagram(at_us, *ends, "tcp" if len(raw) % 5 == 0 else "udp", "fuzz/eth0", raw)
         for event in events([datagram], Counter()):
             core.feed(event)
         kind(raw)
         core.advance(at_us - SECOND_US)
     core.advance(at_us + 300 * SECOND_US)
     for key in core.open_keys():
-        assert len(core.record(key).findings) <= 64
+        record = core.record(key)
+        assert len(record.findings) <= 64
+        assert all(finding.cause and finding.code for finding in record.findings)
 
 
 TARGETS: Final[dict[str, Target]] = {
