@@ -227,8 +227,25 @@ class Decoder:
         """The packet that `outer` carries in its `payload`."""
         if len(within) == _MAX_TUNNELS:
             return Skip.TOO_DEEP
+        datagram = self._plain(captured_us, interface, payload, inner.at)
+        if datagram is not None:
+            found.append(datagram)
+            return None
         name = b"".join(sorted((outer.source, outer.destination))) + inner.name  # the same both ways
         return self._general(captured_us, interface, payload, inner.at, found, (*within, name))
+
+    def _plain(self, captured_us: int, interface: int, frame: bytes, at: int) -> Datagram | None:
+        """The usual case, as in `datagrams`: most of what is in tunnels is media, which passes by quickly so."""
+        if at < 0 or len(frame) < at + 28:
+            return None
+        first, length, flags, protocol, flow, udp_length = _PLAIN.unpack_from(frame, at)
+        whole = first == 0x45 and not flags & 0x3FFF and len(frame) >= at + length
+        if not whole or protocol != ip.UDP or udp_length != length - 20 or udp_length < 8:
+            return None
+        ends = self._flows.get(flow) or self._flow(flow, frame[at + 28 : at + 32])
+        if not ends:
+            return None
+        return Datagram(captured_us, *ends, "udp", self.observers[interface], frame[at + 28 : at + length])
 
     def _udp(
         self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()

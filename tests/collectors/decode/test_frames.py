@@ -200,3 +200,4 @@ def test_the_short_path_gives_what_the_general_one_does(data: st.DataObject) -> 
     if at > 0:
         general._general(0, 0, frame, at, expected)
         assert found == expected
+        assert decoder()._plain(0, 0, frame, at) in (None, *expected)  # that of tunnels
