@@ -164,7 +164,7 @@ class Teardown(Facet[Call]):
         short = call.answered_us > 0 and 0 <= lasted_us < call.context.settings.short_call_us and call.dialogs.over()
         if short or call.findings:
             verdict = None
-            if short:
+            if short and len(self._byes):  # a BYE whose CSeq names another method is none of these
                 first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
                 verdict = rules.short_call(first, call.answered_us, call.bye_us)
             call.judge(rules.SHORT_CALL, "", verdict, call.first_us, at_us, out)
