@@ -45,6 +45,7 @@ _AGENT_NAME: Final = 0x13
 _MEASURES: Final = {0x20: ("mos", 2, 100), 0x21: ("r_factor", 2, 1), 0x23: ("jitter", 4, 1)}
 
 _CHUNK: Final = struct.Struct("!HHH")
+_HEAD: Final = _CHUNK.size  # octets
 _MOST_TEXT: Final = 512  # octets of a name, a correlation id; a longer one is none
 _MAPPED: Final = bytes(10) + b"\xff\xff"  # an IPv4 address written as one of IPv6 (RFC 4291 §2.5.5.2)
 _SECOND: Final = 1_000_000
@@ -128,10 +129,10 @@ def encode(frame: Frame) -> bytes | None:
         (_CORRELATION, _octets(frame.correlation)),
         (_PAYLOAD, frame.payload),
     ]
-    size = HEADER + sum(_CHUNK.size + len(value) for _, value in chunks if value)
+    size = HEADER + sum(_HEAD + len(value) for _, value in chunks if value)
     if size > MAX_FRAME:
         return None
-    body = b"".join(_CHUNK.pack(0, kind, _CHUNK.size + len(value)) + value for kind, value in chunks if value)
+    body = b"".join(_CHUNK.pack(0, kind, _HEAD + len(value)) + value for kind, value in chunks if value)
     return MAGIC + size.to_bytes(2, "big") + body
 
 
@@ -204,15 +205,17 @@ def _chunks(octets: bytes) -> tuple[dict[int, bytes], int]:
     end = min(len(octets), int.from_bytes(octets[4:HEADER], "big"))
     found: dict[int, bytes] = {}
     at = HEADER
-    while at + _CHUNK.size <= end:
+    while at + _HEAD <= end:
         vendor, kind, length = _CHUNK.unpack_from(octets, at)
-        if length < _CHUNK.size:
+        if length < _HEAD:
             break  # where the next one begins is not known
-        if vendor == 0:
-            found.setdefault(kind, octets[at + _CHUNK.size : min(at + length, end)])
-            if at + length > end:
-                return found, at + length - end if kind == _PAYLOAD else 0
-        at += length
+        after = at + length
+        if vendor == 0 and kind not in found:
+            if after > end:
+                found[kind] = octets[at + _HEAD : end]
+                return found, after - end if kind == _PAYLOAD else 0
+            found[kind] = octets[at + _HEAD : after]
+        at = after
     return found, 0
 
 
