@@ -15,7 +15,7 @@ from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
 from collectors.decode.hep_reader import HepReader
 from collectors.decode.sctp import Associations
-from collectors.decode.streams import Streams
+from collectors.decode.streams import HEP, Streams
 from collectors.wire.events import Loss, SideEvent
 
 # (captured_us, index of the capture's interface, octets)
@@ -133,6 +133,7 @@ class Decoder:
         found: list[Datagram] = []
         for streams in self._streams:
             streams.advance(now_us, found)
+        self._unwrap(found, 0)
         for agents in self._agents.values():
             found += agents.advance(now_us)
         return found
@@ -142,6 +143,7 @@ class Decoder:
         found: list[Datagram] = []
         for streams in self._streams:
             streams.flush(found)
+        self._unwrap(found, 0)
         for agents in self._agents.values():
             found += agents.flush()
         return found
@@ -195,7 +197,10 @@ class Decoder:
         if packet.protocol == ip.UDP:
             return self._udp(captured_us, interface, packet, found, within)
         if packet.protocol == ip.TCP:
-            return self._streams[interface].add(captured_us, packet, found, b"".join(within))
+            before = len(found)
+            reason = self._streams[interface].add(captured_us, packet, found, b"".join(within))
+            self._unwrap(found, before)
+            return reason
         if packet.protocol == ip.SCTP:
             return self._associations[interface].add(captured_us, packet, found, b"".join(within))
         if packet.protocol in (ip.ICMP, ip.ICMPV6):
@@ -258,7 +263,9 @@ class Decoder:
         if inner:
             return self._inner(captured_us, interface, packet, payload, inner, found, within)
         if payload.startswith(hep.MAGIC) or (destination_port == hep.PORT and hep.is_hep(payload)):
-            return self._hep(captured_us, interface, payload, found)
+            before = len(found) + len(self.side)
+            self._read_hep(captured_us, self.observers[interface], payload, found)
+            return Skip.HEP if len(found) + len(self.side) == before else None
         self.cut += cut > 0
         found.append(
             Datagram(
@@ -275,11 +282,21 @@ class Decoder:
         )
         return None
 
-    def _hep(self, captured_us: int, interface: int, payload: bytes, found: list[Datagram]) -> Skip | None:
+    def _read_hep(self, captured_us: int, observer: str, frame: bytes, found: list[Datagram]) -> None:
         """What an agent told the collector to which this went, as if we were that."""
-        collector = self.observers[interface].partition("/")[0]
+        collector = observer.partition("/")[0]
         reader = self._agents.get(collector) or self._agents.setdefault(collector, HepReader(collector))
-        before = len(found) + len(self.side)
-        found += reader.read(payload, captured_us)
+        found += reader.read(frame, captured_us)
         self.side += reader.take_side()
-        return Skip.HEP if len(found) + len(self.side) == before else None
+
+    def _unwrap(self, found: list[Datagram], since: int) -> None:
+        """Put what frames of HEP hold in the place of those that streams gave."""
+        if not any(datagram.transport == HEP for datagram in found[since:]):
+            return
+        given = found[since:]
+        del found[since:]
+        for datagram in given:
+            if datagram.transport == HEP:
+                self._read_hep(datagram.captured_us, datagram.observer, datagram.payload, found)
+            else:
+                found.append(datagram)

@@ -143,6 +143,11 @@ class Splitter:
         self.garbage = 0  # octets
         self._octets = bytearray()
 
+    @property
+    def held(self) -> int:
+        """Octets that wait for others."""
+        return len(self._octets)
+
     def feed(self, octets: bytes) -> list[bytes]:
         """The frames that these octets complete."""
         self._octets += octets
@@ -158,12 +163,47 @@ class Splitter:
                 del self._octets[:length]
         return found
 
+    def clear(self) -> None:
+        """What waits will not become whole."""
+        self.garbage += len(self._octets)
+        self._octets.clear()
+
     def _search(self) -> None:
         """Pass over what is before the next frame."""
         at = self._octets.find(MAGIC, 1)
         dropped = at if at >= 0 else len(self._octets) - len(MAGIC) + 1
         del self._octets[:dropped]
         self.garbage += dropped
+
+
+class HepFramer:
+    """The same for one direction of a captured stream, in which octets may be missing: a frame is whole, or lost."""
+
+    def __init__(self) -> None:
+        self._splitter = Splitter()
+
+    @property
+    def garbage(self) -> int:
+        """Octets passed over."""
+        return self._splitter.garbage
+
+    @property
+    def held(self) -> int:
+        """Octets that wait for others."""
+        return self._splitter.held
+
+    def feed(self, octets: bytes) -> list[tuple[bytes, int]]:
+        """The frames that these octets complete, none of which misses anything."""
+        return [(frame, 0) for frame in self._splitter.feed(octets)]
+
+    def skip(self, _missing: int) -> list[tuple[bytes, int]]:
+        """Octets are missing here: what follows begins anew."""
+        self._splitter.clear()
+        return []
+
+    def end(self) -> list[tuple[bytes, int]]:
+        """Nothing more will come."""
+        return self.skip(0)
 
 
 def _decode_3(octets: bytes) -> Frame | Refusal:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from collectors.decode import ip, tcp
+from collectors.decode import hep, ip, tcp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.framing import Framed, SipFramer, find_message
 from collectors.decode.websocket import WebSocketFramer, is_sip_frame, is_upgrade
@@ -28,6 +28,9 @@ class Limits(NamedTuple):
     stream: tcp.Limits = tcp.Limits()
 
 
+# The "transport" of frames of HEP: they are no datagrams yet.
+HEP: Final = "hep"
+
 # Source address and port, destination address and port.
 _Ends: TypeAlias = tuple[str, int, str, int]
 
@@ -36,17 +39,23 @@ _SEARCHED: Final = 16_384
 _OVERLAP: Final = 4_096
 _LOOK_US: Final = 50_000
 _AT_ONCE: Final = 2  # idle connections forgotten with each segment: more than one segment can open
+<<<<<<< HEAD
 _MOST_GAPS: Final = 1_000
 # What was missed was missed shortly before the next that was not: TCP sends again what does not arrive.
 _LONGEST_HOLE_US: Final = 32_000_000
 # What can't become SIP, though SIP may be quoted in it: TLS, SSH, HEP, HTTP that is no handshake.
 _OTHER: Final = re.compile(rb"[\x14-\x17]\x03|SSH-|HEP3|HTTP/1|(?:[A-Z]{3,10} [^\r\n]{1,8192} HTTP/1)")
+=======
+# What can't become SIP, though SIP may be quoted in it: TLS, SSH, HTTP that is no handshake.
+_OTHER: Final = re.compile(rb"[\x14-\x17]\x03|SSH-|HTTP/1|(?:[A-Z]{3,10} [^\r\n]{1,8192} HTTP/1)")
+>>>>>>> 574b8fa (decode: read HEP over TCP in captures)
 
 
 class _Framer(Protocol):
     """What makes messages of the octets of one direction."""
 
-    garbage: int
+    @property
+    def garbage(self) -> int: ...
 
     @property
     def held(self) -> int: ...
@@ -85,7 +94,7 @@ class _Connection:
         back = (destination, destination_port, source, source_port)
         self.directions = (_Direction(ends, limits), _Direction(back, limits))
         self.first = first  # source of the first direction
-        self.transport = ""  # "tcp", "ws" once it is recognised
+        self.transport = ""  # "tcp", "ws", "hep" once it is recognised
         self.searched = 0  # octets until then
         self.seen_us = 0
         self.held = 0  # octets of memory
@@ -232,7 +241,7 @@ class Streams:
             garbage = framer.garbage if framer else 0
             framed: list[Framed] = []
             if framer is None:
-                framer = direction.framer = WebSocketFramer() if connection.transport == "ws" else SipFramer()
+                framer = direction.framer = _FRAMERS[connection.transport]()
                 framed = framer.feed(bytes(direction.octets))
                 direction.octets.clear()
             if missing:
@@ -304,6 +313,9 @@ class Streams:
         self._others[key] = None
 
 
+_FRAMERS: Final[dict[str, type[_Framer]]] = {"tcp": SipFramer, "ws": WebSocketFramer, HEP: hep.HepFramer}
+
+
 def _recognised(connection: _Connection, direction: _Direction, octets: bytes) -> bytes:
     """Find out what a connection carries: its octets from where a message or a handshake begins; else none."""
     if not octets:  # some are missing
@@ -322,6 +334,9 @@ def _recognised(connection: _Connection, direction: _Direction, octets: bytes) -
         connection.searched = _SEARCHED + 1
     elif (at := 0 if looks_like_sip(all_octets) else find_message(all_octets, max(0, known - _OVERLAP))) >= 0:
         connection.transport = "tcp"
+        begun = all_octets[at:]
+    elif (at := all_octets.find(hep.MAGIC, max(0, known - len(hep.MAGIC)))) >= 0:
+        connection.transport = HEP
         begun = all_octets[at:]
     if begun:
         direction.octets.clear()

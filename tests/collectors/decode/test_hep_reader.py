@@ -15,6 +15,7 @@ from collectors.receivers.pcap_file import read_events
 from collectors.wire.events import LOG, RTCP, Loss, SideEvent
 from tests.support.hep import VECTOR, chunk, told
 from tests.support.packets import SIP, ethernet, ipv4, udp
+from tests.support.streams import tcp as tcp_segment
 
 NOON_US = 1_700_000_000_000_000
 BODY = b"v=0\r\n" * 4
@@ -250,6 +251,46 @@ def test_what_hep_in_a_capture_tells_beside_is_kept_and_what_is_of_no_use_counte
     assert capture.datagrams(map(captured, frames)) == []
     assert only(capture.take_side()).text == "line"
     assert capture.skipped == {Skip.HEP: 3}
+
+
+def segment(octets: bytes, at: int = 0, port: int = 9_063, flags: int = 0x18) -> tuple[int, int, bytes]:
+    return NOON_US, 0, ethernet(ipv4(tcp_segment(octets, 1 + at, ports=(40_000, port), flags=flags), protocol=6))
+
+
+def test_hep_over_tcp_in_a_capture_is_read_from_wherever_it_begins_and_behind_every_hole() -> None:
+    frames = [told(SIP.replace(b"table@", b"%d@" % number), NOON_US + number) for number in range(8)]
+    log = told(b"line", NOON_US, CALL_ID, kind=100)
+    stream = b"".join([frames[0][50:], *frames[1:3], log, *frames[3:]])
+    capture, found = decoder(), list[Datagram]()
+    hole = range(stream.find(frames[4]) + 10, stream.find(frames[5]) - 50)
+    for at in range(0, len(stream), 50):
+        if at not in hole:
+            found += capture.datagrams([segment(stream[at : at + 50], at)])
+    found += capture.advance(NOON_US + 60_000_000)
+    numbers = [int(each.payload.partition(b"Call-ID: ")[2].partition(b"@")[0]) for each in found]
+    assert numbers == [1, 2, 3, 5, 6, 7]
+    assert {each.observer for each in found} == {"edge/hep:2001"}
+    assert only(capture.take_side()).text == "line"
+    assert capture.counters()["stream_holes"] == 1
+    assert capture.flush() == []
+
+
+def test_sip_and_hep_that_wait_for_missing_segments_come_out_together() -> None:
+    capture = decoder()
+    frame = told(SIP, NOON_US)
+    for octets, port in ((SIP, 5060), (frame, 9_063)):
+        assert len(capture.datagrams([segment(octets, 0, port)])) == 1
+        assert capture.datagrams([segment(octets, len(octets) + 90, port)]) == []
+    found = capture.flush()
+    assert sorted((each.payload, each.transport) for each in found) == [(SIP, "tcp"), (SIP, "udp")]
+
+
+def test_a_frame_that_its_connection_leaves_unfinished_is_none() -> None:
+    capture = decoder()
+    frame = told(SIP, NOON_US)
+    assert len(capture.datagrams([segment(frame + frame[:40])])) == 1
+    assert capture.datagrams([segment(b"", len(frame) + 40, flags=0x11)]) == []
+    assert capture.flush() == []
 
 
 def test_sip_on_the_port_of_hep_is_sip() -> None:

@@ -106,7 +106,6 @@ def test_a_message_of_which_one_direction_had_begun_before_the_other_was_recogni
         b"\x16\x03\x01\x02\x00\x01",
         b"\x17\x03\x03\x00\x20 more of it",
         b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"HEP3\x00\x80",
         b"HTTP/1.1 200 OK\r\n\r\n" + SIP,
         b"POST /log HTTP/1.1\r\n\r\n" + b"x" * 20_000,
         b"GET / HTTP/1.1\r\n\r\n",
