@@ -39,16 +39,11 @@ _SEARCHED: Final = 16_384
 _OVERLAP: Final = 4_096
 _LOOK_US: Final = 50_000
 _AT_ONCE: Final = 2  # idle connections forgotten with each segment: more than one segment can open
-<<<<<<< HEAD
 _MOST_GAPS: Final = 1_000
 # What was missed was missed shortly before the next that was not: TCP sends again what does not arrive.
 _LONGEST_HOLE_US: Final = 32_000_000
-# What can't become SIP, though SIP may be quoted in it: TLS, SSH, HEP, HTTP that is no handshake.
-_OTHER: Final = re.compile(rb"[\x14-\x17]\x03|SSH-|HEP3|HTTP/1|(?:[A-Z]{3,10} [^\r\n]{1,8192} HTTP/1)")
-=======
 # What can't become SIP, though SIP may be quoted in it: TLS, SSH, HTTP that is no handshake.
 _OTHER: Final = re.compile(rb"[\x14-\x17]\x03|SSH-|HTTP/1|(?:[A-Z]{3,10} [^\r\n]{1,8192} HTTP/1)")
->>>>>>> 574b8fa (decode: read HEP over TCP in captures)
 
 
 class _Framer(Protocol):
