@@ -8,6 +8,7 @@ from monitor.core.facets.challenges import TurnedAway
 from monitor.core.facets.equipment import Equipment
 from monitor.core.facets.failures import Failures, LostDialogs
 from monitor.core.facets.legs import LegMarks
+from monitor.core.facets.logins import Logins
 from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
 from monitor.core.facets.numbering import Numbering
@@ -24,6 +25,7 @@ FAMILIES: Final[Families] = {
         LegMarks,
         Undelivered,  # before those that judge by its reports
         LostAcks,
+        Logins,
         Ringing,
         Reliability,
         CancelRaces,
@@ -43,6 +45,7 @@ FAMILIES: Final[Families] = {
         TurnedAway,
     ),
     Kind.TRANSACTION: (
+        Logins,
         Malformed,
         TurnedAway,
     ),

@@ -8,6 +8,7 @@ any order, and gives the same verdict for the same facts. `docs/findings.md` is 
 from typing import Final
 
 from monitor.core.diagnosis import (
+    access,
     ack,
     failures,
     malformed,
@@ -33,6 +34,8 @@ RULES: Final[tuple[Rule, ...]] = (
     setup.REJECTED,
     setup.SLOW_SETUP,
     setup.RETRY_AFTER_IGNORED,
+    access.AUTH_FAILED,
+    access.AUTH_NOT_ATTEMPTED,
     progress.NO_TRYING,
     progress.UNANSWERED_RINGING,
     progress.MISSING_PRACK,

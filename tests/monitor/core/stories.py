@@ -28,10 +28,15 @@ def _reply(status: int, at: float, cseq: int, nonce: str = "", on: str = "alice>
     return response(status, at, on, method="REGISTER", cseq=cseq, headers=asked)
 
 
+def _asked(at: float, cseq: int, nonce: str) -> SipEvent:
+    return response(407, at, cseq=cseq, headers=[("Proxy-Authenticate", f'Digest realm="r", nonce="{nonce}"')])
+
+
 def _bye(at: float) -> list[SipEvent]:
     return [request("BYE", at, to_tag="b"), response(200, at + 0.01, method="BYE")]
 
 
+_PROOF: Final = [("Proxy-Authorization", 'Digest realm="r", nonce="n1", response="0f"')]
 _RELIABLE: Final = [("Require", "100rel"), ("RSeq", "7")]
 
 STORIES: Final[dict[str, list[SipEvent]]] = {
@@ -222,6 +227,15 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         request("BYE", 9.2, cseq=3, to_tag="b"),
         response(481, 9.3, method="BYE", cseq=3),
     ],
+    "wrong password of a call": [
+        *_invites([0.0]),
+        _asked(0.1, 1, "n1"),
+        request("ACK", 0.15, to_tag="b"),
+        request("INVITE", 0.2, cseq=2, headers=_PROOF),
+        _asked(0.3, 2, "n2"),
+        request("ACK", 0.35, cseq=2, to_tag="b"),
+    ],
+    "never authenticates": [*_invites([0.0]), _asked(0.1, 1, "n1"), request("ACK", 0.15, to_tag="b")],
     "BYE that nobody answers": [
         *_invites([0.0]),
         response(200, 0.2),

@@ -140,12 +140,12 @@ def test_a_refusal_is_pinned_to_the_element_that_it_came_from() -> None:
 
 @pytest.mark.parametrize("status", [486, 487, 600, 603])
 def test_busy_decline_and_the_callers_own_cancel_are_no_fault(status: int) -> None:
-    assert Watch([request("INVITE", 0), response(status, 1)], until=60).findings() == {}
+    assert Watch([request("INVITE", 0), response(status, 1)], until=60).story("rejected") == []
 
 
 @pytest.mark.parametrize("status", [302, 401, 407])
 def test_redirections_and_challenges_are_no_refusals(status: int) -> None:
-    assert Watch([request("INVITE", 0), response(status, 1)], until=60).findings() == {}
+    assert Watch([request("INVITE", 0), response(status, 1)], until=60).story("rejected") == []
 
 
 def test_what_asks_for_another_attempt_is_given_4_s_for_it() -> None:

@@ -1,0 +1,105 @@
+"""The challenges of a record other than a registration, and what its clients made of them."""
+
+from typing import Any, Final
+
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.attempt import CHALLENGES
+from monitor.core.diagnosis import access as rules
+from monitor.core.facet import Facet
+from monitor.core.fold import Fold
+from monitor.core.logins import Nonce, Try
+from monitor.core.registration import credentials
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+_MOST_TRIES: Final = 32  # the last ones
+_MOST_NONCES: Final = 32
+_LEFT_ALONE: Final = frozenset({"ACK", "CANCEL"})  # never challenged (§22.1)
+_NEVER_RETRIED: Final = frozenset({"BYE", "OPTIONS"})
+
+
+class Logins(Facet[Fold]):
+    """Which requests were challenged, with what, and came again how."""
+
+    __slots__ = ("_nonces", "_tries")
+
+    def __init__(self, fold: Fold) -> None:
+        super().__init__(fold)
+        self._tries: dict[tuple[str, int, str], Try] = {}  # by method, CSeq number and From tag
+        self._nonces: list[Nonce] = []
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first challenge, or the first credentials, should they be seen before it."""
+        return event.status in CHALLENGES or (event.method != "" and b"uthorization:" in event.raw)
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A request that may carry credentials, or a response to one."""
+        if transaction is None or event.cseq < 0 or event.status == 100 or transaction.method in _LEFT_ALONE:
+            return
+        tried, at_us = self._try(event), event.captured_us
+        tried.first_us = min(tried.first_us, at_us)
+        if event.method:
+            tried.asked = True
+            tried.nonces = tried.nonces or credentials(event.raw)
+        elif event.status in CHALLENGES:
+            self._nonces += tried.challenge(event, reading, number, transaction)
+            del self._nonces[:-_MOST_NONCES]
+            settings = self.fold.context.settings
+            for wait_us in (settings.repair_us, settings.timers.timeout_us):
+                self.fold.wake_facet(at_us + wait_us, self)
+        else:
+            tried.accepted_us = min(tried.accepted_us or at_us, at_us)
+        if event.status in CHALLENGES or event.method or self.fold.findings:
+            self._judge(at_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """A challenge has waited for its answer."""
+        self._judge(due_us, out)
+
+    def _try(self, event: SipEvent) -> Try:
+        name = (event.cseq_method, event.cseq, event.from_tag)
+        tried = self._tries.get(name)
+        if tried is None:
+            tried = self._tries[name] = Try(event)
+            if len(self._tries) > _MOST_TRIES:
+                del self._tries[next(iter(self._tries))]
+        return tried
+
+    # --- verdicts
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        tries = sorted(self._tries.values(), key=lambda tried: (tried.first_us, tried.cseq))
+        for realm in sorted({realm for tried in tries for realm in tried.challenged & tried.nonces.keys()}):
+            self._judge_realm(realm, tries, at_us, out)
+        for tried in tries:
+            if tried.challenged_us and not tried.nonces and tried.method not in _NEVER_RETRIED:
+                later = (other.first_us for other in tries if _retries(other, tried))
+                retried_us = min(later, default=0) or tried.accepted_us
+                settings, now_us = self.fold.context.settings, self.fold.now_us
+                verdict = rules.auth_not_attempted(tried, retried_us, settings, now_us)
+                self.fold.judge(rules.AUTH_NOT_ATTEMPTED, tried.subject, verdict, tried.challenged_us, at_us, out)
+
+    def _judge_realm(self, realm: str, tries: list[Try], at_us: int, out: list[Update]) -> None:
+        failed = [tried for tried in tries if realm in tried.challenged and self._is_latest(realm, tried, tries)]
+        accepted = [tried.accepted_us for tried in tries if realm in tried.nonces and tried.accepted_us]
+        last_us = failed[-1].first_us if failed else 0
+        verdict = rules.auth_failed(failed, realm, min((each for each in accepted if each > last_us), default=0))
+        given_us = min((nonce.at_us for nonce in self._nonces), default=0)
+        self.fold.judge(rules.AUTH_FAILED, realm, verdict, given_us, at_us, out)
+
+    def _is_latest(self, realm: str, tried: Try, tries: list[Try]) -> bool:
+        """Whether a try used the latest nonce of a realm, and that had not served before."""
+        used = tried.nonces.get(realm, "")
+        given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= tried.first_us]
+        earlier = (other for other in tries if other.accepted_us and other.first_us < tried.first_us)
+        served = any(used in other.nonces.values() for other in earlier)
+        return bool(given) and max(given).nonce == used and not served
+
+
+def _retries(other: Try, tried: Try) -> bool:
+    """Whether a request is another try of one."""
+    return other.method == tried.method and other.from_tag == tried.from_tag and other.cseq > tried.cseq

@@ -1,0 +1,75 @@
+"""Requests that are challenged, and the credentials with which they come again (RFC 3261 §22)."""
+
+from typing import Final, NamedTuple
+
+from collectors.sip.auth import parameters
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.transaction import Transaction
+
+_MOST_CHALLENGES: Final = 8  # in one response
+
+
+class Nonce(NamedTuple):
+    """A nonce that a server gave out."""
+
+    at_us: int
+    realm: str
+    nonce: str
+
+
+class Try:
+    """A request on all its hops, with the credentials that it carries and what came of them. Times in µs, 0: never."""
+
+    __slots__ = (
+        "accepted_us",
+        "asked",
+        "challenged",
+        "challenged_us",
+        "cseq",
+        "first_us",
+        "from_tag",
+        "hop",
+        "method",
+        "nonces",
+        "numbers",
+        "status",
+        "vias",
+    )
+
+    def __init__(self, event: SipEvent) -> None:
+        self.method = event.cseq_method
+        self.cseq = event.cseq
+        self.from_tag = event.from_tag
+        self.first_us = event.captured_us
+        self.asked = False  # the request itself was seen
+        self.nonces: dict[str, str] = {}  # realm → nonce of its credentials
+        self.challenged: set[str] = set()  # realms that asked for credentials, and don't call those sent stale
+        self.challenged_us = 0  # last
+        self.accepted_us = 0  # first response beyond 100 that is no challenge
+        self.status = 0  # of the challenge
+        self.hop = ""  # that carried the challenge nearest to the client
+        self.vias = 0
+        self.numbers: list[int] = []  # of the request and of the challenge
+
+    def challenge(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction) -> list[Nonce]:
+        """It was challenged on one of its hops; the nonces that were given out."""
+        name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
+        given = []
+        for value in reading.all(name)[:_MOST_CHALLENGES]:
+            asked = parameters(value)
+            realm = asked.get("realm", "")
+            given.append(Nonce(event.captured_us, realm, asked.get("nonce", "")))
+            if asked.get("stale", "").lower() != "true":
+                self.challenged.add(realm)
+        self.challenged_us = max(self.challenged_us, event.captured_us)
+        if not self.hop or event.vias < self.vias:
+            self.hop, self.vias, self.status = transaction.hop, event.vias, event.status
+            self.numbers = [*transaction.numbers[:1], number]
+        self.asked = self.asked or transaction.seen_request
+        return given
+
+    @property
+    def subject(self) -> str:
+        """Names it within its record."""
+        return f"{self.method} {self.cseq} {self.from_tag}"
