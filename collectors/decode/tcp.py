@@ -117,6 +117,9 @@ class Stream:
         if segment.flags & FIN:
             self._fin = end
         if distance > 0:
+            # A FIN counts as an octet: what has none and is one ahead follows it, seen or not (RFC 9293 §3.4).
+            if end - self._next == 1 or position > self._fin >= 0:
+                return found
             self._hold(position, captured_us, payload, cut)
             while self.held > self._limits.octets or len(self._held) > self._limits.segments:
                 self.give_up(found)

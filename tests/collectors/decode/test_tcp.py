@@ -114,6 +114,16 @@ def test_what_was_acknowledged_and_never_seen_is_a_hole_though_nothing_follows_i
     assert (stream.holes, stream.deadline_us) == (1, 0)
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_follows_a_fin_tells_of_no_hole(seen: bool) -> None:
+    stream = opened()
+    stream.add(segment(100, b"ab", tcp.FIN if seen else 0), 1)
+    assert fed(stream, (103, b""), (103, b"")) == []
+    assert stream.deadline_us == 0
+    assert fed(stream, (200, b"")) == []
+    assert (stream.deadline_us == 0) == seen
+
+
 def test_the_acknowledgment_of_a_fin_is_no_hole() -> None:
     stream = opened()
     stream.add(segment(100, b"ab", tcp.FIN), 1)
