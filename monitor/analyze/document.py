@@ -28,7 +28,11 @@ Document = dict[str, Any]
 
 def encode(document: Document) -> bytes:
     """The document as indented UTF-8 with a final newline; characters that are no text become "?"."""
-    return msgspec.json.format(msgspec.json.encode(_as_text(document)), indent=2) + b"\n"
+    try:
+        encoded = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_as_text(document))
+    return msgspec.json.format(encoded, indent=2) + b"\n"
 
 
 def build(result: Result) -> Document:

@@ -188,6 +188,6 @@ def _masked(subject: SubjectFinding) -> SubjectFinding:
 
 def _without_password(text: str) -> str:
     """The text with the passwords of its URIs ("sip:user:password@host") in x's."""
-    if "@" not in text:
-        return text
+    if text.count(":", 0, max(text.rfind("@"), 0)) < 2:
+        return text  # but for a scheme, no colon comes before a host
     return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

@@ -10,8 +10,7 @@ the same marks give the same answer whatever came first, live or from a file.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -132,6 +131,15 @@ def _element(one: Leg, other: Leg) -> str:
     return out if out in reached - passed else ""
 
 
+def _near(places: list[int], legs: Sequence[Leg], within_us: int) -> Iterator[tuple[int, int]]:
+    """Of these calls the pairs that begin within a time of each other."""
+    for number, one in enumerate(places):
+        begun_us = legs[one].begun_us
+        for other in places[number + 1 :]:
+            if abs(legs[other].begun_us - begun_us) <= within_us:
+                yield one, other
+
+
 def links(legs: Sequence[Leg]) -> list[Link]:
     """All links among these calls, the surest first.
 
@@ -142,9 +150,10 @@ def links(legs: Sequence[Leg]) -> list[Link]:
     for place, leg in enumerate(legs):
         for mark in leg.marks:
             by_mark[mark].append(place)
-    pairs = {
-        pair for places in by_mark.values() if 1 < len(places) <= _MOST_OF_A_MARK for pair in combinations(places, 2)
-    }
+    pairs = set[tuple[int, int]]()
+    for mark, places in by_mark.items():
+        if 1 < len(places) <= _MOST_OF_A_MARK:
+            pairs.update(_near(places, legs, PROOFS[mark.kind].within_us if mark.kind in PROOFS else SETUP_US))
     found = [each for one, other in sorted(pairs) if (each := link(legs[one], legs[other])) is not None]
     begun = {leg.key: leg.begun_us for leg in legs}
     found.sort(key=lambda each: (-each.confidence, begun[each.other] - begun[each.one], each.one, each.other))

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from collectors.sip.auth import parameters
 from collectors.sip.contact import Contact, read_contacts
-from collectors.sip.message import header, header_values
+from collectors.sip.message import header_values
+from collectors.sip.reading import Reading
 from collectors.sip.timers import SECOND
 from collectors.sip.uri import without_parameters
 from collectors.wire.events import SipEvent
@@ -106,11 +107,12 @@ class Login(Attempt):
         super().sent_on(transaction, event)
         self.initial = True  # there is no dialog that it could be within
         if event.method:
-            contacts = read_contacts(header_values(event.raw, "contact"))
+            reading = Reading(event.raw)
+            contacts = read_contacts(reading.all("contact"))
             self.contact = event.contact
             self.identity = identity_of(contacts)
-            self.expires_s = _requested_expiry(event, contacts)
-            self.nonces = credentials(event.raw)
+            self.expires_s = _requested_expiry(reading, contacts)
+            self.nonces = credentials(reading)
             if self.nonces:
                 self.tried.append(transaction)
                 del self.tried[:-_MOST_TRANSACTIONS]
@@ -122,13 +124,13 @@ class Login(Attempt):
         return self.first_us < other.first_us
 
 
-def credentials(raw: bytes) -> dict[str, str]:
+def credentials(reading: Reading) -> dict[str, str]:
     """Realm → nonce of the digest credentials in a request."""
     found: dict[str, str] = {}
-    if b"uthorization" not in raw and b"UTHORIZATION" not in raw:
+    if b"uthorization" not in reading.raw and b"UTHORIZATION" not in reading.raw:
         return found  # the usual case: spare the search
     for name in ("authorization", "proxy-authorization"):
-        for value in header_values(raw, name)[:_MOST_CHALLENGES]:
+        for value in reading.all(name)[:_MOST_CHALLENGES]:
             digest = parameters(value)
             if digest.get("response") and "auts" not in digest:
                 found[digest.get("realm", "")] = digest.get("nonce", "")
@@ -451,12 +453,12 @@ def identity_of(contacts: Sequence[Contact]) -> str:
     return f"{first.instance.lower()}{flow}"[:_LONGEST_IDENTITY]
 
 
-def _requested_expiry(event: SipEvent, contacts: Sequence[Contact]) -> int:
+def _requested_expiry(reading: Reading, contacts: Sequence[Contact]) -> int:
     """What a REGISTER asks for, in seconds; -1 where it leaves that to the registrar."""
     asked = [contact.expires for contact in contacts if contact.expires is not None]
     if asked:
         return min(max(asked), _MOST_EXPIRES_S)
-    return _seconds(header(event.raw, "expires") or "")
+    return _seconds(reading.first("expires"))
 
 
 def _granted_expiry(event: SipEvent, login: Login) -> int:
@@ -464,14 +466,15 @@ def _granted_expiry(event: SipEvent, login: Login) -> int:
 
     A registrar behind a NAT may give its address anew, and keep its instance.
     """
-    contacts = read_contacts(header_values(event.raw, "contact"))
+    reading = Reading(event.raw)
+    contacts = read_contacts(reading.all("contact"))
     granted = [contact for contact in contacts if contact.expires is not None]
     own = [contact for contact in granted if without_parameters(contact.uri.text) == login.contact]
     own = own or [contact for contact in granted if contact.instance and identity_of((contact,)) == login.identity]
     given = [contact.expires for contact in own or granted if contact.expires is not None]
     if given:
         return min(max(given), _MOST_EXPIRES_S)
-    for seconds in (_seconds(header(event.raw, "expires") or ""), login.expires_s):
+    for seconds in (_seconds(reading.first("expires")), login.expires_s):
         if seconds >= 0:
             return seconds
     return _DEFAULT_EXPIRES_S

@@ -44,7 +44,7 @@ class Logins(Facet[Fold]):
         tried.first_us = min(tried.first_us, at_us)
         if event.method:
             tried.asked = True
-            tried.nonces = tried.nonces or credentials(event.raw)
+            tried.nonces = tried.nonces or credentials(reading)
         elif event.status in CHALLENGES:
             self._nonces += tried.challenge(event, reading, number, transaction)
             del self._nonces[:-_MOST_NONCES]

@@ -7,11 +7,10 @@ times are equal. A capture file thus gives the same findings as the wire that it
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias, TypeGuard, assert_never, get_args
 
 from monitor.core.diagnosis.setup import INVITE_UNANSWERED
 from monitor.core.limits import Limits
-from monitor.core.presence import name_of
 from monitor.core.sources.accounts import EVERY, Accounts
 from monitor.core.sources.blindness import Blindness
 from monitor.core.sources.expiry import Expiry
@@ -62,8 +61,14 @@ _Minded: TypeAlias = (
     | SourceSeen
     | _Noted
 )
+_MINDED: Final = frozenset(get_args(_Minded))
+_FOUND: Final = (FindingRaised, FindingConfirmed, FindingCleared)
 # Findings of records that say something of a source.
 _CODES: Final = frozenset({"auth-failed", INVITE_UNANSWERED.code})
+
+
+def _is_minded(update: LoggedUpdate | Update) -> TypeGuard[_Minded]:
+    return type(update) in _MINDED
 
 
 class Sources:
@@ -88,7 +93,7 @@ class Sources:
         self._storms = Storms(self.limits, self._ledger)
         self._hijacks = Hijacks(self.limits, self._ledger, self._trust, self._logins)
         self._natted = Natted(self._ledger, self._accounts)
-        self._waiting: list[tuple[int, int, int, _Minded]] = []  # a heap
+        self._waiting: list[tuple[int, str, int, _Minded]] = []  # a heap
         self._serial = 0
         self._watermark_us = 0
         self._most_waiting = most_waiting
@@ -96,15 +101,16 @@ class Sources:
 
     def take(self, update: LoggedUpdate | Update, at_us: int | None = None) -> None:
         """An update of the first stage, which happened at `at_us` (its own time, unless that is not believed)."""
-        if isinstance(update, LossRecorded):
+        if type(update) is LossRecorded:
             self._blind.lost(update)
-        if not isinstance(update, _Minded):
+        if not _is_minded(update):
             return
-        if isinstance(update, FindingRaised | FindingConfirmed | FindingCleared) and update.finding.code not in _CODES:
+        if isinstance(update, _FOUND) and update.finding.code not in _CODES:
             return
         self._serial += 1
         when_us = update.at_us if at_us is None else at_us
-        heappush(self._waiting, (when_us, name_of(update.key), self._serial, update))
+        # What one record tells at a time comes in its order, whoever else tells something then.
+        heappush(self._waiting, (when_us, update.key.call_id, self._serial, update))
         if len(self._waiting) > self._most_waiting:
             self.hurried += 1
             self._next()
