@@ -35,7 +35,10 @@ class Facet(ABC, Generic[F]):
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
-        """Whether `begins` is worth asking of such a message, a request or a response: asked once, and remembered."""
+        """Whether `begins` is worth asking of such a message, a request or a response: asked once, and remembered.
+
+        A message with a fault may begin any family, and is not asked for here.
+        """
         return True
 
     @staticmethod
@@ -75,10 +78,13 @@ class Openers:
 
     def __init__(self, families: tuple[type[Facet[Any]], ...]) -> None:
         self.families = families
+        self._all = tuple(range(len(families)))
         self._known: dict[tuple[str, int, str], tuple[int, ...]] = {}
 
     def of(self, event: SipEvent) -> tuple[int, ...]:
         """The places of these families."""
+        if event.fault:
+            return self._all
         kind = (event.method, event.status, event.cseq_method)
         found = self._known.get(kind)
         if found is None:

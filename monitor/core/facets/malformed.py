@@ -30,6 +30,11 @@ class Malformed(Facet[Call | Registration | Standalone]):
         self._flaws: dict[str, Flaw] = {}  # by the subject of their finding
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """What has a fault may always; beside that, a refusal of what may have one."""
+        return status == BAD_REQUEST
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """It has a fault, or refuses what may have one."""
         return event.fault != "" or event.status == BAD_REQUEST
