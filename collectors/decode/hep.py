@@ -225,7 +225,7 @@ def _decode_3(octets: bytes) -> Frame | Refusal:
         destination=destination,
         destination_port=_number(chunks, _DESTINATION_PORT, 2),
         transport=_TRANSPORTS.get(_number(chunks, _PROTOCOL, 1), "udp"),
-        type=_number(chunks, _TYPE, 1),
+        type=_number(chunks, _TYPE, 1) or SIP,
         payload=payload,
         cut=cut,
         agent=_number(chunks, _AGENT, 4),

@@ -20,6 +20,7 @@ from collectors.wire.events import LOG, RTCP, Loss, SideEvent
 # An agent's clock that is off by more is not believed.
 CLOCK_US: Final = 5_000_000
 MOST_AGENTS: Final = 1_024
+OTHERS: Final = "others"
 
 _MOST_PARTS: Final = 1_024  # streams of which a part waits
 _MOST_HELD: Final = 16 * 1024 * 1024  # octets of these
@@ -60,6 +61,7 @@ class _Part(NamedTuple):
 
     framer: SipFramer
     like: Datagram  # of the latest frame, for its addresses and time
+    received_us: int  # when that came
 
 
 class HepReader:
@@ -89,7 +91,8 @@ class HepReader:
         datagram = self._datagram(frame, received_us)
         found = self.advance(received_us)
         if frame.type == hep.SIP:
-            found += self._framed(datagram) if frame.transport in _STREAMS and not frame.cut else [datagram]
+            streamed = frame.transport in _STREAMS and not frame.cut
+            found += self._framed(datagram, received_us) if streamed else [datagram]
         elif frame.type == hep.RTCP:
             self._tell(_reports(frame, datagram), "rtcp")
         elif frame.type == hep.LOG:
@@ -104,7 +107,7 @@ class HepReader:
         while self._parts:
             flow, part = next(iter(self._parts.items()))
             crowded = len(self._parts) > _MOST_PARTS or self._held > _MOST_HELD
-            if not crowded and part.like.captured_us + _PATIENCE_US > now_us:
+            if not crowded and part.received_us + _PATIENCE_US > now_us:
                 break
             self._forget(flow)
             found += self._given_up(part)
@@ -128,10 +131,7 @@ class HepReader:
         return list(doubted.values())
 
     def _datagram(self, frame: hep.Frame, received_us: int) -> Datagram:
-        name = _NO_NAME.sub("_", frame.agent_name)[:_MOST_NAME] or str(frame.agent)
-        if len(self.agents) < MOST_AGENTS:
-            self.agents.setdefault(name)
-        observer = f"{self._collector}/hep:{name}"
+        observer = f"{self._collector}/hep:{self._agent(frame)}"
         captured_us = frame.captured_us or received_us
         if abs(captured_us - received_us) > CLOCK_US:
             captured_us = received_us
@@ -148,11 +148,19 @@ class HepReader:
             frame.cut,
         )
 
+    def _agent(self, frame: hep.Frame) -> str:
+        """What an agent is called; all that come after so many others share a name."""
+        name = _NO_NAME.sub("_", frame.agent_name)[:_MOST_NAME] or str(frame.agent)
+        if name not in self.agents:
+            if len(self.agents) >= MOST_AGENTS:
+                return OTHERS
+            self.agents[name] = None
+        return name
+
     def _doubt(self, observer: str, received_us: int) -> None:
         self.counters["hep_clock"] += 1
         known = self._doubted.get(observer) or Loss(observer, received_us, received_us, "clock", 0)
-        if known.count or len(self._doubted) < MOST_AGENTS:
-            self._doubted[observer] = Loss(observer, known.from_us, received_us, "clock", known.count + 1)
+        self._doubted[observer] = Loss(observer, known.from_us, received_us, "clock", known.count + 1)
 
     def _tell(self, side: list[SideEvent], kind: str) -> None:
         if side and side[0].call_id:
@@ -162,7 +170,7 @@ class HepReader:
 
     # --- SIP over streams
 
-    def _framed(self, datagram: Datagram) -> Iterator[Datagram]:
+    def _framed(self, datagram: Datagram, received_us: int) -> Iterator[Datagram]:
         """The messages that a segment completes; as it is, where it is none and continues none."""
         source, destination = (datagram.source, datagram.source_port), (datagram.destination, datagram.destination_port)
         flow = (datagram.observer, *source, *destination)
@@ -178,7 +186,7 @@ class HepReader:
         for message, missing in framer.feed(datagram.payload):
             yield msgspec.structs.replace(datagram, payload=message, cut=missing)
         if framer.held:
-            self._hold(flow, _Part(framer, datagram))
+            self._hold(flow, _Part(framer, datagram, received_us))
 
     def _hold(self, flow: _Flow, part: _Part) -> None:
         self._parts[flow] = part

@@ -116,7 +116,7 @@ def test_a_frame_that_says_nothing_is_refused_with_its_reason(octets: bytes, ref
 
 def test_numbers_of_another_length_are_not_taken() -> None:
     frame = read(hep3(*ends(), chunk(0x09, b"\1"), chunk(0x0C, b"\1\2"), chunk(0x20, b"\1"), chunk(0x0F, BOB)))
-    assert (frame.captured_us, frame.agent, frame.values) == (0, 0, {})
+    assert (frame.captured_us, frame.agent, frame.values, frame.type) == (0, 0, {}, hep.SIP)
     late = hep3(*ends(), chunk(0x09, b"\0\0\0\1"), chunk(0x0A, b"\xff\xff\xff\xff"), chunk(0x0F, BOB))
     assert read(late).captured_us == 0
 
@@ -186,7 +186,7 @@ FRAMES = st.builds(
     destination=ADDRESSES,
     destination_port=st.integers(0, 65_535),
     transport=st.sampled_from(["udp", "tcp", "sctp"]),
-    type=st.integers(0, 255),
+    type=st.integers(1, 255),
     payload=st.binary(min_size=1, max_size=300),
     agent=st.integers(0, 2**32 - 1),
     agent_name=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),

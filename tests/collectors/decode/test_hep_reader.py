@@ -71,7 +71,10 @@ def test_agents_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) ->
     reader = HepReader("edge")
     for agent in range(9):
         reader.read(told(SIP, 1_000_000, agent=agent), NOON_US)
-    assert (len(reader.agents), len(reader.losses()), reader.counters["hep_clock"]) == (3, 3, 9)
+    assert [*reader.agents] == ["0", "1", "2"]
+    losses = {loss.observer: loss.count for loss in reader.losses()}
+    assert losses == {"edge/hep:0": 1, "edge/hep:1": 1, "edge/hep:2": 1, "edge/hep:others": 6}
+    assert reader.counters["hep_clock"] == 9
 
 
 def test_a_clock_that_is_off_by_more_than_five_seconds_is_not_believed_and_told() -> None:
@@ -177,7 +180,9 @@ def test_parts_of_two_agents_are_not_joined() -> None:
 
 def test_a_part_that_waits_too_long_is_given_as_it_is() -> None:
     reader = HepReader("edge")
-    assert payloads(reader, tcp(INVITE[:-9])) == []
+    slow = tcp(INVITE[:-9], NOON_US - 4_900_000)  # a clock that is a little behind
+    assert payloads(reader, slow) == []
+    assert payloads(reader, told(SIP, NOON_US), at_us=NOON_US + 4_000_000) == [SIP]
     later_us = NOON_US + 6_000_000
     assert payloads(reader, told(SIP, later_us), at_us=later_us) == [INVITE[:-9], SIP]
     assert reader.counters["hep_incomplete"] == 1
