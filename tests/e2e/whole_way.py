@@ -23,7 +23,8 @@ from tests.support.processes import spawn, stop, wait_for
 from tests.support.smtp import SmtpServer
 
 SIPP = Path(__file__).parent / "sipp"
-GOOD_CALLS = 10
+GOOD_CALLS = 10  # they talk for 1.5 s
+TCP_CALLS = 3  # good ones, too
 REGISTRATIONS = 3  # of each of the two kinds
 URL = "http://127.0.0.1:8600"
 
@@ -36,6 +37,9 @@ def main(receiver: str, work: Path) -> dict[str, Any]:
         password = stack.enter_context(offhook(receiver, work, mail.url))
         page = stack.enter_context(browser(password))
         callee = stack.enter_context(sipp(work, "uas", "-sn", "uas", "-i", "127.0.0.1", "-m", str(GOOD_CALLS + 1)))
+        over_tcp = stack.enter_context(
+            sipp(work, "uas_tcp", "-sn", "uas", "-t", "t1", "-i", "127.0.0.4", "-m", str(TCP_CALLS))
+        )
         challenger = stack.enter_context(
             sipp(work, "challenger", "-sf", f"{SIPP}/challenger.xml", "-i", "127.0.0.2", "-m", str(REGISTRATIONS))
         )
@@ -50,6 +54,20 @@ def main(receiver: str, work: Path) -> dict[str, Any]:
             stack.enter_context(caller)
             for caller in (
                 sipp(work, "uac", "-sn", "uac", "127.0.0.1:5060", "-i", "127.0.0.11", "-d", "1500", *many(GOOD_CALLS)),
+                sipp(
+                    work,
+                    "uac_tcp",
+                    "-sn",
+                    "uac",
+                    "-t",
+                    "t1",
+                    "127.0.0.4:5060",
+                    "-i",
+                    "127.0.0.14",
+                    "-d",
+                    "1500",
+                    *many(TCP_CALLS),
+                ),
                 sipp(work, "register", "-sf", f"{SIPP}/register.xml", "127.0.0.2:5060", "-i", "127.0.0.12", *many()),
                 sipp(work, "refused", "-sf", f"{SIPP}/refused.xml", "127.0.0.3:5060", "-i", "127.0.0.13", *many()),
             )
@@ -61,10 +79,10 @@ def main(receiver: str, work: Path) -> dict[str, Any]:
         facts["mailed_s"] = {str(message["Subject"]): at for message, at in zip(mail.messages, mail.times, strict=True)}
         facts["mail_text"] = [body.get_content() for m in mail.messages if (body := m.get_body(("plain",)))]
         facts["message_ids"] = [str(message["Message-ID"]) for message in mail.messages]
-        for process in (*callers, callee, challenger, forbidder):
+        for process in (*callers, callee, over_tcp, challenger, forbidder):
             process.wait(60)
         facts["exit_codes"] = [process.returncode for process in callers]
-        facts["sipp"] = {name: counted(work, name) for name in ("uac", "uas", "register", "refused")}
+        facts["sipp"] = {name: counted(work, name) for name in ("uac", "uas", "uac_tcp", "register", "refused")}
         facts["reloads"] = page.evaluate("performance.getEntriesByType('navigation').length") - 1
         facts |= settled()
         facts["calls_page"] = calls_page(page)
@@ -184,12 +202,14 @@ def settled() -> dict[str, Any]:
     """What the database holds once everything is correlated."""
     from monitor.models import Alert, Call, FindingRow, Registration
 
-    wait_for(lambda: Call.objects.filter(state="ended").count() == GOOD_CALLS, 20, what="the good calls have ended")
+    good = GOOD_CALLS + TCP_CALLS
+    wait_for(lambda: Call.objects.filter(state="ended").count() == good, 20, what="the good calls have ended")
     missing = FindingRow.objects.filter(code="missing-ack", state="confirmed")
     wait_for(missing.exists, 20, what="the missing ACK is confirmed")
     calls = list(Call.objects.values("state", "acked", "messages", "retransmissions", "codes", "caller", "status"))
     return {
         "good": [call for call in calls if call["caller"].startswith("127.0.0.11:")],
+        "over_tcp": [call for call in calls if call["caller"].startswith("127.0.0.14:")],
         "bad": [call for call in calls if call["caller"].startswith("127.0.0.10:")],
         "calls": len(calls),
         "registrations": list(Registration.objects.values("outcome", "status", "codes", "client", "messages")),
