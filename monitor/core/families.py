@@ -16,6 +16,7 @@ from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
 from monitor.core.facets.session_timer import SessionTimers
 from monitor.core.facets.silence import Silence
 from monitor.core.facets.teardown import Teardown
+from monitor.core.facets.transfer import Redirections, Transfers
 from monitor.core.facets.undelivered import Undelivered
 from monitor.core.updates import Kind
 
@@ -31,6 +32,8 @@ FAMILIES: Final[Families] = {
         CancelRaces,
         Failures,
         LostDialogs,
+        Transfers,
+        Redirections,
         Teardown,
         SessionTimers,
         Silence,
@@ -46,6 +49,7 @@ FAMILIES: Final[Families] = {
     ),
     Kind.TRANSACTION: (
         Logins,
+        Transfers,
         Malformed,
         TurnedAway,
     ),

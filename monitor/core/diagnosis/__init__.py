@@ -22,6 +22,7 @@ from monitor.core.diagnosis import (
     setup,
     teardown,
     timers,
+    transfer,
 )
 from monitor.core.diagnosis.rule import Rule
 
@@ -46,6 +47,8 @@ RULES: Final[tuple[Rule, ...]] = (
     teardown.BYE_REJECTED,
     teardown.ABNORMAL_RELEASE,
     teardown.SHORT_CALL,
+    transfer.TRANSFER_FAILED,
+    transfer.REDIRECTED,
     timers.SESSION_EXPIRED,
     timers.SESSION_TIMER_MISCONFIGURED,
     timers.ZOMBIE_CALL,
