@@ -13,6 +13,7 @@ from monitor.core.facets.malformed import Malformed
 from monitor.core.facets.media import Media
 from monitor.core.facets.numbering import Numbering
 from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
+from monitor.core.facets.quality import Quality
 from monitor.core.facets.session_timer import SessionTimers
 from monitor.core.facets.silence import Silence
 from monitor.core.facets.teardown import Teardown
@@ -40,6 +41,7 @@ FAMILIES: Final[Families] = {
         Malformed,
         Numbering,
         Media,
+        Quality,  # by the codec that Media knows
         TurnedAway,
     ),
     Kind.REGISTRATION: (

@@ -44,5 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     leg_headers: tuple[str, ...] = ()
     # Of what crosses Call-IDs.
     limits: Limits = Limits()
+    # A mean opinion score under this (in tenths) is poor; 3.6 is where some users are dissatisfied (ITU-T G.107).
+    poor_mos_tenths: int = 35
     # Records held in memory; beyond it the oldest leaves, counted.
     max_records: int = 200_000

@@ -85,6 +85,7 @@ THRESHOLDS: Final[tuple[Threshold, ...]] = (
     _count("sweep_targets", 5, 1_000, "`scanner`: different users that one endpoint asks for within a minute, all "
            "refused"),
     _count("guesses", 3, 1_000, "`brute-force`: failed logins of one source to one account within 10 s"),
+    _count("poor_mos_tenths", 10, 45, "`poor-quality`: the mean opinion score, in tenths, under which it is poor"),
 )  # fmt: skip
 
 

@@ -68,6 +68,11 @@ class Media(Facet[Call]):
         """The negotiation as a table, as far as it is kept."""
         return rows(exchanges(self.bids), self._was_refused)
 
+    def codec(self) -> str:
+        """The first codec that both sides of the last agreed audio stream name: "PCMA/8000"; "" where there is none."""
+        agreed = [row.common[0] for row in self.rows() if row.kind == "audio" and row.state == "agreed" and row.common]
+        return agreed[-1] if agreed else ""
+
     # --- messages
 
     def news(
