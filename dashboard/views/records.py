@@ -14,7 +14,7 @@ from dashboard import words
 from dashboard.views import lists
 from dashboard.views.raw import explain
 from monitor import queries
-from monitor.core.review import negotiated
+from monitor.core.review import NOTHING, review
 from monitor.core.updates import CallState, Kind, RegistrationOutcome
 from monitor.ladder.beside import seen
 from monitor.ladder.lanes import endpoint
@@ -121,6 +121,8 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
     record = _find(request, section, slug)
     events = queries.messages(record)
     findings = queries.findings(record)
+    side = queries.side(record)
+    media = review(events, side) if section.kind is Kind.CALL else NOTHING
     ladder = lay_out(events, findings)
     head, body = draw_parts(ladder, f"Messages of this {section.one}")
     context = {
@@ -134,10 +136,11 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
         "ladder_body": _drawn(body),
         "clock_notes": [clock_note(clock) for clock in ladder.clocks],
         "shown": len(events),
-        "beside": sorted(map(seen, queries.side(record)), key=lambda each: each.at_us),
+        "beside": sorted(map(seen, side), key=lambda each: each.at_us),
         "beside_shown": queries.SIDE_SHOWN,
         "is_live": record["import_id"] == 0,
-        "media": negotiated(events) if section.kind is Kind.CALL else [],
+        "media": media.streams,
+        "quality": media.quality,
         "legs": queries.conversation(record) if section.kind is Kind.CALL else [],
     }
     whole = request.headers.get("HX-Target") != "record"

@@ -10,6 +10,7 @@ from monitor.analyze.measures import measure, measure_by
 from monitor.analyze.result import Result
 from monitor.core.legs import Link
 from monitor.core.measures.tally import outcome
+from monitor.core.review import NOTHING
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
@@ -48,7 +49,7 @@ def build(result: Result) -> Document:
         "first": timestamp(result.first_us),
         "last": timestamp(result.last_us),
         "calls": [
-            _call(each, legs.get(each.key, [])) | {"media": _media(result, each), "side": _side(result, each)}
+            _call(each, legs.get(each.key, [])) | _media(result, each) | {"side": _side(result, each)}
             for each in result.calls
         ],
         "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
@@ -165,13 +166,13 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
     ]
 
 
-def _media(result: Result, call: CallRecord) -> list[Document]:
-    """The streams that were offered, in order of time."""
-    rows = result.media.get(call.key, ())
-    documents = [{"at": timestamp(row.at_us), **msgspec.to_builtins(row)} for row in rows]
-    for document in documents:
-        del document["at_us"]
-    return documents
+def _media(result: Result, call: CallRecord) -> Document:
+    """What was offered, in order of time, and what receivers reported."""
+    review = result.media.get(call.key, NOTHING)
+    streams = [{"at": timestamp(row.at_us), **msgspec.to_builtins(row)} for row in review.streams]
+    for stream in streams:
+        del stream["at_us"]
+    return {"media": streams, "quality": msgspec.to_builtins(review.quality)}
 
 
 def _side(result: Result, record: Record) -> list[Document]:

@@ -26,9 +26,11 @@ from monitor.analyze.tables import (
     call_table,
     measure_table,
     media_table,
+    quality_table,
     registration_table,
     transaction_table,
 )
+from monitor.core.review import NOTHING
 from monitor.core.updates import FindingState, Record, Severity
 from monitor.ladder import text as drawing
 from monitor.ladder.beside import NAMES, seen
@@ -88,9 +90,13 @@ def print_ladders(result: Result, console: Console, call_id: str) -> bool:
             console.print(_indented(Text(clean(finding.cause, 1000))))
         ladder = ladders.of(record)
         console.print(_ladder(ladder, console) if ladder else Text(f"Standard input{_NO_LADDER}", "dim"))
-        if media := result.media.get(record.key):
+        media = result.media.get(record.key, NOTHING)
+        if media.streams:
             console.print(_title("Negotiation"))
-            console.print(media_table(media))
+            console.print(media_table(media.streams))
+        if media.quality:
+            console.print(_title("Quality"))
+            console.print(quality_table(media.quality))
         for line in _also_seen(result.side.get(record.key, ())):
             console.print(line)
     return bool(records)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from collectors.wire.events import SideEvent
-from monitor.core.agreement import StreamRow
 from monitor.core.legs import Link
+from monitor.core.review import Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationRecord, TransactionRecord
 
@@ -34,7 +34,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     links: list[Link]  # calls that are legs of one conversation
     ordinals: dict[RecordKey, "array[int]"]  # of the messages of each record
     side: dict[RecordKey, list[SideEvent]]  # what was seen beside the messages of a record, in order of time
-    media: dict[RecordKey, list[StreamRow]]  # the negotiation of calls that have one
+    media: dict[RecordKey, Review]  # what is known of the media of calls
     side_unmatched: int  # side events that fit no record
     subjects: list[SubjectFinding]  # findings about sources, accounts and peers, the oldest first
     registration_delays_ms: dict[RecordKey, float]  # first REGISTER → first 2xx of each session

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,8 +16,11 @@ from monitor.analyze.step import ProgressCallback
 from monitor.core.agreement import StreamRow
 from monitor.core.context import FAR
 from monitor.core.facets.media import Media
+from monitor.core.facets.quality import Quality
 from monitor.core.fold import Fold
 from monitor.core.legs import Leg, links
+from monitor.core.quality import QualityRow
+from monitor.core.review import Review
 from monitor.core.settings import Settings
 from monitor.core.sources.stage import Sources
 from monitor.core.sources.values import SubjectFinding
@@ -36,6 +39,8 @@ from monitor.core.updates import (
 
 if TYPE_CHECKING:
     from monitor.core.marks import Mark
+
+_Row = TypeVar("_Row", StreamRow, QualityRow)
 
 
 def run(
@@ -130,7 +135,7 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
         links=links([Leg.of(call, notes.marks.get(call.key, ())) for call in calls]),
         ordinals=ordinals,
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
-        media=_media(replay, calls, ordinals),
+        media=_reviews(replay, calls, ordinals),
         side_unmatched=replay.correlator.unmatched,
         subjects=[_masked(subject) for subject in sorted(notes.sources.changed(), key=lambda each: each.finding.at_us)],
         registration_delays_ms=notes.delays_ms,
@@ -144,19 +149,24 @@ def _result(file: str, replay: Replay, numbers: Numbers, notes: Notes) -> Result
     )
 
 
-def _media(
+def _reviews(
     replay: Replay, calls: Sequence[CallRecord], ordinals: Mapping[RecordKey, "array[int]"]
-) -> dict[RecordKey, list[StreamRow]]:
-    """The negotiation of each call that has one, its messages numbered as in the file."""
+) -> dict[RecordKey, Review]:
+    """What is known of the media of each call, its messages numbered as in the file."""
     found = {}
     for call in calls:
-        media = replay.correlator.facet(call.key, Media)
-        if media is not None:
+        media, quality = replay.correlator.facet(call.key, Media), replay.correlator.facet(call.key, Quality)
+        if media is not None or quality is not None:
             numbers = ordinals[call.key]
-            found[call.key] = [
-                replace(row, messages=tuple(numbers[number - 1] for number in row.messages)) for row in media.rows()
-            ]
+            found[call.key] = Review(
+                [] if media is None else [_renumbered(row, numbers) for row in media.rows()],
+                [] if quality is None else [_renumbered(row, numbers) for row in quality.rows()],
+            )
     return found
+
+
+def _renumbered(row: _Row, numbers: "array[int]") -> _Row:
+    return replace(row, messages=tuple(numbers[number - 1] for number in row.messages))
 
 
 def _shown(record: Record, numbers: "array[int]") -> Record:

@@ -12,6 +12,7 @@ from monitor.analyze.summary import standing
 from monitor.core.agreement import Side, StreamRow
 from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
+from monitor.core.quality import QualityRow
 from monitor.core.updates import CallRecord, FindingState, Record, RegistrationRecord, Severity, TransactionRecord
 from monitor.ladder.words import clean, clock, duration
 
@@ -142,6 +143,30 @@ def _media_side(side: Side | None) -> str:
     extras = (side.security, f"{side.ptime} ms" if side.ptime else "", f"DTMF {side.dtmf}" if side.dtmf else "")
     parts = (side.address, side.direction, ", ".join(side.codecs), *extras, "ICE" if side.ice else "")
     return clean("  ".join(filter(None, parts)), 200)
+
+
+def quality_table(rows: Sequence[QualityRow]) -> Table:
+    """What receivers reported."""
+    table = _new_table(
+        "source", "who reports…", "whose stream…", ">reports", ">loss", ">worst", ">jitter", ">round trip", ">MOS",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(
+            clean(row.source, 40),
+            clean(row.reporter, 60),
+            clean(row.sender, 60),
+            str(row.reports),
+            _figure(row.loss_pct, " %"),
+            _figure(row.worst_loss_pct, " %"),
+            _figure(row.jitter_ms, " ms"),
+            _figure(row.round_trip_ms, " ms"),
+            _figure(row.mos),
+        )
+    return table
+
+
+def _figure(value: float | None, unit: str = "") -> str:
+    return "" if value is None else f"{value:.1f}{unit}"
 
 
 def measure_table(figures: Figures) -> Table:

@@ -1,12 +1,26 @@
-"""A stored call looked at again: what its messages tell that is not kept with it."""
+"""A stored call looked at again: what its messages, and what was seen beside them, tell that is not kept with it."""
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.agreement import StreamRow
 from monitor.core.correlator import Correlator
+from monitor.core.facet import Families
 from monitor.core.facets.media import Media
+from monitor.core.facets.quality import Quality
+from monitor.core.quality import QualityRow
 from monitor.core.updates import Kind
+
+
+class Review(NamedTuple):
+    """Of the media of a call."""
+
+    streams: list[StreamRow]  # what was offered and answered
+    quality: list[QualityRow]  # what receivers reported
+
+
+NOTHING: Final = Review([], [])
 
 
 class _Whole(Media):
@@ -17,9 +31,16 @@ class _Whole(Media):
     most = 200
 
 
-def negotiated(events: Sequence[SipEvent]) -> list[StreamRow]:
-    """The negotiation of the call whose messages these are, in the order of their arrival."""
-    correlator = Correlator(families={Kind.CALL: (_Whole,), Kind.REGISTRATION: (), Kind.TRANSACTION: ()})
+_FAMILIES: Families = {Kind.CALL: (_Whole, Quality), Kind.REGISTRATION: (), Kind.TRANSACTION: ()}
+
+
+def review(events: Sequence[SipEvent], side: Sequence[SideEvent] = ()) -> Review:
+    """Of the call whose messages these are, in the order of their arrival."""
+    correlator = Correlator(families=_FAMILIES)
     folds = [correlator.take(event, []) for event in events]
-    media = folds[0].facet(_Whole) if folds else None
-    return [] if media is None else media.rows()
+    if not folds:
+        return NOTHING
+    for each in side:
+        folds[0].witness(each, [])
+    media, quality = folds[0].facet(_Whole), folds[0].facet(Quality)
+    return Review([] if media is None else media.rows(), [] if quality is None else quality.rows())

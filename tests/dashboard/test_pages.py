@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -90,6 +91,21 @@ def test_a_call_shows_what_its_sides_offered_and_answered(client: Client) -> Non
     assert page.count("Agreed") == 3
     assert "sendonly" in page
     assert "PCMU/8000" in page
+
+
+def test_a_call_shows_what_receivers_reported(client: Client) -> None:
+    now_us = factories.now_us()
+    events = factories.events_of(["good"], now_us - 60_000_000)
+    values = {"ssrc": 1.0, "source_ssrc": 2.0, "lost_pct": 12.5, "jitter": 160.0}
+    reports = [
+        msgspec.structs.replace(beside(events[0], RTCP, after=after), values=values | {"highest": after})
+        for after in (5.0, 10.0, 15.0)
+    ]
+    factories.store(events, now_us, side=reports)
+    page = client.get(reverse("call", args=[Call.objects.get().slug])).content.decode()
+    assert "Quality" in page
+    assert "12.5 %" in page
+    assert "poor-quality" in page
 
 
 def test_a_page_lists_what_was_seen_beside_the_messages(client: Client) -> None:

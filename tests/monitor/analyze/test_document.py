@@ -18,7 +18,7 @@ from tests.support.messages import request
 CALL = {
     "call_id", "from", "to", "caller", "callee", "state", "status", "answered", "acked", "first", "setup_ms", "pdd_ms",
     "duration_ms", "disconnect_ms", "user_agent", "legs", "messages", "retransmissions", "hops", "findings",
-    "anomalies", "media", "side",
+    "anomalies", "media", "quality", "side",
 }  # fmt: skip
 REGISTRATION = {
     "call_id", "aor", "contact", "client", "registrar", "outcome", "status", "first", "messages", "retransmissions",
@@ -29,6 +29,10 @@ TRANSACTION = {
     "hops", "findings", "anomalies", "side",
 }  # fmt: skip
 STREAM = {"at", "messages", "method", "kind", "state", "offer", "answer", "common"}
+QUALITY = {
+    "source", "reporter", "sender", "reports", "loss_pct", "worst_loss_pct", "jitter_ms", "round_trip_ms", "mos",
+    "reported", "messages",
+}  # fmt: skip
 SIDE = {"at", "kind", "source", "destination", "text", "values"}
 FINDING = {"code", "variant", "state", "severity", "at", "hop", "messages", "cause", "remedy"}
 DOCUMENT = {

@@ -2,7 +2,7 @@
 
 from collectors.wire.events import SipEvent
 from monitor.core.agreement import Side
-from monitor.core.review import negotiated
+from monitor.core.review import review
 from tests.support.messages import request, response
 from tests.support.sdp import PCMA, PCMU, audio, sdp, video
 
@@ -10,13 +10,13 @@ BOB = "10.0.0.3"
 
 
 def states(events: list[SipEvent]) -> list[tuple[str, str]]:
-    return [(row.kind, row.state) for row in negotiated(events)]
+    return [(row.kind, row.state) for row in review(events).streams]
 
 
 def test_each_stream_of_each_offer_is_a_row_with_both_sides() -> None:
     offer = sdp(audio(PCMU, PCMA, "101", attributes=("ptime:20", "ice-ufrag:abcd")), video())
     answer = sdp(audio(PCMA, port=4010, attributes=("sendonly",)), video(0), address="2001:db8::3")
-    first, second = negotiated([request("INVITE", 0, body=offer), response(200, 1, body=answer)])
+    first, second = review([request("INVITE", 0, body=offer), response(200, 1, body=answer)]).streams
     assert first.offer == Side(
         party="10.0.0.1:5060",
         address="10.0.0.1:4000",
@@ -46,18 +46,18 @@ def test_how_far_an_offer_has_come_is_its_state() -> None:
 
 def test_an_answer_with_fewer_streams_leaves_the_others_without() -> None:
     offer = request("INVITE", 0, body=sdp(audio(PCMU), video()))
-    found = negotiated([offer, response(200, 1, body=sdp(audio(PCMU), address=BOB))])
+    found = review([offer, response(200, 1, body=sdp(audio(PCMU), address=BOB))]).streams
     assert [(row.kind, row.answer is None) for row in found] == [("audio", False), ("video", True)]
 
 
 def test_a_late_offer_is_the_callees() -> None:
-    (row,) = negotiated(
+    (row,) = review(
         [
             request("INVITE", 0),
             response(200, 1, body=sdp(audio(PCMU), address=BOB)),
             request("ACK", 1.1, to_tag="b", body=sdp(audio(PCMU))),
         ]
-    )
+    ).streams
     assert (row.offer.party, row.messages) == ("10.0.0.3:5060", (2, 3))
     assert row.answer is not None
     assert row.answer.party == "10.0.0.1:5060"
