@@ -1,6 +1,6 @@
 # Everything starts here. `make` alone says what there is.
 # FUZZ_SECONDS and FUZZ of `make fuzz`: how long each parser is fuzzed, and which (all without it).
-# TRAFFIC of `make run`: sample | an interface | a capture file; live on all interfaces without it.
+# TRAFFIC of `make run`: sample | an interface | a capture file | hep; live on all interfaces without it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

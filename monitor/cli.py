@@ -58,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
         "traffic",
         nargs="?",
         metavar="TRAFFIC",
-        help="sample (built-in traffic), an interface, or a capture file; without it: live, all interfaces",
+        help="sample (built-in traffic), an interface, a capture file, or hep (what SIP servers send); "
+        "without it: live, all interfaces",
     )
     analyze = command("analyze", _analyze, "say what went wrong in a capture file, as a report or as JSON")
     analyze_arguments.add_arguments(analyze)

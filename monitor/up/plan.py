@@ -63,6 +63,8 @@ def _receiver(traffic: Traffic) -> tuple[str, ...]:
     match traffic.kind:
         case Kind.SAMPLE:
             return ("--receiver", "scenario")
+        case Kind.HEP:
+            return ("--receiver", "hep")
         case Kind.FILE:
             return ("--receiver", "file", "--file", traffic.name)
         case Kind.INTERFACE:

@@ -1,4 +1,4 @@
-"""What `offhook up TRAFFIC` watches: sample traffic, an interface, a capture file, or all interfaces."""
+"""What `offhook up TRAFFIC` watches: sample traffic, an interface, a capture file, HEP, or all interfaces."""
 
 import os
 import sys
@@ -17,6 +17,7 @@ class Kind(Enum):
     SAMPLE = auto()
     INTERFACE = auto()
     FILE = auto()
+    HEP = auto()
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def traffic(argument: str | None) -> Traffic:
         return Traffic(Kind.INTERFACE, interface.ANY)
     if argument == "sample":
         return Traffic(Kind.SAMPLE)
+    if argument == "hep":
+        return Traffic(Kind.HEP)
     interfaces = interface.names()
     if argument in interfaces:
         return Traffic(Kind.INTERFACE, argument)
@@ -47,7 +50,7 @@ def traffic(argument: str | None) -> Traffic:
         return Traffic(Kind.FILE, str(path.resolve()))
     raise StateError(
         f"{argument} is neither a capture file nor an interface of this machine ({', '.join(interfaces)}); "
-        "say sample for built-in sample traffic"
+        "say sample for built-in sample traffic, hep for what SIP servers send to port 9060"
     )
 
 

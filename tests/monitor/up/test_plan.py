@@ -59,6 +59,11 @@ def test_a_collector_without_permission_or_tshark_is_not_tried_again_and_one_who
     assert planned(tmp_path, Traffic(Kind.INTERFACE, "lo"))["collector"].hopeless == {2, 4, 5}
 
 
+@pytest.mark.parametrize(("kind", "receiver"), [(Kind.SAMPLE, "scenario"), (Kind.HEP, "hep")])
+def test_traffic_chooses_the_receiver(tmp_path: Path, kind: Kind, receiver: str) -> None:
+    assert planned(tmp_path, Traffic(kind))["collector"].command[-2:] == ("--receiver", receiver)
+
+
 def test_only_a_file_comes_to_its_end(tmp_path: Path) -> None:
     assert planned(tmp_path, Traffic(Kind.FILE, "/tmp/calls.pcap"))["collector"].ends
     assert not planned(tmp_path, Traffic(Kind.INTERFACE, "lo"))["collector"].ends

@@ -20,6 +20,11 @@ def test_sample_traffic_needs_no_right_to_capture() -> None:
     assert not traffic("sample").live
 
 
+def test_what_sip_servers_send_needs_no_right_to_capture() -> None:
+    assert traffic("hep") == Traffic(Kind.HEP)
+    assert not traffic("hep").live
+
+
 def test_the_name_of_an_interface_means_the_interface() -> None:
     assert traffic("lo") == Traffic(Kind.INTERFACE, "lo")
 
