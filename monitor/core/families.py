@@ -5,8 +5,10 @@ from typing import Final
 from monitor.core.facet import Families
 from monitor.core.facets.acks import LostAcks
 from monitor.core.facets.challenges import TurnedAway
+from monitor.core.facets.contacts import PrivateContacts
 from monitor.core.facets.equipment import Equipment
 from monitor.core.facets.failures import Failures, LostDialogs
+from monitor.core.facets.gateways import Gateways
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.logins import Logins
 from monitor.core.facets.malformed import Malformed
@@ -19,6 +21,7 @@ from monitor.core.facets.silence import Silence
 from monitor.core.facets.teardown import Teardown
 from monitor.core.facets.transfer import Redirections, Transfers
 from monitor.core.facets.undelivered import Undelivered
+from monitor.core.facets.vias import MisleadingVias
 from monitor.core.updates import Kind
 
 FAMILIES: Final[Families] = {
@@ -43,16 +46,23 @@ FAMILIES: Final[Families] = {
         Media,
         Quality,  # by the codec that Media knows
         TurnedAway,
+        PrivateContacts,
+        MisleadingVias,
+        Gateways,
     ),
     Kind.REGISTRATION: (
         Undelivered,
         Malformed,
         TurnedAway,
+        MisleadingVias,
+        Gateways,
     ),
     Kind.TRANSACTION: (
         Logins,
         Transfers,
         Malformed,
         TurnedAway,
+        MisleadingVias,
+        Gateways,
     ),
 }

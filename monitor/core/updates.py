@@ -292,6 +292,7 @@ class RetryAfterGiven(_RecordUpdate, frozen=True, tag=True):
 
     client: str
     server: str
+    method: str
     seconds: int
 
 

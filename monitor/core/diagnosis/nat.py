@@ -1,9 +1,10 @@
 """NAT, firewalls and application layer gateways: addresses that don't lead back."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from monitor.core.diagnosis.rule import Rule
-from monitor.core.updates import Severity
+from monitor.core.diagnosis.rule import Rule, standing
+from monitor.core.diagnosis.text import ends
+from monitor.core.updates import Finding, FindingState, Severity
 
 NAT_BINDING_LOST: Final = Rule(
     code="nat-binding-lost",
@@ -16,4 +17,106 @@ NAT_BINDING_LOST: Final = Rule(
     "STUN), or the registrar OPTIONS, or registrations be renewed sooner. Raise the UDP timeout of the NAT router.",
 )
 
-RULES: Final = (NAT_BINDING_LOST,)
+NAT_CONTACT: Final = Rule(
+    code="nat-contact",
+    severity=Severity.MINOR,
+    when="Somebody outside gives a private address as Contact, and a later request of the call is sent to it "
+    "(received and rport repair responses, never the Contact). *Suspected*; *confirmed* (then *major*) when that "
+    "request gets no response within 64·T1, or the 2xx that its ACK was for is sent again.",
+    source="RFC 3261 §8.1.1.8, §12.1.1, RFC 3581, RFC 5853 §3.4",
+    remedy="The phone should learn its public address (STUN, or the received and rport of its Via), or the server put "
+    "the address that requests came from in place of the Contact (Asterisk: rewrite_contact; Kamailio: "
+    "set_contact_alias; FreeSWITCH: NDLB-force-rport and aggressive NAT detection).",
+)
+VIA_MISMATCH: Final = Rule(
+    code="via-mismatch",
+    severity=Severity.MINOR,
+    when="Over UDP, the topmost Via of a request has no rport and a private sent-by that differs from where the "
+    "packet came from, in its port, too; and a response goes to the port of the Via. *Confirmed* (then *major*) when "
+    "the request is sent again after that: the client never got it. *Cleared* when the client goes on.",
+    source="RFC 3261 §18.2.2, RFC 3581",
+    remedy="Switch rport on in the phone, or have the server answer to the port that requests come from (Asterisk: "
+    "force_rport; Kamailio: force_rport(); FreeSWITCH: NDLB-force-rport).",
+)
+SIP_ALG: Final = Rule(
+    code="sip-alg",
+    severity=Severity.MINOR,
+    when="At two observation points a message has the same branch and as many Via values, and yet Contact, Via, SDP or "
+    "Content-Length differ: it was rewritten by what is no proxy. *Suspected* where one message mixes both sides in "
+    "the way that gateways leave behind: from a public address, with that address in its Via and a private one in its "
+    "Contact; or with that address in its SDP and a Content-Length that fits the SDP no more.",
+    source="RFC 3261 §16.6, RFC 5853, RFC 3235",
+    remedy="Switch off SIP ALG (SIP helper, SIP fixup, session helper) in the router or firewall in front of that "
+    "phone, or use TLS, which it can't read.",
+)
+
+RULES: Final = (NAT_CONTACT, VIA_MISMATCH, SIP_ALG, NAT_BINDING_LOST)
+
+
+class Aim(NamedTuple):
+    """A request that was sent to a private Contact of somebody outside. Wire times in µs, 0: never."""
+
+    contact: str
+    given_by: str  # the public address that it came from
+    given: int  # number of the message that gave it
+    method: str
+    hop: str
+    number: int
+    at_us: int
+    missed_us: int  # when it was known that it did not arrive
+    answered_us: int
+
+
+def nat_contact(aim: Aim) -> Finding | None:
+    """`nat-contact`."""
+    state = standing(suspected_us=aim.at_us, confirmed_us=aim.missed_us, cleared_us=aim.answered_us)
+    if state is None:
+        return None
+    return NAT_CONTACT.finding(
+        subject=aim.contact,
+        state=state,
+        severity=Severity.MAJOR if state == FindingState.CONFIRMED else None,
+        at_us=aim.at_us,
+        hop=aim.hop,
+        messages={aim.given, aim.number},
+        cause=f"{aim.given_by} gave {aim.contact} as its Contact, which is behind its NAT, and the {aim.method} was "
+        "sent there, where nobody outside can reach it.",
+    )
+
+
+class Misled(NamedTuple):
+    """A response that was sent to the port of a Via, not to where the request came from."""
+
+    subject: str
+    hop: str
+    sent_by: str
+    port: int  # that the request came from
+    numbers: tuple[int, ...]  # request and response
+    at_us: int
+    again_us: int  # when the request was sent again after that
+    went_on_us: int  # when the client went on
+
+
+def via_mismatch(misled: Misled) -> Finding | None:
+    """`via-mismatch`."""
+    state = standing(suspected_us=misled.at_us, confirmed_us=misled.again_us, cleared_us=misled.went_on_us)
+    if state is None:
+        return None
+    client, server = ends(misled.hop)
+    lost = ", and the client, which never got it, asked again" if misled.again_us else ""
+    return VIA_MISMATCH.finding(
+        subject=misled.subject,
+        state=state,
+        severity=Severity.MAJOR if state == FindingState.CONFIRMED else None,
+        at_us=misled.at_us,
+        hop=misled.hop,
+        messages=set(misled.numbers),
+        cause=f"{client} wrote {misled.sent_by} in its Via, without rport: {server} answered to that port instead of "
+        f"{misled.port}{lost}.",
+    )
+
+
+def sip_alg(*, subject: str, hop: str, numbers: set[int], at_us: int, cause: str, confirmed: bool) -> Finding:
+    """`sip-alg`: what was rewritten, where."""
+    state = FindingState.CONFIRMED if confirmed else FindingState.SUSPECTED
+    return SIP_ALG.finding(subject=subject, state=state, at_us=at_us, hop=hop, messages=numbers, cause=cause)

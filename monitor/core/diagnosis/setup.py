@@ -58,7 +58,7 @@ RETRY_AFTER_IGNORED: Final = Rule(
     code="retry-after-ignored",
     severity=Severity.MINOR,
     when=f"A server answers 503 with Retry-After, and its client sends it {Limits().ignored_rests} further requests "
-    "or more in that time. OPTIONS don't count: they look whether it is back.",
+    "of that method or more in that time. OPTIONS don't count: they look whether it is back.",
     source="RFC 3261 §21.5.4, §20.33",
     remedy="Let the client take another server meanwhile, or wait: on a proxy, mark the destination as down for that "
     "time (Kamailio: dispatcher's inactive state; Asterisk: a second trunk).",

@@ -51,7 +51,9 @@ class TurnedAway(Facet[Call | Registration | Standalone]):
         if event.status == _UNAVAILABLE:
             rest = read_retry_after(reading.first("retry-after"))
             if rest is not None and rest.seconds:
-                out.append(RetryAfterGiven(self.fold.key, event.captured_us, client, server, rest.seconds))
+                out.append(
+                    RetryAfterGiven(self.fold.key, event.captured_us, client, server, event.cseq_method, rest.seconds)
+                )
         elif event.status in _HEADERS and not self._told_weak:
             challenges = [parameters(value) for value in reading.all(_HEADERS[event.status])]
             weak = [each for each in challenges if _is_weak(each)]

@@ -37,7 +37,8 @@ class Manners:
         self._limits = limits
         self._ledger = ledger
         self._said: Table[str, list[int]] = Table(list, _MOST)
-        self._rests: Table[tuple[str, str], _Rest] = Table(_Rest, _MOST)
+        # By endpoint of the client, server and method: behind one address there may be many phones.
+        self._rests: Table[tuple[str, str, str], _Rest] = Table(_Rest, _MOST)
 
     def challenged(self, update: WeaklyChallenged, at_us: int) -> None:
         """A server asks for credentials in a weak way."""
@@ -60,16 +61,18 @@ class Manners:
         )
 
     def rest_asked(self, update: RetryAfterGiven, at_us: int) -> None:
-        """A server is overloaded and says for how long it wants no requests."""
-        rest = self._rests[address_of(update.client), address_of(update.server)]
+        """A server is overloaded and says for how long it wants no requests. A probe may look whether it is back."""
+        if update.method in _PROBES:
+            return
+        rest = self._rests[update.client, address_of(update.server), update.method]
         rest.asked_us, rest.ignored = at_us, 0
         rest.until_us = at_us + min(update.seconds * SECOND, _LONGEST_US)
 
     def seen(self, update: SourceSeen, at_us: int) -> None:
         """A client sends a request."""
-        client, server = address_of(update.source), address_of(update.destination)
-        rest = self._rests.get((client, server))
-        if rest is None or update.method in _PROBES or not rest.asked_us < at_us < rest.until_us:
+        client, server = update.source, address_of(update.destination)
+        rest = self._rests.get((client, server, update.method))
+        if rest is None or not rest.asked_us < at_us < rest.until_us:
             return
         rest.ignored += 1
         if rest.ignored < self._limits.ignored_rests:
@@ -77,7 +80,7 @@ class Manners:
         self._ledger.say(
             RETRY_AFTER_IGNORED,
             Subject.SOURCE,
-            client,
+            address_of(client),
             at_us,
             f"{server} asked {client} for a rest of {(rest.until_us - rest.asked_us) // SECOND:,} s (503, "
             f"Retry-After), and {rest.ignored} more requests came during it.",

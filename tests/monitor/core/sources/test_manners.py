@@ -83,8 +83,8 @@ def test_a_503_tells_how_long_the_server_wants_to_rest() -> None:
     assert refused(("Retry-After", "120"), status=486) == []
 
 
-def rest(at: float, seconds: int = 60) -> RetryAfterGiven:
-    return RetryAfterGiven(call("first"), us(at), THEM, REGISTRAR, seconds)
+def rest(at: float, seconds: int = 60, method: str = "INVITE") -> RetryAfterGiven:
+    return RetryAfterGiven(call("first"), us(at), THEM, REGISTRAR, method, seconds)
 
 
 def test_requests_during_the_rest_ignore_it() -> None:
@@ -104,3 +104,7 @@ def test_who_rests_asks_elsewhere_or_only_looks_does_not() -> None:
     assert not ignored(*(seen(1 + n, call(f"c{n}"), destination="10.0.0.8:5060") for n in range(9)))
     assert not ignored(*(seen(1 + n, call(f"c{n}"), "203.0.113.8:5060") for n in range(9)))
     assert not ignored(*(seen(1 + n, ping(f"o{n}")) for n in range(9)))
+    assert not ignored(*(seen(1 + n, session(f"r{n}")) for n in range(9)))
+    assert not ignored(*(seen(1 + n, call(f"c{n}"), f"203.0.113.7:{30_000 + n}") for n in range(9)))  # other phones
+    probes = [seen(1 + n, ping(f"o{n}")) for n in range(9)]
+    assert not Look([rest(0, method="OPTIONS"), *probes]).found()
