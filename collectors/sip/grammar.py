@@ -16,7 +16,6 @@ _OPENING: Final = re.compile(r'["<]')
 _QUOTED_REST: Final = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_LEADING_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _LONGEST_NUMBER: Final = 18  # digits: beyond that no header of SIP means a number
 
 
@@ -100,16 +99,13 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-def number(text: str) -> int | None:
-    """The digits that a text begins with; None where it begins with something else, or with far too many."""
-    found = _LEADING_DIGITS.match(text.strip())
-    return int(found[0]) if found and len(found[0]) <= _LONGEST_NUMBER else None
-
-
 def whole_number(text: str, below: int) -> int | None:
-    """A text that is all digits and less than `below`; else None."""
-    found = number(text)
-    return found if found is not None and found < below and text.strip().isdigit() else None
+    """A text that is all digits, and less than `below`; else None."""
+    digits = text.strip()
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _LONGEST_NUMBER:
+        return None
+    found = int(digits)
+    return found if found < below else None
 
 
 def _parts(value: str, separator: str, *, comments: bool) -> Iterator[str]:

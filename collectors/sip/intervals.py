@@ -1,13 +1,8 @@
 """Headers that say for how long: Retry-After, Session-Expires, Min-SE, Expires (RFC 3261 §20, RFC 4028)."""
 
-import re
-from typing import Final
-
 import msgspec
 
-from collectors.sip.grammar import head_and_parameters, whole_number
-
-_COMMENT: Final = re.compile(r"\(([^()]*)\)")
+from collectors.sip.grammar import head_and_parameters, parameters, split, whole_number
 
 
 class RetryAfter(msgspec.Struct, frozen=True):
@@ -32,12 +27,13 @@ def read_delta(value: str) -> int | None:
 
 def read_retry_after(value: str) -> RetryAfter | None:
     """'18000 (in a meeting);duration=3600' as a value; None where it names no seconds."""
-    comment = _COMMENT.search(value)
-    head, parameters = head_and_parameters(_COMMENT.sub(" ", value))
-    seconds = whole_number(head, 2**32)
+    head, *rest = split(value, ";", comments=True) or [""]
+    digits, _, comment = head.partition("(")
+    seconds = whole_number(digits, 2**32)
     if seconds is None:
         return None
-    return RetryAfter(seconds, comment[1] if comment else "", whole_number(parameters.get("duration", ""), 2**32))
+    duration = whole_number(parameters(";".join(rest)).get("duration", ""), 2**32)
+    return RetryAfter(seconds, comment.rpartition(")")[0], duration)
 
 
 def read_session_expires(value: str) -> SessionExpires | None:
