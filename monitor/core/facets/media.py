@@ -13,7 +13,7 @@ from collectors.sip.reading import Reading
 from collectors.sip.sdp import looks_like_sdp
 from collectors.wire.events import SipEvent
 from monitor.core.agreement import StreamRow, rows
-from monitor.core.attempt import Attempt
+from monitor.core.attempt import CHALLENGES, Attempt
 from monitor.core.call import Call
 from monitor.core.diagnosis import media, session
 from monitor.core.diagnosis.rule import Rule
@@ -121,7 +121,8 @@ class Media(Facet[Call]):
         if not octets and method == "INVITE":
             return False
         news = self._carry(bid, REQUEST, "", event, octets, number)
-        return news and (len(self.bids) > 1 or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
+        # Of an offer alone only its addresses tell something; another offer may end what was found before.
+        return news and (bool(self.fold.findings) or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
 
     def _answer(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
         """A 101–299 to one of them."""
@@ -142,6 +143,8 @@ class Media(Facet[Call]):
         return self._carry(bid, role, event.to_tag, event, octets, number)
 
     def _refusal(self, event: SipEvent) -> bool:
+        if event.status in CHALLENGES and not self.fold.findings:
+            return False  # it asks for credentials, and says nothing of the media
         if self._find(event.cseq_method, event) is None:
             return False
         self.fold.wake_facet(event.captured_us + self.fold.context.settings.repair_us, self)
@@ -197,15 +200,16 @@ class Media(Facet[Call]):
     # --- verdicts
 
     def _plain(self) -> bool:
-        """Whether there is one offer with one answer, and nothing to be said of them: a call as most are."""
-        if len(self.bids) > 1 or self.fold.findings:
-            return False
-        (bid,) = self.bids
+        """Whether each offer has one answer, or waits for one, and nothing is to be said of them: as of most calls."""
+        return not self.fold.findings and all(map(self._is_plain, self.bids))
+
+    def _is_plain(self, bid: Bid) -> bool:
         if len(bid.carried) != 2:
-            return False
+            return len(bid.carried) == 1 and bid.carried[0].role is REQUEST and bid.carried[0].exposed is None
         offer, answer = bid.carried
         return (
             offer.role is REQUEST
+            and offer.exposed is None
             and answer.exposed is None
             and len(offer.near.streams) == len(answer.near.streams) > 0
             and not offer.rewritten
