@@ -16,11 +16,13 @@ from rich.text import Text
 
 from collectors.wire.events import SideEvent
 from monitor import knowledge
+from monitor.analyze import subjects
 from monitor.analyze.ladders import Ladders
 from monitor.analyze.measures import measure
 from monitor.analyze.result import Result
 from monitor.analyze.summary import Group, counted, groups, ranges, standing
 from monitor.analyze.tables import (
+    SIGNS,
     STYLES,
     address,
     call_table,
@@ -31,7 +33,7 @@ from monitor.analyze.tables import (
     transaction_table,
 )
 from monitor.core.review import NOTHING
-from monitor.core.updates import FindingState, Record, Severity
+from monitor.core.updates import FindingState, Record
 from monitor.ladder import text as drawing
 from monitor.ladder.beside import NAMES, seen
 from monitor.ladder.elide import excerpt
@@ -46,7 +48,6 @@ _TONES: Final = {
     Tone.FAILURE: "red",
     Tone.MALFORMED: "red",
 }
-_SIGNS: Final = {Severity.CRITICAL: "▲", Severity.MAJOR: "▲", Severity.MINOR: "◆", Severity.INFO: "●"}
 # Why frames gave no SIP message, where that may be what the reader of the report is looking for.
 _SKIPPED: Final = {
     "tcp": "TCP packets belong to connections without SIP in clear (TLS is read with --keylog)",
@@ -86,7 +87,7 @@ def print_ladders(result: Result, console: Console, call_id: str) -> bool:
     for record in records:
         console.print(Text(f"{_kind(record)} {clean(call_id, 120)}", style="bold"))
         for finding in standing(record):
-            console.print(Text(f"{_SIGNS[finding.severity]} {finding.code} {finding.state}", STYLES[finding.severity]))
+            console.print(Text(f"{SIGNS[finding.severity]} {finding.code} {finding.state}", STYLES[finding.severity]))
             console.print(_indented(Text(clean(finding.cause, 1000))))
         ladder = ladders.of(record)
         console.print(_ladder(ladder, console) if ladder else Text(f"Standard input{_NO_LADDER}", "dim"))
@@ -118,6 +119,7 @@ def _parts(result: Result, console: Console, options: Options) -> Iterator[Rende
     yield from _head(result)
     if result.messages:
         yield from _findings(result, console)
+        yield from subjects.lines(result.subjects)
     if options.findings_only:
         return
     if result.calls:
@@ -227,7 +229,7 @@ def _finding(group: Group, ladder: Ladder | None, console: Console) -> Iterator[
     _, example = group.found[0]
     hop = f" · {clean(group.hop, 120).replace('>', ' → ')}" if group.hop else ""
     yield Text.assemble(
-        (f"\n{_SIGNS[group.severity]} {group.code}", STYLES[group.severity]),
+        (f"\n{SIGNS[group.severity]} {group.code}", STYLES[group.severity]),
         (f"  {group.severity}, {group.state}", ""),
         (f" · {group.who}{hop}", ""),
     )

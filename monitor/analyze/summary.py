@@ -1,6 +1,7 @@
 """What a report says of the findings: those of one kind at one place together, the worst first."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -59,11 +60,11 @@ def standing(record: Record) -> list[Finding]:
 def reaches(result: Result, severity: Severity) -> bool:
     """Whether a confirmed finding is as bad as `severity`, or worse."""
     bad = SEVERITIES[: SEVERITIES.index(severity) + 1]
-    return any(
-        finding.state == FindingState.CONFIRMED and finding.severity in bad
-        for record in result.records
-        for finding in record.findings
+    found = chain(
+        (finding for record in result.records for finding in record.findings),
+        (subject.finding for subject in result.subjects),
     )
+    return any(finding.state == FindingState.CONFIRMED and finding.severity in bad for finding in found)
 
 
 def counted(count: int, thing: str) -> str:

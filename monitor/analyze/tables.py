@@ -22,6 +22,7 @@ STYLES: Final = {
     Severity.MINOR: "yellow",
     Severity.INFO: "blue",
 }
+SIGNS: Final = {Severity.CRITICAL: "▲", Severity.MAJOR: "▲", Severity.MINOR: "◆", Severity.INFO: "●"}
 _STATES: Final = {"failed": "red", "cancelled": "dim", "answered": "green", "unanswered": "red", "ringing": "cyan"}
 
 

@@ -1,17 +1,21 @@
 """The report: what it says first, what it leaves out and says so, and that messages can't take over a terminal."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from collectors.wire.events import RTCP
 from monitor.analyze.report import Options, print_ladders, print_report
 from monitor.analyze.result import Result
 from monitor.analyze.run import run
-from monitor.analyze.summary import groups, ranges
+from monitor.analyze.summary import groups, ranges, reaches
 from monitor.core.settings import Settings
+from monitor.core.sources.values import Subject, SubjectFinding
+from monitor.core.updates import Finding, FindingState, Kind, RecordKey, Severity
 from tests.monitor.analyze.files import joined, situation, written
 from tests.support.beside import beside
 from tests.support.messages import request
@@ -167,3 +171,47 @@ def test_numbers_are_told_as_ranges() -> None:
     assert ranges([3, 5, 6, 7, 7, 9]) == "3, 5–7, 9"
     assert ranges(range(1, 40, 2)) == "1, 3, 5, 7, 9, 11, …"
     assert ranges([]) == ""
+
+
+def about(name: str, code: str = "scanner", **others: object) -> SubjectFinding:
+    given: dict[str, Any] = {
+        "severity": Severity.MINOR,
+        "state": FindingState.CONFIRMED,
+        "count": 1,
+        "last_us": 1,
+    } | others
+    finding = Finding(
+        code=code,
+        subject=name,
+        severity=given.pop("severity"),
+        state=given.pop("state"),
+        at_us=1,
+        hop="",
+        messages=(),
+        cause=f"{name} scans.",
+        remedy="Drop it.",
+    )
+    keys = tuple(RecordKey(Kind.CALL, call_id, "", 20260101) for call_id in ("one", "two", "three", "", "five"))
+    return SubjectFinding(kind=Subject.SOURCE, name=name, finding=finding, evidence=keys, **given)
+
+
+def test_findings_about_sources_follow_those_about_records(tmp_path: Path) -> None:
+    result = replace(
+        run(joined(tmp_path, "good")),
+        subjects=[
+            about("203.0.113.8\x1b[2J", count=1_200, last_us=9_000_000),
+            about("203.0.113.7", "flood", severity=Severity.MAJOR),
+            about("203.0.113.9", state=FindingState.CLEARED),
+            *(about(f"198.51.100.{number}", "own-code", state=FindingState.SUSPECTED) for number in range(20)),
+        ],
+    )
+    text = printed(result)
+    assert "Across calls  22 findings about sources and peers" in text
+    assert text.index("▲ flood  major, confirmed · source 203.0.113.7") < text.index("◆ scanner  minor, confirmed")
+    assert "1,200 times" in text
+    assert "shown by five, (no Call-ID), three" in text
+    assert "203.0.113.9" not in text
+    assert "\x1b" not in text
+    assert "… and 2 more" in text
+    assert reaches(result, Severity.MAJOR)
+    assert not reaches(replace(result, subjects=[]), Severity.MAJOR)
