@@ -27,6 +27,8 @@ _BLANK_LINE: Final = re.compile(rb"(?>\r\n|[\r\n]){2}")
 _LENGTH: Final = re.compile(
     rb"[\r\n](?:Content-Length|l)[ \t]*:[ \t]*(?:(?:\r\n|[\r\n])[ \t]+)?(\d{1,9})[ \t]*(?=[\r\n])", re.IGNORECASE
 )
+_USUAL_NAME: Final = b"\nContent-Length: "
+_USUAL_LENGTH: Final = re.compile(_USUAL_NAME + rb"(\d{1,9})\r")
 _TYPE: Final = re.compile(rb"[\r\n](?:Content-Type|c)[ \t]*:", re.IGNORECASE)
 _VERSION: Final = b"SIP/2.0"
 _STATUS_REST: Final = re.compile(rb"SIP/2\.0 [1-6]\d\d(?: [^\r\n]{0,1024})?\r?\n[!-9;-~]{1,64}[ \t]*:")
@@ -143,9 +145,8 @@ class SipFramer:
 
     def _read_head(self, found: list[Framed]) -> bool:
         octets = self._octets
-        blank = _BLANK_LINE.search(octets, self._searched)
-        # A line end may be cut in two: whether CR is all of it says the next octet.
-        if blank is None or (blank.end() == len(octets) and octets[-1] == _CR):
+        body = self._end_of_head()
+        if body < 0:
             self._searched = max(self._searched, len(octets) - 3)
             if len(octets) <= MAX_HEAD:
                 return False
@@ -153,13 +154,25 @@ class SipFramer:
             self._reset()
             self._in_step = False
             return True
-        length = _LENGTH.search(octets, 0, blank.end())
+        length = _USUAL_LENGTH.match(octets, octets.find(_USUAL_NAME, 0, body)) or _LENGTH.search(octets, 0, body)
         if length is None:
-            self._end = self._end_of_unmeasured(blank.end())
+            self._end = self._end_of_unmeasured(body)
         else:
             self._excess = max(0, int(length[1]) - MAX_BODY)
-            self._end = blank.end() + int(length[1]) - self._excess
+            self._end = body + int(length[1]) - self._excess
         return True
+
+    def _end_of_head(self) -> int:
+        """Where the body begins; -1 while that is not known."""
+        octets, begin = self._octets, self._searched
+        end = octets.find(b"\r\n\r\n", begin)
+        if end >= 0 and octets.find(b"\n\r\n", begin) == end + 1 and not _bare(octets, begin, end):
+            return end + 4
+        blank = _BLANK_LINE.search(octets, begin)
+        # A line end may be cut in two: whether CR is all of it says the next octet.
+        if blank is None or (blank.end() == len(octets) and octets[-1] == _CR):
+            return -1
+        return blank.end()
 
     def _end_of_unmeasured(self, body: int) -> int:
         """Where a message without Content-Length ends: on a stream it has no body (§18.3).
@@ -179,3 +192,8 @@ class SipFramer:
         self._discard = self._excess
         self._searched = self._end = self._excess = 0
         return True
+
+
+def _bare(octets: bytearray, begin: int, end: int) -> bool:
+    """Whether there is a blank line of other line ends than CRLF."""
+    return octets.find(b"\n\n", begin, end) >= 0 or octets.find(b"\r\r", begin, end) >= 0

@@ -25,6 +25,7 @@ class Limits(NamedTuple):
     others: int = 65_536  # that carry no SIP
     octets: int = 64 * 1024 * 1024
     idle_us: int = 900_000_000
+    gaps: int = 1_000  # losses that were not asked for yet
     stream: tcp.Limits = tcp.Limits()
 
 
@@ -38,8 +39,7 @@ _Ends: TypeAlias = tuple[str, int, str, int]
 _SEARCHED: Final = 16_384
 _OVERLAP: Final = 4_096
 _LOOK_US: Final = 50_000
-_AT_ONCE: Final = 2  # idle connections forgotten with each segment: more than one segment can open
-_MOST_GAPS: Final = 1_000
+_AT_ONCE: Final = 2  # idle connections forgotten for each new one
 # What was missed was missed shortly before the next that was not: TCP sends again what does not arrive.
 _LONGEST_HOLE_US: Final = 32_000_000
 # What can't become SIP, though SIP may be quoted in it: TLS, SSH, HTTP that is no handshake.
@@ -134,7 +134,7 @@ class Streams:
             return Skip.TCP
         before = len(found)
         self.advance(captured_us, found)
-        connection = self._connection(key, source, packet, segment)
+        connection = self._connection(key, source, packet, segment, captured_us)
         connection.seen_us = captured_us
         sender, receiver = connection.both(source)
         repeated = sender.stream.repeated
@@ -151,7 +151,8 @@ class Streams:
             self._remember(key)
             return Skip.TCP
         self._account(key, connection)
-        self._tidy(captured_us)
+        while self._held > self._limits.octets:
+            self._evict()
         if len(found) > before:
             return None
         return Skip.RETRANSMISSION if sender.stream.repeated > repeated else Skip.SEGMENT
@@ -186,7 +187,9 @@ class Streams:
                 if direction.stream.deadline_us:
                     yield direction.stream
 
-    def _connection(self, key: bytes, source: bytes, packet: ip.Packet, segment: tcp.Segment) -> _Connection:
+    def _connection(
+        self, key: bytes, source: bytes, packet: ip.Packet, segment: tcp.Segment, now_us: int
+    ) -> _Connection:
         """The one that this segment belongs to, which it may open."""
         known = self._connections.get(key)
         if known is not None:
@@ -195,6 +198,7 @@ class Streams:
                 self._connections.move_to_end(key)
                 return known
             self._forget(key)
+        self._make_room(now_us)
         ends = (
             ip.address(packet.source),
             segment.source_port,
@@ -250,7 +254,7 @@ class Streams:
         """Octets are missing that were sent between these times."""
         self.holes += 1
         from_us = max(heard_us, noticed_us - _LONGEST_HOLE_US)
-        if len(self._gaps) == _MOST_GAPS:
+        if len(self._gaps) == self._limits.gaps:
             last_us, noticed_before_us = self._gaps.pop()
             from_us, noticed_us = min(from_us, last_us), max(noticed_us, noticed_before_us)
         self._gaps.append((from_us, noticed_us))
@@ -274,28 +278,30 @@ class Streams:
 
     def _account(self, key: bytes, connection: _Connection) -> None:
         """Note what a connection holds, and whether it waits."""
-        held = sum(direction.held for direction in connection.directions)
-        self._held += held - connection.held
-        connection.held = held
-        deadlines = [
-            direction.stream.deadline_us for direction in connection.directions if direction.stream.deadline_us
-        ]
-        if deadlines:
-            self._due_us = min(self._due_us, *deadlines) if self._waiting else min(deadlines)
+        one, two = connection.directions
+        held = one.held + two.held
+        if held != connection.held:
+            self._held += held - connection.held
+            connection.held = held
+        first_us, second_us = one.stream.deadline_us, two.stream.deadline_us
+        deadline_us = min(first_us, second_us) or max(first_us, second_us)
+        if deadline_us:
+            self._due_us = min(self._due_us, deadline_us) if self._waiting else deadline_us
             self._waiting[key] = connection
-        else:
-            self._waiting.pop(key, None)
+        elif key in self._waiting:
+            del self._waiting[key]
 
-    def _tidy(self, now_us: int) -> None:
-        """Forget connections that are idle, and those heard of longest ago where there is too much."""
-        limits = self._limits
+    def _make_room(self, now_us: int) -> None:
+        """For one connection: forget those that are idle, else that heard of longest ago where there are too many."""
         for key, oldest in list(islice(self._connections.items(), _AT_ONCE)):
-            if now_us - oldest.seen_us <= limits.idle_us:
-                break
-            self._forget(key)
-        while len(self._connections) > limits.connections or self._held > limits.octets:
-            self._forget(next(iter(self._connections)))
-            self.evicted += 1
+            if now_us - oldest.seen_us > self._limits.idle_us:
+                self._forget(key)
+        if len(self._connections) >= self._limits.connections:
+            self._evict()
+
+    def _evict(self) -> None:
+        self._forget(next(iter(self._connections)))
+        self.evicted += 1
 
     def _forget(self, key: bytes) -> None:
         self._held -= self._connections.pop(key).held

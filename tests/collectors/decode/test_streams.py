@@ -360,9 +360,8 @@ def test_a_hole_is_a_loss_from_what_was_read_last_to_what_was_read_next() -> Non
     assert seen.streams.losses() == []
 
 
-def test_more_holes_than_are_remembered_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collectors.decode.streams._MOST_GAPS", 2)
-    seen = Capture()
+def test_more_holes_than_are_remembered_are_one() -> None:
+    seen = Capture(Limits(gaps=2))
     for number in range(4):
         seen.alice(SIP, 1 + number * 1000)
         seen.streams.flush(seen.found)
