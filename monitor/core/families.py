@@ -16,6 +16,7 @@ from monitor.core.facets.media import Media
 from monitor.core.facets.numbering import Numbering
 from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
 from monitor.core.facets.quality import Quality
+from monitor.core.facets.routing import LargeRequests, Loops, RouteSets
 from monitor.core.facets.session_timer import SessionTimers
 from monitor.core.facets.silence import Silence
 from monitor.core.facets.teardown import Teardown
@@ -38,6 +39,9 @@ FAMILIES: Final[Families] = {
         LostDialogs,
         Transfers,
         Redirections,
+        RouteSets,
+        Loops,
+        LargeRequests,
         Teardown,
         SessionTimers,
         Silence,
@@ -51,6 +55,7 @@ FAMILIES: Final[Families] = {
         Gateways,
     ),
     Kind.REGISTRATION: (
+        LargeRequests,
         Undelivered,
         Malformed,
         TurnedAway,
@@ -58,6 +63,7 @@ FAMILIES: Final[Families] = {
         Gateways,
     ),
     Kind.TRANSACTION: (
+        LargeRequests,
         Logins,
         Transfers,
         Malformed,

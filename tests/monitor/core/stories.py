@@ -236,6 +236,40 @@ STORIES: Final[dict[str, list[SipEvent]]] = {
         request("ACK", 0.35, cseq=2, to_tag="b"),
     ],
     "never authenticates": [*_invites([0.0]), _asked(0.1, 1, "n1"), request("ACK", 0.15, to_tag="b")],
+    "circle": [
+        request(
+            "INVITE",
+            vias / 3,
+            "proxy>edge" if vias % 2 else "edge>proxy",
+            vias=vias,
+            branch=f"b{vias}",
+            headers=[("Max-Forwards", str(70 - vias))],
+        )
+        for vias in range(4, 16)
+    ],
+    "transfer that fails, then works": [
+        *_invites([0.0]),
+        response(200, 1),
+        _acked(at=1.1),
+        request("REFER", 5, cseq=2, to_tag="b", headers=[("Refer-To", "<sip:carol@h>")]),
+        response(403, 5.1, method="REFER", cseq=2),
+        request("REFER", 9, cseq=3, to_tag="b", headers=[("Refer-To", "<sip:carol@h>")]),
+        response(202, 9.1, method="REFER", cseq=3),
+        *_bye(20),
+    ],
+    "redirected": [
+        *_invites([0.0]),
+        response(302, 0.3, headers=[("Contact", "<sip:carol@h>")]),
+        request("ACK", 0.4, to_tag="b"),
+        *_invites([0.6], "alice>carol", cseq=2),
+        response(200, 1, "alice>carol", cseq=2),
+    ],
+    "past its proxy": [
+        *_invites([0.0], "alice>proxy"),
+        response(200, 1, "alice>proxy", headers=[("Record-Route", "<sip:10.0.0.2;lr>")]),
+        _acked(at=1.6),
+        request("BYE", 9, "alice>bob", to_tag="b", headers=[("X-Padding", "x" * 1_300)]),
+    ],
     "BYE that nobody answers": [
         *_invites([0.0]),
         response(200, 0.2),

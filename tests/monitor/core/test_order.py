@@ -191,8 +191,8 @@ def test_a_second_observer_changes_nothing_whatever_its_clock_says(name: str, se
 
 
 def certain(made: Run) -> set[tuple[Any, ...]]:
-    """What was ever claimed for certain."""
-    updates = [(update.key, finding) for update in made.told if (finding := getattr(update, "finding", None))]
+    """What was ever claimed for certain, by Call-ID: what is left of a call without its INVITE is no call."""
+    updates = [(update.key.call_id, finding) for update in made.told if (finding := getattr(update, "finding", None))]
     return {(key, finding.code, finding.subject) for key, finding in updates if finding.state == FindingState.CONFIRMED}
 
 

@@ -1,0 +1,126 @@
+"""The way of requests: too large for a datagram, in circles, past the proxies that wanted to stay in the path."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from monitor.core.diagnosis.rule import Rule
+from monitor.core.diagnosis.text import ends
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Finding, FindingState, Severity
+
+UDP_FRAGMENTATION_RISK: Final = Rule(
+    code="udp-fragmentation-risk",
+    severity=Severity.INFO,
+    when="A request of more than 1300 octets went over UDP, other than on the loopback. Minor where it got no response "
+    "in 64·T1 from a peer that is heard at all.",
+    source="RFC 3261 §18.1.1",
+    remedy="Use TCP or TLS on that hop, or make requests smaller: fewer codecs, no superfluous headers. Many routers "
+    "and firewalls drop fragments.",
+)
+CALL_LOOP: Final = Rule(
+    code="call-loop",
+    severity=Severity.MAJOR,
+    when="An INVITE came three times or more to the same element with the same Request-URI and Route, over more and "
+    "more Vias and with Max-Forwards falling.",
+    source="RFC 3261 §16.3, RFC 5393",
+    remedy="Two elements send this number to each other. Compare their routes for it; a forwarding to oneself, or a "
+    "default route that points back, is the usual cause.",
+)
+ROUTE_SET_IGNORED: Final = Rule(
+    code="route-set-ignored",
+    severity=Severity.MINOR,
+    when="The Route of a request within a call is not the Record-Route set of its 200 OK: reversed, where the caller "
+    "sends it, as it stands, where the callee does. Judged where the request leaves its user agent.",
+    source="RFC 3261 §12.1, §12.2.1.1",
+    remedy="The request goes past a proxy that wanted to see it (for NAT, billing, recording). Update the user agent, "
+    "or see which element in the path alters Record-Route or Route.",
+)
+
+FRAGMENTING: Final = 1_300  # octets (§18.1.1: within 200 of a path's MTU, which is 1,500 where nothing else is known)
+_LOOPED: Final = 3  # visits
+
+
+class Visit(NamedTuple):
+    """An INVITE at an element."""
+
+    vias: int
+    forwards: int  # Max-Forwards; -1 where there is none
+    at_us: int
+    hop: str
+    number: int  # of the message
+
+
+class Routed(NamedTuple):
+    """A request within a dialog, where it left its user agent."""
+
+    method: str
+    at_us: int
+    hop: str
+    number: int  # of the message
+    uri: str  # Request-URI
+    routes: tuple[str, ...]
+
+
+def fragmentation_risk(transaction: Transaction, size: int, number: int, *, unanswered: bool) -> Finding:
+    """`udp-fragmentation-risk` of a request of so many octets."""
+    client, server = ends(transaction.hop)
+    end = ", and got no response" if unanswered else ""
+    return UDP_FRAGMENTATION_RISK.finding(
+        subject="",
+        severity=Severity.MINOR if unanswered else Severity.INFO,
+        state=FindingState.CONFIRMED,
+        at_us=transaction.first_us,
+        hop=transaction.hop,
+        messages={number},
+        cause=f"The {transaction.method} of {client} to {server} has {size} octets over UDP{end}: it may be sent in "
+        "fragments.",
+        variant="unanswered" if unanswered else "",
+    )
+
+
+def call_loop(subject: str, element: str, uri: str, visits: Sequence[Visit]) -> Finding | None:
+    """`call-loop` of an INVITE that came to an element with the same Request-URI; `visits` in any order."""
+    turns = sorted(visits)
+    falling = all(one.forwards > other.forwards for one, other in pairwise(turns))
+    if len(turns) < _LOOPED or not falling:
+        return None
+    first, last = turns[0], turns[-1]
+    return CALL_LOOP.finding(
+        subject=subject,
+        state=FindingState.CONFIRMED,
+        at_us=turns[_LOOPED - 1].at_us,
+        hop=last.hop,
+        messages={visit.number for visit in turns},
+        cause=f"The call goes in circles: {element} got it {len(turns)} times for {uri}, with Max-Forwards falling "
+        f"from {first.forwards} to {last.forwards}.",
+    )
+
+
+def route_set_ignored(
+    subject: str, requests: Sequence[Routed], recorded: tuple[str, ...], answered: int
+) -> Finding | None:
+    """`route-set-ignored` of a side of a dialog: its requests, and the route set that it was given.
+
+    `answered`: number of the 2xx that gave it. A strict router comes first in the Request-URI, and the remote target
+    last in the Route (§12.2.1.1).
+    """
+    first, *rest = recorded
+    astray = [
+        request
+        for request in requests
+        if request.routes != recorded and (request.uri != first or request.routes[: len(rest)] != tuple(rest))
+    ]
+    request = min(astray, key=lambda request: request.at_us, default=None)
+    if request is None:
+        return None
+    client, _ = ends(request.hop)
+    said = ", ".join(request.routes) or "no Route"
+    return ROUTE_SET_IGNORED.finding(
+        subject=subject,
+        state=FindingState.CONFIRMED,
+        at_us=request.at_us,
+        hop=request.hop,
+        messages={answered, *(each.number for each in astray[:8])},
+        cause=f"{client} sent its {request.method} with {said}; the route set of the call is {', '.join(recorded)}.",
+    )

@@ -1,0 +1,208 @@
+"""The way of requests: how large they are, where they came by again, and which Route they carry."""
+
+from typing import Any, Final, NamedTuple
+
+from collectors.sip.address import Scope, scope
+from collectors.sip.grammar import listed
+from collectors.sip.message import start_line
+from collectors.sip.reading import Reading
+from collectors.sip.uri import addr_spec, host_of, without_parameters
+from collectors.wire.events import SipEvent
+from monitor.core.call import Call
+from monitor.core.diagnosis import routing as rules
+from monitor.core.diagnosis.routing import Routed, Visit
+from monitor.core.facet import Facet
+from monitor.core.fold import Fold
+from monitor.core.hop import address_of, request_hop
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Update
+
+_MOST_LARGE: Final = 16  # requests of a record
+_MOST_PLACES: Final = 64  # of one call
+_MOST_VISITS: Final = 80  # of one place: Max-Forwards begins at 70
+_DEEP: Final = 4  # Vias: who loops comes by that soon
+_MOST_DIALOGS: Final = 16
+_MOST_REQUESTS: Final = 32
+_LONGEST: Final = 120  # of a URI that is quoted
+
+
+class LargeRequests(Facet[Fold]):
+    """The requests of a record that are too large for a datagram."""
+
+    __slots__ = ("_large",)
+
+    def __init__(self, fold: Fold) -> None:
+        super().__init__(fold)
+        self._large: dict[Transaction, tuple[int, int]] = {}  # octets, number of the message
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first of them."""
+        return len(event.raw) > rules.FRAGMENTING and event.method != "" and event.transport == "udp"
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A request; or a response, by which a large one has arrived."""
+        at_us = event.captured_us
+        if self.begins(event, reading) and transaction is not None and scope(event.destination) is not Scope.LOOPBACK:
+            if transaction not in self._large and len(self._large) < _MOST_LARGE:
+                self._large[transaction] = (len(event.raw), number)
+                self.fold.wake_facet(at_us + self.fold.context.settings.timers.timeout_us, self)
+                self._judge(at_us, out)
+        elif event.status and transaction in self._large:
+            self._judge(at_us, out)
+
+    def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
+        """A large request has waited for its response."""
+        self._judge(due_us, out)
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        fold, timeout_us = self.fold, self.fold.context.settings.timers.timeout_us
+        silent = {
+            transaction
+            for transaction in self._large
+            if not transaction.response_us and fold.now_us >= transaction.first_us + timeout_us
+        }
+        worst = max(self._large, key=lambda each: (each in silent, self._large[each][0], -each.first_us, each.hop))
+        size, number = self._large[worst]
+        heard = fold.context.peers.heard(worst.destination, at_us)
+        verdict = rules.fragmentation_risk(worst, size, number, unanswered=worst in silent and heard)
+        fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
+
+
+class Loops(Facet[Call]):
+    """Where an INVITE came by, from the fourth element on."""
+
+    __slots__ = ("_visits",)
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        # By CSeq number and From tag, element, Request-URI and first Route; by number of Vias.
+        self._visits: dict[tuple[str, str, str, str], dict[int, Visit]] = {}
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With an INVITE that has come far."""
+        return event.vias >= _DEEP and event.method == "INVITE"
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """An INVITE at an element."""
+        if event.method != "INVITE":
+            return
+        uri = _request_uri(event)
+        subject = f"{event.cseq} {event.from_tag}"
+        place = (subject, event.destination, uri, reading.first("route")[:_LONGEST])
+        visits = self._visits.get(place)
+        if visits is None:
+            visits = {}
+            if len(self._visits) < _MOST_PLACES:
+                self._visits[place] = visits
+        if len(visits) < _MOST_VISITS:
+            forwards = reading.first("max-forwards")
+            left = int(forwards) if forwards.isascii() and forwards.isdigit() and len(forwards) < 4 else -1
+            visit = Visit(event.vias, left, event.captured_us, request_hop(event), number)
+            visits[event.vias] = min(visits.get(event.vias, visit), visit, key=lambda each: each.at_us)
+        if len(visits) > 2:
+            self._judge(subject, event.captured_us, out)
+
+    def _judge(self, subject: str, at_us: int, out: list[Update]) -> None:
+        """Of all elements in a circle, the one that closed it first tells of it."""
+        told = [
+            rules.call_loop(subject, element, uri, list(visits.values()))
+            for (of, element, uri, _), visits in self._visits.items()
+            if of == subject
+        ]
+        verdict = min((each for each in told if each), key=lambda each: (each.at_us, each.cause), default=None)
+        self.fold.judge(rules.CALL_LOOP, subject, verdict, self.fold.first_us, at_us, out)
+
+
+class RouteSet(NamedTuple):
+    """The Record-Route of a 2xx on a hop."""
+
+    vias: int
+    hop: str
+    number: int  # of the message
+    recorded: tuple[str, ...]
+
+
+class RouteSets(Facet[Call]):
+    """The route set of each dialog at both of its ends, and the Route of the requests that leave there."""
+
+    __slots__ = ("_requests", "_sets")
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._sets: dict[tuple[str, str], list[RouteSet]] = {}  # by From and To tag
+        self._requests: dict[tuple[str, str, str, int], Routed] = {}  # by From and To tag, method and CSeq number
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """With the first 2xx that names one."""
+        return 200 <= event.status < 300 and event.cseq_method == "INVITE" and b"ecord-" in event.raw
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A 2xx that begins a dialog, or a request within one."""
+        if event.method and event.to_tag and event.vias == 1:
+            name = (event.from_tag, event.to_tag, event.method, event.cseq)
+            if transaction is None or event.method not in ("ACK", "PRACK", "CANCEL"):
+                self._sent(name, event, reading, number)
+        elif self.begins(event, reading) and transaction is not None:
+            attempt = self.fold.attempts.holding(transaction)
+            if attempt is not None and attempt.initial:
+                self._recorded(event, reading, number)
+        else:
+            return
+        self._judge(event.captured_us, out)
+
+    def _sent(self, name: tuple[str, str, str, int], event: SipEvent, reading: Reading, number: int) -> None:
+        if name not in self._requests and len(self._requests) < _MOST_REQUESTS:
+            routes = _uris(reading.all("route"))
+            hop, uri = request_hop(event), without_parameters(_request_uri(event)).lower()
+            self._requests[name] = Routed(event.method, event.captured_us, hop, number, uri, routes)
+
+    def _recorded(self, event: SipEvent, reading: Reading, number: int) -> None:
+        tags = (event.from_tag, event.to_tag)
+        if tags in self._sets or len(self._sets) < _MOST_DIALOGS:
+            route_set = RouteSet(event.vias, request_hop(event), number, _uris(reading.all("record-route")))
+            self._sets.setdefault(tags, []).append(route_set)
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        sides: dict[tuple[str, str, str], list[Routed]] = {}
+        for (from_tag, to_tag, _, _), request in self._requests.items():
+            sides.setdefault((from_tag, to_tag, address_of(request.hop.partition(">")[0])), []).append(request)
+        for (from_tag, to_tag, sender), requests in sides.items():
+            answered, recorded = self._set_of(from_tag, to_tag, sender)
+            subject = f"{from_tag} {to_tag} {sender}"
+            verdict = rules.route_set_ignored(subject, requests, recorded, answered) if recorded else None
+            if verdict or self.fold.findings:
+                self.fold.judge(rules.ROUTE_SET_IGNORED, subject, verdict, self.fold.first_us, at_us, out)
+
+    def _set_of(self, from_tag: str, to_tag: str, sender: str) -> tuple[int, tuple[str, ...]]:
+        """In which message a user agent was given which route set; an empty one where that was not seen.
+
+        Who put itself into the path, and begins there what it sends, leaves itself out.
+        """
+        number, recorded = 0, tuple[str, ...]()
+        nearest = min(self._sets.get((from_tag, to_tag), ()), key=lambda each: each.vias, default=None)
+        farthest = max(self._sets.get((to_tag, from_tag), ()), key=lambda each: each.vias, default=None)
+        if nearest is not None and nearest.vias == 1 and address_of(nearest.hop.partition(">")[0]) == sender:
+            number, recorded = nearest.number, nearest.recorded[::-1]
+        elif farthest is not None and address_of(farthest.hop.partition(">")[2]) == sender:
+            number, recorded = farthest.number, farthest.recorded
+        while recorded and host_of(recorded[0]) == sender:
+            recorded = recorded[1:]
+        return number, recorded
+
+
+def _request_uri(event: SipEvent) -> str:
+    return start_line(event.raw).partition(" ")[2].partition(" ")[0][:_LONGEST]
+
+
+def _uris(values: list[str]) -> tuple[str, ...]:
+    """The URIs of a Route or Record-Route, without parameters."""
+    return tuple(addr_spec(value)[0].lower() for value in listed(values))
