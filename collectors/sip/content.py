@@ -9,7 +9,6 @@ import msgspec
 from collectors.sip.grammar import head_and_parameters, whole_number
 from collectors.sip.message import body, headers
 from collectors.sip.reading import Reading
-from collectors.sip.sdp import looks_like_sdp
 
 MOST_PARTS: Final = 64
 DEEPEST: Final = 8  # multipart in multipart
@@ -60,17 +59,6 @@ def parts(reading: Reading) -> tuple[Part, ...]:
         if part.multipart and part.fault in ("", "no-end"):
             waiting += [_inner(raw, part.depth + 1) for raw in reversed(_divided(part))]
     return tuple(found)
-
-
-def find(reading: Reading, kind: str) -> bytes | None:
-    """The first body of a type ("application/sdp"), within multiparts, too; None where there is none.
-
-    A body without a Content-Type that begins like SDP is SDP (RFC 3261 §7.4.1 wants a type; some leave it out).
-    """
-    for part in parts(reading):
-        if part.type == kind or (not part.type and kind == "application/sdp" and looks_like_sdp(part.content)):
-            return part.content
-    return None
 
 
 def _part(kind: str, disposition: str, ident: str, encoding: str, content: bytes, depth: int) -> Part:

@@ -25,6 +25,7 @@ from collectors.sip.refer import Replaces, read_refer_to, read_replaces
 from collectors.sip.sequence import read_rack, read_rseq
 from collectors.sip.statistics import statistics_of
 from collectors.sip.subscription import read_event, read_subscription_state
+from collectors.sip.via import read_vias
 from collectors.sip.warning import read_warnings
 
 MOST_STATEMENTS: Final = 40
@@ -106,6 +107,14 @@ def _ported(reading: Reading, at_us: int) -> _Said:
         carrier = f"carrier {phone.carrier}" if phone.carrier else ""
         found = ", ".join(filter(None, (ported, carrier))) or "not ported"
         yield "Number portability", f"{phone.number} {looked}: {found}"
+
+
+def _translated(reading: Reading, at_us: int) -> _Said:
+    for via in read_vias(reading.all("via")):
+        seen = via.received
+        if seen and seen != via.host.strip("[]"):
+            port = f" port {via.rport}" if via.rport is not None else ""
+            yield "Translated", f"what calls itself {via.host} was seen as {seen}{port} by the next hop"
 
 
 def _way(reading: Reading, at_us: int) -> _Said:
@@ -210,4 +219,17 @@ def _shown(text: str) -> str:
     return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text[:400])
 
 
-_SECTIONS: Final = (_wrong, _who, _signed, _ported, _way, _why, _times, _transfer, _subscription, _names, _media)
+_SECTIONS: Final = (
+    _wrong,
+    _who,
+    _signed,
+    _ported,
+    _translated,
+    _way,
+    _why,
+    _times,
+    _transfer,
+    _subscription,
+    _names,
+    _media,
+)

@@ -23,7 +23,7 @@ from collectors.processors.parse import events, kind
 from collectors.processors.redact import redact
 from collectors.sip.auth import parameters as login
 from collectors.sip.contact import read_contacts
-from collectors.sip.content import DEEPEST, MOST_OCTETS, MOST_PARTS, find, parts
+from collectors.sip.content import DEEPEST, MOST_OCTETS, MOST_PARTS, parts
 from collectors.sip.correlation import read_charging_vector, read_session_id
 from collectors.sip.diversion import read_diversions, read_history
 from collectors.sip.faults import LONGEST_LINE, MOST_FAULTS, faults
@@ -159,12 +159,10 @@ def passport(data: bytes) -> None:
 
 def content(data: bytes) -> None:
     """Bodies and their parts."""
-    reading = Reading(data)
-    found = parts(reading)
+    found = parts(Reading(data))
     assert len(found) <= MOST_PARTS
     assert all(part.depth <= DEEPEST for part in found)
     assert all(len(part.content) <= max(MOST_OCTETS, len(data)) for part in found)
-    find(reading, "application/sdp")
 
 
 def sentences(data: bytes) -> None:

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from collectors.sip.content import DEEPEST, MOST_OCTETS, MOST_PARTS, find, parts
+from collectors.sip.content import DEEPEST, MOST_OCTETS, MOST_PARTS, parts
 from collectors.sip.reading import Reading
 
 
@@ -51,7 +51,6 @@ def test_multiparts_nest_and_a_boundary_may_begin_like_another() -> None:
         ("application/sdp", 2),
         ("text/plain", 1),
     ]
-    assert find(message(multipart("b1", inner), "c: multipart/x;boundary=b1"), "application/sdp") == SDP
 
 
 @pytest.mark.parametrize(
@@ -103,12 +102,6 @@ def test_what_is_not_compressed_or_cut_says_so() -> None:
     assert (part.content, part.fault) == (SDP, "bad-encoding")
     (cut,) = parts(message(gzip.compress(SDP)[:-4], "Content-Type: application/sdp", "Content-Encoding: gzip"))
     assert (cut.content, cut.fault) == (SDP, "bad-encoding")
-
-
-def test_sdp_is_found_by_its_type_or_without_one_by_its_first_line() -> None:
-    assert find(message(SDP), "application/sdp") == SDP
-    assert find(message(SDP, "Content-Type: text/plain"), "application/sdp") is None
-    assert find(message(b"hello"), "application/sdp") is None
 
 
 def test_octets_behind_the_end_that_content_length_names_are_no_body() -> None:

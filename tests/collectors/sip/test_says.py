@@ -9,6 +9,7 @@ from tests.collectors.sip.test_passport import CLAIMS, HEADER, encoded
 from tests.collectors.sip.torture import SDP, message
 
 SEEN_US = 1443208348_000000
+VIA = "Via: SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bK1;received=2001:db8::1;rport=5070"
 TOKEN = f"{encoded(HEADER)}.{encoded(CLAIMS)}.c2ln"
 DIVERTED = f"{encoded({'ppt': 'div'})}.{encoded({'div': {'tn': '3'}})}.c2ln"
 
@@ -39,6 +40,16 @@ def said(*lines: str, first: str = "INVITE sip:user@example.com SIP/2.0", body: 
         ),
         ("Identity: a.b.c", "Signature", "Identity, and it can't be decoded; not verified here"),
         ('Identity: "abc="', "Signature", "Identity of RFC 4474, which nobody checks any more; not verified here"),
+        (
+            "Via: SIP/2.0/UDP pc.example.com;branch=z9hG4bK1;received=203.0.113.9;rport=40001",
+            "Translated",
+            "what calls itself pc.example.com was seen as 203.0.113.9 port 40001 by the next hop",
+        ),
+        (
+            "Via: SIP/2.0/TCP [2001:db8::1];branch=z9hG4bK1;received=2001:db8::9",
+            "Translated",
+            "what calls itself [2001:db8::1] was seen as 2001:db8::9 by the next hop",
+        ),
         ("Diversion: <sip:b@h>;reason=user-busy;counter=2", "Diverted", "by sip:b@h: user-busy, 2 times"),
         ("Diversion: <sip:b@h>", "Diverted", "by sip:b@h: no reason given"),
         (
@@ -88,7 +99,7 @@ def test_a_header_is_said_in_a_sentence(line: str, about: str, text: str) -> Non
     assert said(line) == [(about, text)]
 
 
-@pytest.mark.parametrize("line", ["Privacy: none", "X-RTP-Stat: EN=PCMA", "Retry-After: x", "Event: ;id=1"])
+@pytest.mark.parametrize("line", ["Privacy: none", "X-RTP-Stat: EN=PCMA", "Retry-After: x", "Event: ;id=1", VIA])
 def test_what_says_nothing_is_left_out(line: str) -> None:
     assert said(line) == []
 
