@@ -123,7 +123,7 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
     findings = queries.findings(record)
     side = queries.side(record)
     media = review(events, side) if section.kind is Kind.CALL else NOTHING
-    ladder = lay_out(events, findings)
+    ladder = lay_out(events, findings, side=side)
     head, body = draw_parts(ladder, f"Messages of this {section.one}")
     context = {
         "section": section,

@@ -28,6 +28,7 @@ class Ladders:
 
     def __init__(self, result: Result, keys: Iterable[RecordKey]) -> None:
         """Standard input, and any other pipe, can't be read twice: then there are none."""
+        self._side = result.side
         self._ordinals = {key: result.ordinals[key][:_MOST_MESSAGES] for key in keys}
         self._events = _gather(result, self._ordinals) if Path(result.file).is_file() else {}
 
@@ -37,7 +38,8 @@ class Ladders:
         if not messages:
             return None
         position = {ordinal: number for number, ordinal in enumerate(self._ordinals[record.key], 1)}
-        return lay_out(messages, [_within(finding, position) for finding in record.findings])
+        findings = [_within(finding, position) for finding in record.findings]
+        return lay_out(messages, findings, side=self._side.get(record.key, ()))
 
 
 def _gather(result: Result, ordinals: Mapping[RecordKey, Sequence[int]]) -> dict[RecordKey, list[SipEvent]]:

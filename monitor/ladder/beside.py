@@ -1,11 +1,12 @@
 """What was seen beside the messages of a record, in words: for its page, the report, the ladder."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 import msgspec
 
-from collectors.wire.events import ICMP, LOG, RTCP, RTP, SideEvent
-from monitor.core.hop import endpoint
+from collectors.wire.events import ICMP, LOG, RTCP, RTP, SideEvent, SipEvent
+from monitor.core.hop import endpoint, request_hop
 from monitor.ladder.words import clean
 
 NAMES: Final = {ICMP: "ICMP error", RTCP: "RTCP report", RTP: "media report", LOG: "log line"}
@@ -14,6 +15,10 @@ _UNITS: Final = {"ms": "ms", "s": "s", "pct": "%", "bps": "bit/s", "hz": "Hz"}
 _NO_MEASURES: Final = frozenset(("ssrc", "source_ssrc"))
 _MOST_TEXT: Final = 1_000
 _MOST_VALUES: Final = 12
+
+
+# What tells a message, and its transmissions, from the others of a record: hop, branch, CSeq, method, status.
+_Message: TypeAlias = tuple[str, str, int, str, float]
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +47,28 @@ def seen(side: SideEvent) -> Seen:
     )
 
 
+class Notes:
+    """What is written beside the arrows of a ladder: why a message did not arrive."""
+
+    def __init__(self, side: Iterable[SideEvent]) -> None:
+        self._notes: Mapping[_Message, str] = {
+            (each.hop, each.branch, each.cseq, each.method, each.values.get("status", 0)): clean(each.text)
+            for each in side
+            if each.kind == ICMP
+        }
+
+    def of(self, event: SipEvent) -> str:
+        """The note of a message; "" where there is none."""
+        if not self._notes:
+            return ""
+        method = event.method or event.cseq_method
+        return self._notes.get((request_hop(event), event.branch, event.cseq, method, event.status), "")
+
+
 def _measured(name: str, value: float) -> str:
     """ "jitter_ms", 20.0 → "jitter 20 ms"."""
     stem, _, unit = name.rpartition("_")
-    figure = f"{value:.0f}" if value == int(value) else f"{value:.3g}"
+    figure = f"{value:.0f}" if float(value).is_integer() else f"{value:.3g}"
     if unit in _UNITS and stem:
         return f"{clean(stem.replace('_', ' '))} {figure} {_UNITS[unit]}"
     return f"{clean(name.replace('_', ' '))} {figure}"

@@ -1,15 +1,16 @@
 """From the messages and findings of a record to its `Ladder`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from collectors.sip.timers import TIMERS, Timers
-from collectors.wire.events import SipEvent
+from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.clocks import clocks, corrected
 from monitor.core.updates import Finding, FindingState
+from monitor.ladder.beside import Notes
 from monitor.ladder.elide import GAP_US, Item, assemble, head_tail_and_evidence
 from monitor.ladder.folding import Fold, fold
 from monitor.ladder.lanes import Lanes, arrange
@@ -35,6 +36,7 @@ def lay_out(
     events: Sequence[SipEvent],
     findings: Sequence[Finding] = (),
     *,
+    side: Iterable[SideEvent] = (),
     aliases: Mapping[str, str] = _NO_ALIASES,
     timers: Timers = TIMERS,
     limits: Limits = LIMITS,
@@ -42,14 +44,14 @@ def lay_out(
     """The ladder of a record.
 
     `events` are its messages in arrival order, so that the nth is number n, which is what
-    `Finding.messages` and `Arrow.number` speak of. `aliases` names "10.0.0.1:5060" or "10.0.0.1".
-    `Pin.finding` is an index of `findings`. Where collectors' clocks differ, times are those of one of them
-    (`Ladder.clocks`).
+    `Finding.messages` and `Arrow.number` speak of. `side` is what was seen beside them. `aliases` names
+    "10.0.0.1:5060" or "10.0.0.1". `Pin.finding` is an index of `findings`. Where collectors' clocks differ,
+    times are those of one of them (`Ladder.clocks`).
     """
     differing = clocks(events)
     events = corrected(events, differing)
     lanes = arrange(events, aliases, limits.lanes)
-    arrows = _arrows(fold(events), lanes)
+    arrows = _arrows(fold(events), lanes, Notes(side))
     row_of = number_rows(arrows)
     placed = [
         place(index, finding, arrows, row_of, lanes, timers)
@@ -69,7 +71,7 @@ def lay_out(
     )
 
 
-def _arrows(folds: Sequence[Fold], lanes: Lanes) -> list[Arrow]:
+def _arrows(folds: Sequence[Fold], lanes: Lanes, notes: Notes) -> list[Arrow]:
     arrows = []
     before_us = folds[0].event.captured_us if folds else 0
     for each in folds:
@@ -83,7 +85,7 @@ def _arrows(folds: Sequence[Fold], lanes: Lanes) -> list[Arrow]:
                 source=lanes.of(event.source, event.source_port),
                 destination=lanes.of(event.destination, event.destination_port),
                 label=label(event),
-                detail=detail(event),
+                detail=" · ".join(filter(None, (detail(event), notes.of(event)))),
                 tone=tone(event),
                 transport=clean(event.transport),
                 count=each.count,

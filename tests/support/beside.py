@@ -6,6 +6,7 @@ report = beside(invite, RTCP, after=5, text="…")    # of the same call
 
 from collectors.sip.timers import SECOND
 from collectors.wire.events import ICMP, SideEvent, SipEvent
+from monitor.core.hop import request_hop
 
 
 def beside(
@@ -35,6 +36,7 @@ def beside(
         from_tag=quoted.from_tag,
         branch=quoted.branch,
         text=text,
-        values={"code": 3.0},
+        values={"code": 3.0} | ({"status": float(quoted.status)} if quoted.status else {}),
         raw=b"quoted",
+        hop=request_hop(quoted),
     )

@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
-from collectors.wire.events import ICMP, RTCP
-from monitor.ladder.beside import Seen, place, seen
+from collectors.wire.events import ICMP, RTCP, SideEvent
+from monitor.ladder.beside import Notes, Seen, place, seen
+from monitor.ladder.layout import lay_out
+from monitor.ladder.values import Arrow
 from tests.support.beside import beside
-from tests.support.messages import request, us
+from tests.support.messages import request, response, us
 
 
 def test_a_side_event_is_told_by_name_place_text_and_figures() -> None:
@@ -41,3 +43,42 @@ def test_a_place_has_a_port_where_there_is_one(address: str, port: int, shown: s
 def test_only_so_many_figures_are_told() -> None:
     side = msgspec.structs.replace(beside(request("INVITE", 0)), values={f"v{n:02}": float(n) for n in range(40)})
     assert seen(side).values.count(",") == 11
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e300])
+def test_a_figure_may_be_none(value: float) -> None:
+    side = msgspec.structs.replace(beside(request("INVITE", 0)), values={"code": value, "status": value})
+    assert seen(side).values.startswith("code ")
+    assert lay_out([request("INVITE", 0)], side=[side]).rows
+
+
+def details(*side: SideEvent) -> list[str]:
+    ladder = lay_out(MESSAGES, side=side)
+    return [f"{row.label}: {row.detail}" for row in ladder.rows if isinstance(row, Arrow)]
+
+
+MESSAGES = [
+    request("INVITE", 0, branch="one"),
+    request("INVITE", 0.5, branch="one"),
+    request("INVITE", 0.6, "proxy>bob", branch="two"),
+    response(180, 1, branch="one"),
+    response(200, 2, branch="one"),
+]
+
+
+def test_an_icmp_error_is_noted_at_the_message_that_it_quotes_and_at_no_other() -> None:
+    assert details() == ["INVITE: ", "INVITE: ", "180: Because", "200: Because"]
+    assert details(beside(MESSAGES[1], text="port unreachable")) == [
+        "INVITE: port unreachable",
+        "INVITE: ",
+        "180: Because",
+        "200: Because",
+    ]
+    assert details(beside(MESSAGES[3], text="host unreachable")) == [
+        "INVITE: ",
+        "INVITE: ",
+        "180: Because · host unreachable",
+        "200: Because",
+    ]
+    assert details(beside(MESSAGES[0], RTCP)) == details()
+    assert Notes([beside(MESSAGES[2], text="a\nb")]).of(MESSAGES[2]) == "a�b"
