@@ -310,7 +310,7 @@ def test_any_segmentation_reordering_and_duplication_gives_the_same_messages(dat
     assert seen.messages == [SIP] * 3
 
 
-LIMITS = Limits(3, 2, 2_000, 50, segments.Limits(3, 600, 20, 5))
+LIMITS = Limits(3, 2, 2_000, 50, stream=segments.Limits(3, 600, 20, 5))
 OCTETS = [SIP, SIP[:50], SIP[50:], b"", b"\r\n", b"\0" * 99, REQUEST_HEAD, frame(SIP), frame(SIP)[:70], b"SSH-2.0"]
 
 
