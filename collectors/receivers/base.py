@@ -24,7 +24,7 @@ class Receiver(Protocol):
     each datagram: "collector/interface".
     """
 
-    kind: str  # "libpcap", "tshark", "file", "scenario"
+    kind: str  # "libpcap", "tshark", "file", "hep", "scenario"
     live: bool  # it waits for nobody: what is not read in time is lost. A file can wait
 
     @property

@@ -102,7 +102,7 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
     started_us: int
     host: str
     version: str
-    receiver: str  # "libpcap", "tshark", "file", "scenario"
+    receiver: str  # "libpcap", "tshark", "file", "hep", "scenario"
     interfaces: list[str]
     counters: dict[str, int]  # since start: "received", "kernel_drops", "parsed", "malformed", "sent", …
     losses: list[Loss]  # since the last heartbeat

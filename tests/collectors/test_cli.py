@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,18 @@ def test_check_says_what_works(valkey: Valkey, capture: Path, capsys: pytest.Cap
     ]
     assert "8 partitions" in lines[1]
     assert "0 events wait" in lines[2]
+
+
+def test_check_listens_where_hep_is_to_come(capsys: pytest.CaptureFixture[str]) -> None:
+    hep = ["--receiver", "hep", "--output", "console", "--listen"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place = f"tcp:127.0.0.1:{taken.getsockname()[1]}"
+        assert cli.main(["check", *hep, place]) == 1
+    assert f"{place} can't be listened on: Address already in use" in capsys.readouterr().out
+    assert cli.main(["check", *hep, "udp:127.0.0.1:0"]) == 0
+    assert "hep can listen on udp:127.0.0.1:0" in capsys.readouterr().out
 
 
 def test_check_goes_on_after_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
