@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 
 from tests.support.environment import ROOT, corpus_path, prepare
@@ -20,6 +21,10 @@ logging.getLogger().handlers.clear()
 from tests.support.postgres import Postgres  # noqa: E402 - after the environment is made
 from tests.support.smtp import SmtpServer  # noqa: E402 - as above
 from tests.support.valkey import Valkey  # noqa: E402 - as above
+
+# A busy machine is no fault of an example: what hangs is stopped by the test's own time limit.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 CORPUS_MISSING = "no corpus of real captures in ../shared/corpus or $OFFHOOK_CORPUS"
 PURE = tuple(
