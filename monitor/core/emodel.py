@@ -39,12 +39,29 @@ def impairment(codec: str) -> tuple[Impairment, bool]:
 
 def rating(loss_pct: float, jitter_ms: float, round_trip_ms: float, codec: str) -> float:
     """The rating factor R, 0 to 93.2; half a round trip is taken for the way."""
+    (ie, _), _ = impairment(codec)
+    by_loss, by_delay = _by_loss(loss_pct, codec), _by_delay(jitter_ms, round_trip_ms)
+    return max(0.0, _DEFAULT - by_delay - ie - by_loss)
+
+
+def culprit(loss_pct: float, jitter_ms: float, round_trip_ms: float, codec: str) -> str:
+    """What spoils it most: "loss", "jitter", "delay"."""
+    if _by_loss(loss_pct, codec) >= _by_delay(jitter_ms, round_trip_ms) - _by_delay(0, 0):
+        return "loss"
+    return "jitter" if 2 * jitter_ms > round_trip_ms / 2 else "delay"
+
+
+def _by_delay(jitter_ms: float, round_trip_ms: float) -> float:
+    """Id."""
     delay_ms = round_trip_ms / 2 + 2 * jitter_ms + _FIXED_MS
-    by_delay = 0.024 * delay_ms + 0.11 * max(0.0, delay_ms - _KNEE_MS)
+    return 0.024 * delay_ms + 0.11 * max(0.0, delay_ms - _KNEE_MS)
+
+
+def _by_loss(loss_pct: float, codec: str) -> float:
+    """What random loss adds to Ie."""
     (ie, bpl), _ = impairment(codec)
     loss_pct = min(max(loss_pct, 0.0), 100.0)
-    by_equipment = ie + (95 - ie) * loss_pct / (loss_pct + bpl)
-    return max(0.0, _DEFAULT - by_delay - by_equipment)
+    return (95 - ie) * loss_pct / (loss_pct + bpl)
 
 
 def mos(rating: float) -> float:

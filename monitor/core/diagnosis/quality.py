@@ -3,7 +3,7 @@
 from typing import Final
 
 from monitor.core.diagnosis.rule import Rule
-from monitor.core.emodel import impairment
+from monitor.core.emodel import culprit, impairment
 from monitor.core.quality import QualityRow
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, FindingState, Severity
@@ -39,6 +39,7 @@ def poor_quality(row: QualityRow, codec: str, settings: Settings, at_us: int) ->
         at_us=at_us,
         hop="",
         messages=set(row.messages),
+        variant=culprit(row.loss_pct or 0.0, row.jitter_ms or 0.0, row.round_trip_ms or 0.0, codec),
         cause=f"{row.reporter} hears {row.sender} badly: {', '.join(filter(None, said))} ({row.source}), a mean "
         f"opinion score of about {row.mos:.1f} ({how}).",
     )

@@ -3,7 +3,7 @@
 These rules look at the exchanges of a dialog one after the other, and at how the requests ended that made the offers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from collectors.sip.address import Scope, inside, scope
@@ -12,6 +12,7 @@ from collectors.sip.timers import SECOND
 from monitor.core.diagnosis.media import NO_COMMON_CODEC
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends
+from monitor.core.flows import Place
 from monitor.core.negotiation import ACK, EARLY, RELIABLE, REQUEST, SUCCESS, Bid, Carried, Exchange, Sight
 from monitor.core.settings import Settings
 from monitor.core.stream import Stream
@@ -22,7 +23,8 @@ PRIVATE_MEDIA_ADDRESS: Final = Rule(
     severity=Severity.MINOR,
     when="A description that goes to, or comes from, a public address names a private, carrier-grade NAT, link-local "
     "or loopback address for its media, without ICE. *Suspected* only: SBCs and media relays send back to where media "
-    "comes from. Not when an element on the way writes another address in.",
+    "comes from. *Confirmed*, and major, when RTP is watched and goes the other way only, or not at all; *cleared* "
+    "when it goes there. Not when an element on the way writes another address in.",
     source="RFC 3264, RFC 1918, RFC 6598",
     remedy="Tell {client} its public address (external or advertised media address, STUN), or let an SBC or media "
     "relay in the path anchor the media. If a SIP ALG is between, switch it off.",
@@ -93,8 +95,10 @@ def exposed(streams: Iterable[Stream], source: str, destination: str) -> bool:
     return False
 
 
-def private_media_address(bid: Bid, carried: Carried) -> Finding | None:
-    """`private-media-address`."""
+def private_media_address(
+    bid: Bid, carried: Carried, heard: Container[Place] = (), missed: Container[Place] = ()
+) -> Finding | None:
+    """`private-media-address`. `heard`, `missed`: where RTP was seen to go, and where it was not."""
     sight = carried.exposed
     if sight is None:
         return None
@@ -104,16 +108,22 @@ def private_media_address(bid: Bid, carried: Carried) -> Finding | None:
     stream = sight.streams[index]
     if index < len(reached.streams) and reached.streams[index].address != stream.address:
         return None  # an element on the way put itself, or the right address, in
+    place = stream.address, stream.port
+    if place in heard:
+        return None
+    certain = place in missed
     client, server = ends(sight.hop)
     sender, receiver = (client, server) if from_client else (server, client)
     return PRIVATE_MEDIA_ADDRESS.finding(
         subject=f"{bid.from_tag if from_client else carried.to_tag} {stream.address}",
-        state=FindingState.SUSPECTED,
+        severity=Severity.MAJOR if certain else Severity.MINOR,
+        state=FindingState.CONFIRMED if certain else FindingState.SUSPECTED,
         at_us=sight.at_us,
         hop=sight.hop,
         messages={sight.number},
         cause=f"{sender} told {receiver} to send {stream.terms.kind} to {stream.connection} port {stream.port}, "
-        f"which is {_SCOPES[scope(stream.address)]} and may not be reachable from there.",
+        f"which is {_SCOPES[scope(stream.address)]} and "
+        f"{'was not reached: no RTP went there' if certain else 'may not be reachable from there'}.",
         remedy=PRIVATE_MEDIA_ADDRESS.remedy.format(client=sender),
     )
 

@@ -19,6 +19,7 @@ from monitor.core.diagnosis import media, session
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.session import Refused
 from monitor.core.facet import Facet
+from monitor.core.flows import Place
 from monitor.core.hop import request_hop
 from monitor.core.negotiation import (
     ACK,
@@ -40,19 +41,22 @@ from monitor.core.updates import Finding, FindingState, Update
 _CUT: Final = frozenset({"truncated-body", CUT_FAULT})
 _OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _RULES: Final = {rule.code: rule for rule in (*media.RULES, *session.RULES)}
+_NONE: Final[frozenset[Place]] = frozenset()
 _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 
 
 class Media(Facet[Call]):
     """Offers and answers of a call."""
 
-    __slots__ = ("bids",)
+    __slots__ = ("_reached", "_silent", "bids")
 
     most: ClassVar[int] = 6  # offers that are kept: the first, and the last ones
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self.bids: list[Bid] = []
+        self._reached: frozenset[Place] = _NONE  # where RTP was seen to go, and where it was missed
+        self._silent: frozenset[Place] = _NONE
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -67,6 +71,16 @@ class Media(Facet[Call]):
     def rows(self) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept."""
         return rows(exchanges(self.bids), self._was_refused)
+
+    def exchanges(self) -> list[Exchange]:
+        """What was offered and answered, as far as it is kept, in order of time."""
+        return exchanges(self.bids)
+
+    def hear(self, reached: frozenset[Place], silent: frozenset[Place], at_us: int, out: list[Update]) -> None:
+        """Where RTP was seen to go, and to which announced places it did not: what to think of their addresses."""
+        if (reached, silent) != (self._reached, self._silent):
+            self._reached, self._silent = reached, silent
+            self._judge(at_us, out)
 
     def codec(self) -> str:
         """The first codec that both sides of the last agreed audio stream name: "PCMA/8000"; "" where there is none."""
@@ -253,7 +267,7 @@ class Media(Facet[Call]):
                 yield session.DIRECTION_MISMATCH, finding
         for bid in self.bids:
             for carried in bid.carried:
-                if address := session.private_media_address(bid, carried):
+                if address := session.private_media_address(bid, carried, self._reached, self._silent):
                     yield session.PRIVATE_MEDIA_ADDRESS, address
             yield from self._refused(bid, made)
 

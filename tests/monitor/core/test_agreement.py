@@ -1,8 +1,11 @@
 """The negotiation of a call as its page and its report show it."""
 
-from collectors.wire.events import SipEvent
+from msgspec.structs import replace
+
+from collectors.wire.events import RTCP, SipEvent
 from monitor.core.agreement import Side
-from monitor.core.review import review
+from monitor.core.review import NOTHING, review
+from tests.support.beside import beside
 from tests.support.messages import request, response
 from tests.support.sdp import PCMA, PCMU, audio, sdp, video
 
@@ -48,6 +51,14 @@ def test_an_answer_with_fewer_streams_leaves_the_others_without() -> None:
     offer = request("INVITE", 0, body=sdp(audio(PCMU), video()))
     found = review([offer, response(200, 1, body=sdp(audio(PCMU), address=BOB))]).streams
     assert [(row.kind, row.answer is None) for row in found] == [("audio", False), ("video", True)]
+
+
+def test_what_was_seen_beside_the_messages_is_reviewed_with_them() -> None:
+    invite = request("INVITE", 0, body=sdp(audio(PCMU)))
+    report = replace(beside(invite, RTCP), values={"ssrc": 1.0, "source_ssrc": 2.0, "lost_pct": 3.0})
+    found = review([invite], [report])
+    assert [row.loss_pct for row in found.quality] == [3]
+    assert review([request("OPTIONS", 0)], [report]) == NOTHING
 
 
 def test_a_late_offer_is_the_callees() -> None:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from collectors.wire.events import RTCP, SideEvent, SipEvent
-from monitor.core.emodel import impairment, mos, rating
+from monitor.core.emodel import culprit, impairment, mos, rating
 from monitor.core.facets.quality import Quality
 from monitor.core.quality import QualityRow
 from monitor.core.settings import Settings
@@ -64,6 +64,12 @@ def test_loss_delay_and_codec_make_the_score(
     loss: float, jitter: float, round_trip: float, codec: str, expected: float
 ) -> None:
     assert mos(rating(loss, jitter, round_trip, codec)) == pytest.approx(expected, abs=0.06)
+
+
+def test_what_spoils_it_most_is_named() -> None:
+    assert culprit(5, 10, 200, G711) == "loss"
+    assert culprit(0.5, 90, 100, G711) == "jitter"
+    assert culprit(0.5, 10, 900, G711) == "delay"
 
 
 def test_the_scale_has_ends() -> None:
@@ -166,6 +172,7 @@ def test_a_bye_tells_what_its_sender_heard() -> None:
     assert (row.loss_pct, row.jitter_ms, row.round_trip_ms) == (10, 12, 180)
     finding = watch.finding("poor-quality")
     assert (finding.state, finding.severity, finding.messages) == ("confirmed", Severity.MINOR, (4,))
+    assert finding.variant == "loss"
     assert finding.cause == (
         "10.0.0.1:5060 hears 10.0.0.3:5060 badly: 10.0 % loss, 12 ms jitter, 180 ms round trip (x-rtp-stat), a mean "
         "opinion score of about 3.2 (E-model, PCMU/8000)."

@@ -1,0 +1,94 @@
+"""Media that do not flow, where their presence is watched."""
+
+from typing import Final
+
+from collectors.sip.timers import SECOND
+from monitor.core.diagnosis.rule import Rule
+from monitor.core.diagnosis.text import ends, seconds
+from monitor.core.flows import Flows, Leg, Place, Silence
+from monitor.core.hop import address_of, endpoint
+from monitor.core.updates import Finding, FindingState, Severity
+
+ONE_WAY_AUDIO: Final = Rule(
+    code="one-way-audio",
+    severity=Severity.MAJOR,
+    when="The call is answered, both sides agreed to send and to hear audio, without ICE, and ten seconds later RTP "
+    "was seen in one direction only. Only where RTP is watched. *Confirmed* where the missing direction could have "
+    "been seen: media of another stream was seen going to that host, or media is between the same two addresses as the "
+    "messages, which were seen both ways. *Cleared* by RTP that comes late.",
+    source="RFC 3264 §5.1, RFC 3550",
+    remedy="See the address and port that {client} gave for its media: can the other side reach them? NAT, a firewall "
+    "that lets only one direction through, and a wrong external address are the usual causes.",
+)
+NO_MEDIA: Final = Rule(
+    code="no-media",
+    severity=Severity.MAJOR,
+    when="The same, and no RTP was seen in either direction, though media of other streams was seen going to both "
+    "hosts (*confirmed*), or to one of them (*suspected*).",
+    source="RFC 3264 §5.1, RFC 3550",
+    remedy="Both ways are cut, or neither side sends: look for a firewall that lets signaling through and not the "
+    "ports of media, addresses in the SDP that lead nowhere, and SRTP that one side waits for.",
+)
+
+_WATCHED_US: Final = 5 * SECOND  # since the two agreed on these places
+_ENOUGH: Final = 50.0  # packets that are a stream and no probe
+
+
+def one_way_audio(leg: Leg, flows: Flows) -> Finding | None:
+    """`one-way-audio`."""
+    to_answerer = flows.between(leg.offered, leg.accepted)
+    to_offerer = flows.between(leg.accepted, leg.offered)
+    deaf, silence = _deaf(leg, flows, to_answerer, to_offerer)
+    if silence is None or silence.at_us - leg.answer.at_us < _WATCHED_US:
+        return None
+    client, server = ends(leg.offer.hop)
+    offerer, answerer = (client, server) if leg.exchange.by_client else (server, client)
+    listener, speaker = (offerer, answerer) if deaf == leg.offered else (answerer, offerer)
+    return ONE_WAY_AUDIO.finding(
+        subject=leg.subject,
+        state=FindingState.CONFIRMED if silence.host_seen or _between_the_same(leg) else FindingState.SUSPECTED,
+        at_us=silence.at_us,
+        hop=leg.offer.hop,
+        messages={leg.offer.number, leg.answer.number},
+        cause=f"{listener} hears nothing: it wants its audio at {endpoint(*deaf)}, and in "
+        f"{seconds(silence.at_us - silence.since_us)} no RTP was seen going there, while "
+        f"{max(to_answerer, to_offerer):.0f} packets went to {speaker}.",
+        remedy=ONE_WAY_AUDIO.remedy.format(client=listener),
+    )
+
+
+def no_media(leg: Leg, flows: Flows) -> Finding | None:
+    """`no-media`."""
+    one, other = flows.silences.get(leg.offered), flows.silences.get(leg.accepted)
+    if one is None or other is None or not (one.host_seen or other.host_seen):
+        return None
+    if flows.between(leg.offered, leg.accepted) or flows.between(leg.accepted, leg.offered):
+        return None
+    at_us = max(one.at_us, other.at_us)
+    if at_us - leg.answer.at_us < _WATCHED_US:
+        return None
+    client, server = ends(leg.offer.hop)
+    return NO_MEDIA.finding(
+        subject=leg.subject,
+        state=FindingState.CONFIRMED if one.host_seen and other.host_seen else FindingState.SUSPECTED,
+        at_us=at_us,
+        hop=leg.offer.hop,
+        messages={leg.offer.number, leg.answer.number},
+        cause=f"No audio flows between {client} and {server}: in "
+        f"{seconds(at_us - min(one.since_us, other.since_us))} no RTP was seen, neither to "
+        f"{endpoint(*leg.offered)} nor to {endpoint(*leg.accepted)}.",
+    )
+
+
+def _deaf(leg: Leg, flows: Flows, to_answerer: float, to_offerer: float) -> tuple[Place, Silence | None]:
+    """The place to which nothing goes while the other way flows, and what is known of that."""
+    if to_answerer >= _ENOUGH and not to_offerer:
+        return leg.offered, flows.silences.get(leg.offered)
+    if to_offerer >= _ENOUGH and not to_answerer:
+        return leg.accepted, flows.silences.get(leg.accepted)
+    return leg.offered, None
+
+
+def _between_the_same(leg: Leg) -> bool:
+    """Whether media is between the two addresses that the messages are between."""
+    return {leg.offered[0], leg.accepted[0]} == {address_of(end) for end in ends(leg.offer.hop)}

@@ -1,0 +1,63 @@
+"""Whether the media of a call flow: reports of presence against what its sides agreed on."""
+
+from typing import ClassVar, Final
+
+from collectors.sip.reading import Reading
+from collectors.wire.events import RTP, SideEvent, SipEvent
+from monitor.core.call import Call
+from monitor.core.diagnosis.flows import NO_MEDIA, ONE_WAY_AUDIO, no_media, one_way_audio
+from monitor.core.facet import Facet
+from monitor.core.facets.media import Media
+from monitor.core.flows import Flows, Place, legs
+from monitor.core.transaction import Transaction
+from monitor.core.updates import Finding, FindingState, Update
+
+_RULES: Final = {rule.code: rule for rule in (ONE_WAY_AUDIO, NO_MEDIA)}
+
+
+class Flowing(Facet[Call]):
+    """Judges by what collectors saw of RTP."""
+
+    __slots__ = ("_flows",)
+
+    beside: ClassVar[frozenset[str]] = frozenset({RTP})
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        self._flows = Flows()
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        """Only with a report."""
+        return False
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        """A later offer may move the media elsewhere."""
+        if self._flows.silences and (event.method == "ACK" or 200 <= event.status < 300):
+            self._judge(event.captured_us, out)
+
+    def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
+        """RTP was seen, or was not."""
+        self._flows.take(side)
+        self._judge(side.captured_us, out)
+
+    def _judge(self, at_us: int, out: list[Update]) -> None:
+        fold, media = self.fold, self.fold.facet(Media)
+        if media is None:
+            return
+        found: dict[tuple[str, str], Finding] = {}
+        silent: set[Place] = set()
+        for leg in legs(media.exchanges()) if self._flows.silences else ():
+            verdict = one_way_audio(leg, self._flows) or no_media(leg, self._flows)
+            if verdict is not None:
+                found[verdict.code, leg.subject] = verdict
+                silent |= {leg.offered, leg.accepted} & self._flows.silences.keys()
+        for (code, subject), known in list(fold.findings.items()):
+            if code in _RULES and known.state is not FindingState.CLEARED and (code, subject) not in found:
+                fold.judge(_RULES[code], subject, None, known.at_us, at_us, out)
+        since_us = min((silence.since_us for silence in self._flows.silences.values()), default=at_us)
+        for (code, subject), verdict in found.items():
+            fold.judge(_RULES[code], subject, verdict, since_us, at_us, out)
+        media.hear(self._flows.reached(), frozenset(silent), at_us, out)
