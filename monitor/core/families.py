@@ -8,8 +8,8 @@ from monitor.core.facets.challenges import TurnedAway
 from monitor.core.facets.contacts import PrivateContacts
 from monitor.core.facets.equipment import Equipment
 from monitor.core.facets.failures import Failures, LostDialogs
-from monitor.core.facets.gateways import Gateways
 from monitor.core.facets.flows import Flowing
+from monitor.core.facets.gateways import Gateways
 from monitor.core.facets.legs import LegMarks
 from monitor.core.facets.logins import Logins
 from monitor.core.facets.malformed import Malformed
