@@ -86,7 +86,8 @@ def _parse_v6(frame: bytes, at: int) -> Packet | Skip:
     # 0 is a jumbogram (RFC 2675) or segmentation offload: the packet fills the frame.
     end = at + 40 + length if length else len(frame)
     payload = frame[at + 40 : end]
-    return after_extensions(Packet(source, destination, protocol, payload, end - at - 40 - len(payload)))
+    packet = Packet(source, destination, protocol, payload, end - at - 40 - len(payload))
+    return packet if protocol in (UDP, TCP) else after_extensions(packet)
 
 
 def after_extensions(packet: Packet) -> Packet | Skip:
