@@ -28,6 +28,11 @@ class Failures(Facet[Call]):
         self._sent: dict[Transaction, list[Sent]] = {}
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A refusal of an INVITE."""
+        return status >= 300 and cseq_method == "INVITE"
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first refusal of an INVITE."""
         return event.status >= 300 and event.cseq_method == "INVITE"
@@ -82,6 +87,11 @@ class LostDialogs(Facet[Call]):
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._lost: dict[tuple[str, int, str, str], Lost] = {}  # by method, CSeq number and tags
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """408, 481."""
+        return status in (408, 481)
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:

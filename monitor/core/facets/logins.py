@@ -30,6 +30,11 @@ class Logins(Facet[Fold]):
         self._nonces: list[Nonce] = []
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A request, or a challenge."""
+        return method != "" or status in CHALLENGES
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first challenge, or the first credentials, should they be seen before it."""
         return event.status in CHALLENGES or (event.method != "" and b"uthorization:" in event.raw)
@@ -53,7 +58,7 @@ class Logins(Facet[Fold]):
                 self.fold.wake_facet(at_us + wait_us, self)
         else:
             tried.accepted_us = min(tried.accepted_us or at_us, at_us)
-        if event.status in CHALLENGES or event.method or self.fold.findings:
+        if self.fold.findings or (event.status in CHALLENGES and len(self._tries) > 1):
             self._judge(at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:

@@ -1,10 +1,11 @@
 """The way of requests: how large they are, where they came by again, and which Route they carry."""
 
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from collectors.sip.address import Scope, scope
 from collectors.sip.grammar import listed
-from collectors.sip.message import start_line
+from collectors.sip.message import header_values, start_line
 from collectors.sip.reading import Reading
 from collectors.sip.uri import addr_spec, host_of, without_parameters
 from collectors.wire.events import SipEvent
@@ -22,7 +23,8 @@ _MOST_PLACES: Final = 64  # of one call
 _MOST_VISITS: Final = 80  # of one place: Max-Forwards begins at 70
 _DEEP: Final = 4  # Vias: who loops comes by that soon
 _MOST_DIALOGS: Final = 16
-_MOST_REQUESTS: Final = 32
+_MOST_SIDES: Final = 32
+_MOST_REQUESTS: Final = 2  # of a side
 _LONGEST: Final = 120  # of a URI that is quoted
 
 
@@ -34,6 +36,11 @@ class LargeRequests(Facet[Fold]):
     def __init__(self, fold: Fold) -> None:
         super().__init__(fold)
         self._large: dict[Transaction, tuple[int, int]] = {}  # octets, number of the message
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A request."""
+        return method != ""
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
@@ -80,6 +87,11 @@ class Loops(Facet[Call]):
         super().__init__(fold)
         # By CSeq number and From tag, element, Request-URI and first Route; by number of Vias.
         self._visits: dict[tuple[str, str, str, str], dict[int, Visit]] = {}
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """An INVITE."""
+        return method == "INVITE"
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
@@ -136,7 +148,12 @@ class RouteSets(Facet[Call]):
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._sets: dict[tuple[str, str], list[RouteSet]] = {}  # by From and To tag
-        self._requests: dict[tuple[str, str, str, int], Routed] = {}  # by From and To tag, method and CSeq number
+        self._requests: dict[tuple[str, str, str], list[Routed]] = {}  # by From and To tag, and address of the sender
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A 2xx to an INVITE."""
+        return 200 <= status < 300 and cseq_method == "INVITE"
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
@@ -148,34 +165,42 @@ class RouteSets(Facet[Call]):
     ) -> None:
         """A 2xx that begins a dialog, or a request within one."""
         if event.method and event.to_tag and event.vias == 1:
-            name = (event.from_tag, event.to_tag, event.method, event.cseq)
-            if transaction is None or event.method not in ("ACK", "PRACK", "CANCEL"):
-                self._sent(name, event, reading, number)
+            name = (event.from_tag, event.to_tag, event.source)
+            if transaction is not None and event.method in ("ACK", "PRACK", "CANCEL"):
+                return
+            if not self._sent(name, event, number):
+                return
         elif self.begins(event, reading) and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
-                self._recorded(event, reading, number)
+                self._recorded(event, number)
         else:
             return
         self._judge(event.captured_us, out)
 
-    def _sent(self, name: tuple[str, str, str, int], event: SipEvent, reading: Reading, number: int) -> None:
-        if name not in self._requests and len(self._requests) < _MOST_REQUESTS:
-            routes = _uris(reading.all("route"))
-            hop, uri = request_hop(event), without_parameters(_request_uri(event)).lower()
-            self._requests[name] = Routed(event.method, event.captured_us, hop, number, uri, routes)
+    def _sent(self, name: tuple[str, str, str], event: SipEvent, number: int) -> bool:
+        """Keep the first requests of a side, which sends all of them one way; whether this was one."""
+        requests = self._requests.get(name)
+        if requests is None:
+            if len(self._requests) >= _MOST_SIDES:
+                return False
+            requests = self._requests[name] = []
+        if len(requests) >= _MOST_REQUESTS:
+            return False
+        uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(header_values(event.raw, "route")))
+        requests.append(Routed(event.method, event.captured_us, request_hop(event), number, uri, routes))
+        return True
 
-    def _recorded(self, event: SipEvent, reading: Reading, number: int) -> None:
+    def _recorded(self, event: SipEvent, number: int) -> None:
         tags = (event.from_tag, event.to_tag)
         if tags in self._sets or len(self._sets) < _MOST_DIALOGS:
-            route_set = RouteSet(event.vias, request_hop(event), number, _uris(reading.all("record-route")))
+            route_set = RouteSet(
+                event.vias, request_hop(event), number, _uris(tuple(header_values(event.raw, "record-route")))
+            )
             self._sets.setdefault(tags, []).append(route_set)
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
-        sides: dict[tuple[str, str, str], list[Routed]] = {}
-        for (from_tag, to_tag, _, _), request in self._requests.items():
-            sides.setdefault((from_tag, to_tag, address_of(request.hop.partition(">")[0])), []).append(request)
-        for (from_tag, to_tag, sender), requests in sides.items():
+        for (from_tag, to_tag, sender), requests in self._requests.items():
             answered, recorded = self._set_of(from_tag, to_tag, sender)
             subject = f"{from_tag} {to_tag} {sender}"
             verdict = rules.route_set_ignored(subject, requests, recorded, answered) if recorded else None
@@ -203,6 +228,7 @@ def _request_uri(event: SipEvent) -> str:
     return start_line(event.raw).partition(" ")[2].partition(" ")[0][:_LONGEST]
 
 
-def _uris(values: list[str]) -> tuple[str, ...]:
-    """The URIs of a Route or Record-Route, without parameters."""
+@lru_cache(1_024)
+def _uris(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The URIs of a Route or Record-Route, without parameters. Most calls go the same few ways."""
     return tuple(addr_spec(value)[0].lower() for value in listed(values))

@@ -44,6 +44,11 @@ class Transfers(Facet[Fold]):
         self._reports: dict[str, Report] = {}  # by the id of the event: the CSeq number of a REFER; "" for the only one
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A REFER or a NOTIFY, or a response to one."""
+        return cseq_method in ("REFER", "NOTIFY")
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first REFER, or the first NOTIFY about one that was not seen."""
         return event.cseq_method == "REFER" or (event.method == "NOTIFY" and _of_refer(event, reading))
@@ -115,6 +120,11 @@ class Redirections(Facet[Call]):
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._places: dict[Transaction, str] = {}
+
+    @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A redirection of an INVITE."""
+        return 300 <= status < 400 and cseq_method == "INVITE"
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
