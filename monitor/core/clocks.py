@@ -17,17 +17,19 @@ from msgspec.structs import replace
 from collectors.wire.events import SipEvent
 
 _MOST_PAIRS: Final = 512  # of messages of one record
+_MOST_CLOCKS: Final = 16
+_AGENT: Final = "hep:"
 # What is less is no clock that is wrong, but the time that packets take.
 LEAST_US: Final = 500
 
-_Seen: TypeAlias = dict[str, list[int]]  # collector → the times at which it saw a message
+_Seen: TypeAlias = dict[str, list[int]]  # whose clock → the times at which it saw a message
 _Message: TypeAlias = tuple[str, int, str, int, bytes]
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the clock of a collector is ahead of that of the reference."""
+    """How far the clock of a collector, or of a HEP agent, is ahead of that of the reference."""
 
-    collector: str
+    collector: str  # "north", or of an agent "north/hep:sbc-1"
     reference: str
     offset_us: int
     doubt_us: int | None  # None: messages went one way only, so that the time they took is part of the offset
@@ -37,7 +39,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 def clocks(events: Iterable[SipEvent]) -> list[Clock]:
     """The clocks that differ from that of the collector that saw a message first; those of one host never do."""
     seen = _seen(events)
-    names = list(dict.fromkeys(collector for each in seen.values() for collector in each))
+    names = list(dict.fromkeys(owner for each in seen.values() for owner in each))[:_MOST_CLOCKS]
     if len(names) < 2:
         return []
     pairs = {(one, other): _compared(seen, one, other) for one, other in combinations(names, 2)}
@@ -57,20 +59,22 @@ def corrected(events: Sequence[SipEvent], differing: Sequence[Clock]) -> Sequenc
         return events
     offsets = {clock.collector: clock.offset_us for clock in differing}
     return [
-        replace(event, captured_us=event.captured_us - offset) if (offset := offsets.get(_collector(event))) else event
+        replace(event, captured_us=event.captured_us - offset) if (offset := offsets.get(_owner(event))) else event
         for event in events
     ]
 
 
-def _collector(event: SipEvent) -> str:
-    return event.observer.partition("/")[0]
+def _owner(event: SipEvent) -> str:
+    """Whose clock it was: that of the collector; of what a HEP agent told, the agent's own."""
+    collector, _, interface = event.observer.partition("/")
+    return event.observer if interface.startswith(_AGENT) else collector
 
 
 def _seen(events: Iterable[SipEvent]) -> dict[_Message, _Seen]:
     found: dict[_Message, _Seen] = defaultdict(lambda: defaultdict(list))
     for event in events:
         message = (event.source, event.source_port, event.destination, event.destination_port, event.raw)
-        found[message][_collector(event)].append(event.captured_us)
+        found[message][_owner(event)].append(event.captured_us)
     return found
 
 

@@ -85,3 +85,16 @@ def test_corrected_times_are_those_of_the_reference() -> None:
     events = two(0.25)
     times = [event.captured_us for event in corrected(events, clocks(events))]
     assert times == [us(second) for second in (0, 0, 1, 1, 2, 2, 2.1, 2.1)]
+
+
+def test_agents_behind_one_collector_have_clocks_of_their_own() -> None:
+    events = [replace(event, observer=f"homer/hep:{event.observer[:5]}") for event in two(2.0)]
+    (clock,) = clocks(events)
+    assert (clock.collector, clock.reference, clock.offset_us) == ("homer/hep:south", "homer/hep:north", 2_000_000)
+    times = [event.captured_us for event in corrected(events, [clock])]
+    assert times == [us(at) for at in (0, 0, 1, 1, 2, 2, 2.1, 2.1)]
+
+
+def test_only_so_many_clocks_are_compared() -> None:
+    invite = request("INVITE", 0)
+    assert len(clocks([seen(invite, f"c{number}", number) for number in range(40)])) == 15
