@@ -17,6 +17,7 @@ from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
+_CUT_SHORT: Final = "truncated-body"
 _MOST_FLAWS: Final = 16  # of one record
 
 
@@ -90,8 +91,7 @@ class Malformed(Facet[Call | Registration | Standalone]):
 
 def _fault(event: SipEvent) -> Fault | None:
     """What is wrong with a message; of several faults the first that matters. None where it may be our own loss."""
-    if event.fault == CUT_FAULT:
-        return None
     # Where Content-Length parts messages, one that is cut short says that octets were lost, here or anywhere.
-    found = [fault for fault in faults(event.raw) if fault.code != "truncated-body" or event.transport == "udp"]
-    return min(found, key=lambda fault: (fault.code != event.fault, fault.slight), default=None)
+    if event.fault == CUT_FAULT or (event.fault == _CUT_SHORT and event.transport != "udp"):
+        return None
+    return min(faults(event.raw), key=lambda fault: (fault.code != event.fault, fault.slight), default=None)

@@ -96,15 +96,17 @@ def reading(raw: bytes) -> dict[str, Any]:
 
 def page(cases: tuple[Case, ...]) -> str:
     """docs/torture.md."""
-    rows = [f"| `{case.name}` | {case.section} | {case.point} | {case.asks} | {_verdict(case.raw)} |" for case in cases]
+    rows = [f"| `{case.name}` | {case.section} | {case.point} | {case.asks} | {_verdict(case)} |" for case in cases]
     return PAGE_HEAD + "\n".join(rows) + "\n"
 
 
-def _verdict(raw: bytes) -> str:
-    found = faults(raw)
+def _verdict(case: Case) -> str:
+    found = faults(case.raw)
+    read = ", ".join(name.replace("_", " ") for name in case.reads)
     if not found:
-        return "read; nothing is wrong"
-    return "; ".join(f"`{fault.code}`: {fault.says}" for fault in found).replace("|", "\\|")
+        return f"nothing is wrong; read: {read}"
+    told = "; ".join(f"`{fault.code}`: {fault.says}" for fault in found)
+    return f"{told}; read all the same: {read}" if read else told
 
 
 PAGE_HEAD: Final = """\

@@ -179,7 +179,7 @@ def test_what_the_capture_cut_is_nobodys_fault() -> None:
 
 
 def test_over_a_stream_a_body_that_is_cut_short_may_be_our_own_loss() -> None:
-    event = replace(invite(0, "alice>bob", BROKEN), transport="tcp")
+    event = replace(invite(0, "alice>bob", BROKEN, ("Max-Forwards: 70\r\n", "")), transport="tcp")
     assert Watch([event, response(400, 0.2, transport="tcp")], until=60).story("malformed") == []
 
 
