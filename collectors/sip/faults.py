@@ -117,9 +117,8 @@ class _Reader:
         if not self.method:
             return
         if first != " ".join(first.split()):
-            yield self.fault(
-                "start-line-blanks", "", "one blank, and no more, parts the fields of the first line", "RFC 3261 §7.1"
-            )
+            says = "there are blanks in the first line where none belong"
+            yield self.fault("start-line-blanks", "", says, "RFC 3261 §7.1")
         says = _request_uri_fault(first.strip().partition(" ")[2].strip().rpartition(" ")[0].strip())
         if says:
             yield self.fault("bad-request-uri", "", says, "RFC 3261 §7.1, §19.1.1")
