@@ -12,11 +12,11 @@ _REMEDIES: Final = {
     "to (trunk, route, DNS SRV, registered Contact). A firewall that rejects, as `REJECT` of iptables does by default, "
     "says the same: look at the rules of {reporter}, too.",
     Trouble.HOST: "Is the host of {server} up, and its address still the same? {reporter}, the last router before it, "
-    "finds it no more (ARP, neighbour discovery).",
+    "does not find it on its network (ARP, neighbour discovery).",
     Trouble.NETWORK: "{reporter} has no route to {server}: look at its routing table, and at the VPN or line "
     "that leads there.",
-    Trouble.PROHIBITED: "A firewall rejects it, at {reporter} or as that says: let {client} reach {server} there, both "
-    "ways.",
+    Trouble.PROHIBITED: "A firewall rejects it, at {reporter} or beside it: add a rule there that lets {client} reach "
+    "{server}, both ways.",
     Trouble.PROTOCOL: "{reporter} does not speak this transport at all: choose another for {server}.",
 }
 

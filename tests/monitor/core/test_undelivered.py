@@ -55,7 +55,7 @@ def test_time_exceeded_or_a_packet_too_big_is_no_end(trouble: str) -> None:
         (Trouble.PORT, "bob", "Start the SIP service on 10.0.0.3:5060"),
         (Trouble.HOST, "edge", "10.0.0.5, the last router before it"),
         (Trouble.NETWORK, "edge", "10.0.0.5 has no route to 10.0.0.3:5060"),
-        (Trouble.PROHIBITED, "edge", "A firewall rejects it, at 10.0.0.5"),
+        (Trouble.PROHIBITED, "edge", "A firewall rejects it, at 10.0.0.5 or beside it"),
         (Trouble.PROTOCOL, "bob", "10.0.0.3 does not speak this transport"),
     ],
 )
