@@ -13,7 +13,7 @@ from math import ceil
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from monitor.ingest.shard import Place
 from monitor.models import IngestWorker, Partition
@@ -44,6 +44,8 @@ class Leases:
         """
         if connection.vendor == "sqlite":
             return self._partitions
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('application_name', %s, false)", (_session(self.owner),))
         now = now_us()
         IngestWorker.objects.update_or_create(owner=self.owner, defaults={"alive_until_us": now + LEASE_US})
         IngestWorker.objects.filter(alive_until_us__lt=now - _FORGOTTEN_US).delete()
@@ -62,6 +64,8 @@ class Leases:
             for row in taken:
                 row.owner, row.epoch, row.lease_until_us = self.owner, row.epoch + 1, now_us() + LEASE_US
                 row.save(update_fields=["owner", "epoch", "lease_until_us"])
+            if len(taken) < most:
+                _wake_the_dead(free.exclude(number__in=[row.number for row in taken]))
         self.epochs |= {row.number: row.epoch for row in taken}
         return [place(row) for row in taken]
 
@@ -99,6 +103,28 @@ class Leases:
         except PermissionError:
             return False
         return False
+
+
+def _wake_the_dead(locked: QuerySet[Partition]) -> None:
+    """End the sessions of owners that hold a row and let its lease run out long ago: they are frozen.
+
+    The database does that itself to a session that idles within a transaction, but not to one that was
+    frozen between the statements of a pipeline, for which it waits as long as it takes.
+    """
+    if connection.vendor != "postgresql":
+        return
+    owners = locked.filter(lease_until_us__lt=now_us() - LEASE_US).values_list("owner", flat=True).distinct()
+    sessions = [_session(owner) for owner in owners if owner]
+    if sessions:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY(%s)", (sessions,)
+            )
+
+
+def _session(owner: str) -> str:
+    """What an owner's session with PostgreSQL is called."""
+    return f"offhook {owner.rpartition(':')[2]}"
 
 
 def place(row: Partition) -> Place:

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
+from typing import Any, cast
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from monitor.ingest import lease
 from monitor.ingest.lease import Leases
 from monitor.models import IngestWorker, Partition
+from monitor.services.apply_updates import LEASE_US
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +109,38 @@ def test_where_several_can_write_they_share_and_where_one_can_it_holds_all() -> 
     assert shared == ((5, 5) if connection.vendor == "sqlite" else (3, 3))
     IngestWorker.objects.update(alive_until_us=0)
     assert one.share() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_owner_that_is_frozen_with_its_rows_locked_is_put_to_rest() -> None:
+    if connection.vendor != "postgresql":
+        return  # on SQLite one worker does all, and the supervisor kills it when it is frozen
+    frozen, other = prepared(), prepared()
+    frozen.acquire(4)
+    Partition.objects.update(lease_until_us=lease.now_us() - 1)
+    with closing(cast("Any", connection.copy())) as session:
+        cursor = session.cursor()
+        # As `share` names it: the session of the frozen one, in the midst of a commit.
+        name = f"offhook {frozen.owner.rpartition(':')[2]}"
+        cursor.execute("SELECT set_config('application_name', %s, false)", (name,))
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE monitor_partition SET version = 1")
+        assert other.acquire(4) == []
+        cursor.execute("SELECT 1")  # it may only be slow: nothing was done to it
+        cursor.execute("ROLLBACK")
+        Partition.objects.update(lease_until_us=lease.now_us() - 2 * LEASE_US)
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE monitor_partition SET version = 1")
+        assert other.acquire(4) == []
+        with pytest.raises(DatabaseError):
+            cursor.execute("SELECT 1")
+    assert [place.version for place in other.acquire(4)] == [0, 0, 0, 0]
+
+
+def test_a_session_is_named_after_its_worker() -> None:
+    if connection.vendor == "postgresql":
+        leases = prepared()
+        leases.share()
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW application_name")
+            assert cursor.fetchone() == (f"offhook {leases.owner.rpartition(':')[2]}",)
