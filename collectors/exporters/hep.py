@@ -199,9 +199,9 @@ class MirroredExporter:
         self._exporter.heartbeat(heartbeat)
 
     def stop(self, final: Heartbeat) -> None:
-        """End both."""
-        self._mirror.stop()
+        """End both, the exporter first: the mirror goes on meanwhile."""
         self._exporter.stop(final)
+        self._mirror.stop()
 
     def counters(self) -> dict[str, int]:
         """Those of both."""
