@@ -8,6 +8,7 @@ import logging
 import selectors
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections import Counter
@@ -26,7 +27,7 @@ _BUFFER: Final = 32 * 1024 * 1024  # octets; the kernel gives as much as net.cor
 _LOOK_S: Final = 0.1  # how soon a stop is noticed
 _AT_ONCE: Final = 256  # datagrams of one socket before others have their turn
 _READ: Final = 64 * 1024
-MOST_CONNECTIONS: Final = 1_024
+MOST_CONNECTIONS: Final = 256  # a process may usually open 1,024 files
 _HANDSHAKE_S: Final = 10.0
 # What is counted.
 COUNTERS: Final = ("hep_refused_address", "hep_connections", "hep_connections_evicted", "hep_tls_failed", "hep_garbage")
@@ -128,7 +129,7 @@ class DatagramReader(Reader):
                 return  # nothing more, or an ICMP error about something that was sent
             for level, kind, data in extras:
                 if (level, kind) == (socket.SOL_SOCKET, _DROPS_OPTION):
-                    self._note_drops(opened.fileno(), int.from_bytes(data[:4], "little"))
+                    self._note_drops(opened.fileno(), int.from_bytes(data[:4], sys.byteorder))
             if self._allowed.admits(sender[0]):
                 self._inbox.put(octets)
             else:
