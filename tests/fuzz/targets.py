@@ -196,7 +196,8 @@ def framing(data: bytes) -> None:
     step = 1 + len(data) // 16
     cut = [data[at : at + step] for at in range(0, len(data), step)]
     in_pieces = [found for piece in cut for found in pieces.feed(piece)] + pieces.end()
-    measured = all(header(octets, "content-length") for octets, _ in (*at_once, *in_pieces))
+    lengths = [header(octets, "content-length") or "" for octets, _ in (*at_once, *in_pieces)]
+    measured = all(length.isascii() and length.isdigit() for length in lengths)
     assert at_once == in_pieces or not measured
     assert all(len(octets) <= MAX_HEAD + MAX_BODY for octets, _ in at_once)
     gapped = SipFramer()
