@@ -9,7 +9,7 @@ from collectors.decode.datagram import Datagram
 from collectors.processors.filter import AddressFilter, MethodFilter, Network
 from collectors.processors.media import MediaWatch
 from collectors.processors.parse import events
-from collectors.processors.redact import redact
+from collectors.processors.redact import redact, redact_text
 from collectors.wire.events import SideEvent, SipEvent
 
 
@@ -75,4 +75,4 @@ class Pipeline:
     def _without_secrets(self, text: str) -> str:
         if self._redact is None:
             return text
-        return self._redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+        return redact_text(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

@@ -17,6 +17,10 @@ _MAY_HAVE_PASSWORD: Final = re.compile(rb'sips?:[^\s@:<>"]*:[^\s@:<>";?/]+@')
 _CREDENTIALS: Final = re.compile(
     rb"(?<![^\r\n])(?:proxy-)?auth(?:orization|entication-info)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE
 )
+# The same where a line of a log quotes it, or only its value.
+_QUOTED_CREDENTIALS: Final = re.compile(
+    rb"(?:auth(?:orization|entication-info)[ \t]*:|\bdigest[ \t]+\w+[ \t]*=)[^\r\n]*", re.IGNORECASE
+)
 _WHOLE_CREDENTIAL: Final = re.compile(rb"(:\s*(?:basic|bearer)\s+)([^\s,]+)", re.IGNORECASE)
 _PARAMETER: Final = re.compile(rb'(\b(?:response|rspauth|gssapi-data)\s*=\s*)("[^"\r\n]*|[^\s",;]+)', re.IGNORECASE)
 
@@ -42,6 +46,11 @@ def redact(raw: bytes) -> bytes:
             if sign in lowered:
                 raw = pattern.sub(_masked, raw)
     return raw
+
+
+def redact_text(text: bytes) -> bytes:
+    """The same for a text that is no message, and may quote any part of one."""
+    return _QUOTED_CREDENTIALS.sub(_credentials, redact(text))
 
 
 def _credentials(header: re.Match[bytes]) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.processors.redact import redact
+from collectors.processors.redact import redact, redact_text
 from collectors.sip.auth import parameters
 from collectors.sip.message import header, parse
 from tests.support.packets import SIP
@@ -113,3 +113,30 @@ def test_redaction_keeps_the_length_and_is_done_once(parts: list[bytes]) -> None
     assert redact(once) == once
     assert once.count(b"\r\n") == raw.count(b"\r\n")
     assert len(parse(once)) == len(parse(raw))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"got Authorization: Basic c2VjcmV0 from a", b"got Authorization: Basic xxxxxxxx from a"),
+        (
+            b'[3] auth failed: Digest username="a", nonce="n", response="deadbeef"',
+            b'[3] auth failed: Digest username="a", nonce="n", response="xxxxxxxx"',
+        ),
+        (b"to sip:a:pw@h, response=486", b"to sip:a:xx@h, response=486"),
+        (b"digest of the day: response=1", b"digest of the day: response=1"),
+    ],
+)
+def test_a_text_that_quotes_credentials_anywhere_in_a_line_loses_them(text: bytes, expected: bytes) -> None:
+    assert redact_text(text) == expected
+    assert redact_text(expected) == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"Authorization: ", b"digest a=", b"basic ", b"response=", b'"x', b"\r\n", b" ", b"\xff"])
+    )
+)
+def test_a_text_keeps_its_length(pieces: list[bytes]) -> None:
+    text = b"".join(pieces)
+    assert len(redact_text(text)) == len(text)
