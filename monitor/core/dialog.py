@@ -245,6 +245,10 @@ class Dialogs:
             return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs.values())
         return not alive
 
+    def last_bye_us(self) -> int:
+        """When the last of the dialogs that were answered ended; 0 where none has."""
+        return max((dialog.bye_us for dialog in self._dialogs.values() if dialog.answered_us), default=0)
+
     def acknowledged(self) -> bool | None:
         """Whether each 2xx that forms a dialog got its ACK; None where there is none."""
         answers = self.answers()

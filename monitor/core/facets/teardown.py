@@ -160,11 +160,13 @@ class Teardown(Facet[Call]):
 
     def _judge_short(self, at_us: int, out: list[Update]) -> None:
         call = self.fold
-        lasted_us = call.bye_us - call.answered_us
+        # Of several answers all but one are hung up at once: what lasted is the other one.
+        ended_us = call.dialogs.last_bye_us() or call.bye_us
+        lasted_us = ended_us - call.answered_us
         short = call.answered_us > 0 and 0 <= lasted_us < call.context.settings.short_call_us and call.dialogs.over()
         if short or call.findings:
             verdict = None
             if short and len(self._byes):  # a BYE whose CSeq names another method is none of these
                 first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
-                verdict = rules.short_call(first, call.answered_us, call.bye_us)
+                verdict = rules.short_call(first, call.answered_us, ended_us)
             call.judge(rules.SHORT_CALL, "", verdict, call.first_us, at_us, out)
