@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from collectors.processors.redact import redact
+from collectors.processors.redact import redact, redact_text
 from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SideEvent
 from monitor.analyze.replay import CAPTURE_SETTINGS, Replay
@@ -187,7 +187,8 @@ def _shown(record: Record, numbers: "array[int]") -> Record:
 
 
 def _shown_side(side: SideEvent) -> SideEvent:
-    return replace(side, text=_without_password(side.text), raw=b"")
+    text = redact_text(side.text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    return replace(side, text=text, raw=b"")
 
 
 def _masked(subject: SubjectFinding) -> SubjectFinding:

@@ -18,7 +18,9 @@ from monitor.core.sources.values import Subject, SubjectFinding
 from monitor.core.updates import Finding, FindingState, Kind, RecordKey, Severity
 from tests.monitor.analyze.files import joined, situation, written
 from tests.support.beside import beside
+from tests.support.hep import chunk, told
 from tests.support.messages import request
+from tests.support.packets import SIP, ethernet, ipv4, pcap, udp
 
 
 def report(path: Path, width: int = 140, **options: int) -> str:
@@ -72,6 +74,19 @@ def test_what_was_seen_beside_messages_is_counted_and_listed_with_its_ladder(tmp
     assert "ICMP error  10.0.0.3 → 10.0.0.1  port unreachable \ufffd[2J  code 3" in text
     assert text.count("RTCP report") == 49
     assert "… and 11 more: --json has all." in text
+
+
+def test_log_lines_are_shown_without_the_credentials_that_they_quote(tmp_path: Path) -> None:
+    at_us = 1_800_000_000_000_000
+    line = b'of a: Digest username="a", response="deadbeef" to sip:a:pw@h'
+    frames = [
+        told(SIP.replace(b"OPTIONS", b"INVITE"), at_us),
+        told(line, at_us + 1, chunk(0x11, b"table@192.0.2.1"), kind=100),
+    ]
+    path = tmp_path / "hep.pcap"
+    path.write_bytes(pcap([(at_us, ethernet(ipv4(udp(each, 40_000, 9060)))) for each in frames]))
+    ((side,),) = run(path).side.values()
+    assert side.text == 'of a: Digest username="a", response="xxxxxxxx" to sip:a:xx@h'
 
 
 def test_a_file_without_findings_says_so(tmp_path: Path) -> None:
