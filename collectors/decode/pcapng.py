@@ -18,7 +18,9 @@ _OBSOLETE_PACKET: Final = 2
 _SIMPLE_PACKET: Final = 3
 _STATISTICS: Final = 5
 _ENHANCED_PACKET: Final = 6
+_SECRETS: Final = 10
 
+_TLS_SECRETS: Final = 0x544C534B
 _OPTION_NAME: Final = 2
 _OPTION_RESOLUTION: Final = 9
 _OPTION_OFFSET: Final = 14
@@ -63,6 +65,7 @@ class PcapngReader:
     def __init__(self) -> None:
         self.interfaces: list[tuple[int, str]] = []
         self.stray = 0
+        self.secrets = False  # of TLS connections are in the file
         self._dropped: dict[tuple[int, int], int] = {}  # by interface and option
         self._clocks: list[_Clock] = []  # as `interfaces`
         self._first = 0  # index of the present section's first interface
@@ -126,6 +129,8 @@ class PcapngReader:
             return self._simple_packet(data, at, end)
         elif kind == _INTERFACE:
             self._add_interface(data, at, end)
+        elif kind == _SECRETS and end - at >= 4:
+            self.secrets |= self._layouts.word.unpack_from(data, at)[0] == _TLS_SECRETS
         elif kind == _STATISTICS and end - at >= 12:
             index = self._first + self._layouts.word.unpack_from(data, at)[0]
             for code, value in self._options(data, at + 12, end):

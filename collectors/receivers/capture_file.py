@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
+from contextlib import closing
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ import msgspec
 from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
+from collectors.decode.pcapng import PcapngReader
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.receivers.octets import Octets
 from collectors.wire.events import Loss, SideEvent
@@ -173,3 +175,14 @@ class CaptureFile:
         first, last = min(map(_frame_time, frames)), max(map(_frame_time, frames))
         self.first_us = min(self.first_us, first) if self.first_us else first
         self.last_us = max(self.last_us, last)
+
+
+def holds_secrets(path: str) -> bool:
+    """Whether a file is a capture that begins with secrets of TLS connections (pcapng, by Wireshark or `editcap`)."""
+    reader = PcapngReader()
+    try:
+        with closing(Octets(path)) as octets:
+            reader.feed(octets.read())
+    except ReceiverError:
+        return False
+    return reader.secrets

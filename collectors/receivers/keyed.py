@@ -14,12 +14,18 @@ class KeyedMessages:
     """SIP over TLS and over WebSocket in TLS, in order of time."""
 
     def __init__(self, path: str, key_log: str, collector: str) -> None:
-        """Start to read. Raises `ReceiverError` when tshark or one of the files is not there."""
+        """Start to read; a capture that holds the secrets itself is its own key log.
+
+        Raises `ReceiverError` when tshark or one of the files is not there.
+        """
         for file in (path, key_log):
             if not Path(file).is_file():
                 raise ReceiverError(f"{file}: with a key log, only a file can be read", WRONG_USAGE)
         self._next: list[Datagram] = []  # found, and later than what was asked for
-        self._receiver = TsharkReceiver(collector, path=path, real_time=False, key_log=key_log, only_tls=True)
+        own = key_log == path
+        self._receiver = TsharkReceiver(
+            collector, path=path, real_time=False, key_log="" if own else key_log, only_tls=True
+        )
         self._receiver.start()
 
     def until(self, time_us: int | None) -> list[Datagram]:

@@ -77,7 +77,7 @@ class TsharkReceiver:
         for name in interfaces or ():
             options += ["-i", name, "-f", bpf]
         self._dumpcap = None if path else options
-        self._decode_as = (_ANY_TLS_PORT if key_log else {}) | (decode_as or {})
+        self._decode_as = (_ANY_TLS_PORT if key_log or only_tls else {}) | (decode_as or {})
         self._preferences = _IN_ORDER | ({"tls.keylog_file": key_log} if key_log else {})
         self._only_tls = only_tls
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -9,15 +9,18 @@ What draws for a terminal is imported where it is needed: JSON, read by other pr
 import argparse
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from collectors.receivers.base import ReceiverError
+from collectors.receivers.capture_file import holds_secrets
 from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
 from monitor.analyze.document import build, encode
 from monitor.analyze.result import Result
@@ -76,10 +79,11 @@ def _abandon_output() -> None:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
+    key_log = arguments.keylog or _own_secrets(arguments.file)
     if arguments.message is not None:
-        return _show(arguments.file, arguments.message)
+        return _show(arguments.file, arguments.message, key_log)
     with _progress() as progress:
-        result = run(arguments.file, replace(thresholds(), linger_us=None), progress, arguments.keylog)
+        result = run(arguments.file, replace(thresholds(), linger_us=None), progress, key_log)
     if arguments.json:
         sys.stdout.buffer.write(encode(build(result)))
     elif not _print(result, arguments):
@@ -90,10 +94,16 @@ def _analyze(arguments: argparse.Namespace) -> int:
     return FOUND if failed else 0
 
 
-def _show(file: str, number: int) -> int:
+def _own_secrets(file: str) -> str:
+    """The file itself where it holds TLS secrets with which tshark can read it; else ""."""
+    own = shutil.which("tshark") and Path(file).is_file() and holds_secrets(file)
+    return file if own else ""
+
+
+def _show(file: str, number: int, key_log: str) -> int:
     from monitor.analyze.message import find, lines
 
-    event = find(file, number)
+    event = find(file, number, key_log)
     if event is None:
         print(f"offhook analyze: there is no message {number} in {file}", file=sys.stderr)
         return UNREADABLE

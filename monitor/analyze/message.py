@@ -14,12 +14,14 @@ from monitor.ladder.words import absolute, clean
 _LONGEST_LINE = 2_000  # characters of a line that are shown
 
 
-def find(path: str | Path, number: int) -> SipEvent | None:
+def find(path: str | Path, number: int, key_log: str = "") -> SipEvent | None:
     """The message with this 1-based ordinal, without its secrets; None where there are not so many.
+
+    `key_log` is a file of TLS secrets (SSLKEYLOGFILE).
 
     Raises `ReceiverError` when the file can't be read or is no capture.
     """
-    return next(islice(read_events(path), number - 1, None), None)
+    return next(islice(read_events(path, key_log=key_log), number - 1, None), None)
 
 
 def lines(number: int, event: SipEvent) -> Iterator[str]:

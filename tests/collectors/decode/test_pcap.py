@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from collectors.decode.frames import Frame
 from collectors.decode.pcap import NotACaptureError, reader_for
+from collectors.decode.pcapng import PcapngReader
 from tests.support.packets import block, enhanced, ethernet, interface, ipv4, option, pcap, section, udp
 
 NOON_US = 1_700_000_000_123_456
@@ -226,3 +227,11 @@ def test_a_file_with_changed_octets_is_read(data: st.DataObject) -> None:
         file[data.draw(st.integers(4, len(file) - 1))] = data.draw(st.integers(0, 255))
     frames, _ = read(bytes(file), 64)
     assert len(frames) <= 64
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_file_says_whether_it_holds_secrets_of_tls(order: str) -> None:
+    for content, expected in ((struct.pack(order + "II", 0x544C534B, 0), True), (b"\0" * 8, False), (b"", False)):
+        reader = PcapngReader()
+        reader.feed(section(order) + block(10, content, order))
+        assert reader.secrets is expected

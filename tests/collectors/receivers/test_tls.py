@@ -1,7 +1,9 @@
 """Real TLS 1.2 and 1.3, and WebSocket in it, read with the secrets that one end wrote down."""
 
+import json
 import shutil
 import ssl
+import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +12,14 @@ import pytest
 
 from collectors.decode.datagram import Datagram
 from collectors.receivers.base import Receiver, ReceiverError
+from collectors.receivers.capture_file import holds_secrets
 from collectors.receivers.pcap_file import FileReceiver, read_events
 from collectors.receivers.tshark import TsharkReceiver
+from monitor.analyze.cli import main
 from monitor.analyze.document import build
 from monitor.analyze.ladders import Ladders
 from monitor.analyze.run import run
-from tests.support.packets import SIP, enhanced, ethernet, interface, ipv4, option, pcap, section, udp
+from tests.support.packets import SIP, block, enhanced, ethernet, interface, ipv4, option, pcap, section, udp
 from tests.support.streams import REQUEST_HEAD, RESPONSE_HEAD, frame
 from tests.support.tls import V12, V13, Said, conversation, frames, make_certificate
 
@@ -112,6 +116,22 @@ def test_analyze_reads_tls_with_its_ladders(certificate: Path, tmp_path: Path) -
     ladder = Ladders(result, [record.key]).of(record)
     assert ladder is not None
     assert run(path).messages == 0
+
+
+def test_a_capture_that_holds_its_secrets_is_read_by_analyze_without_more(
+    certificate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets, path = tmp_path / "secrets", tmp_path / "own.pcapng"
+    wire = frames(conversation(certificate, V13, PLAIN, secrets), 5063)
+    packets = b"".join(enhanced(octets, NOON_US + 1000 * number) for number, octets in enumerate(wire))
+    log = secrets.read_bytes()
+    for inside in (b"", block(10, struct.pack("<II", 0x544C534B, len(log)) + log), block(10, b"")):
+        path.write_bytes(section() + inside + interface() + packets)
+        assert holds_secrets(str(path)) == (len(inside) > 12)
+        assert main([str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["messages"] == (4 if len(inside) > 12 else 0)
+    assert not holds_secrets(str(secrets))
+    assert not holds_secrets(str(tmp_path / "no-such-file"))
 
 
 def test_a_key_log_wants_a_file_that_is_there(tmp_path: Path) -> None:
