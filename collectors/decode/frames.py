@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from collectors.decode import hep, icmp, ip, link, tunnel, udp
+from collectors.decode import exported, hep, icmp, ip, link, tunnel, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
 from collectors.decode.hep_reader import HepReader
@@ -177,11 +177,22 @@ class Decoder:
     ) -> Skip | None:
         """Any frame: every link layer. What it completes is added to `found`; else the reason is returned."""
         if at < 0:
-            return Skip.NOT_IP if at == link.NOT_IP else Skip.UNKNOWN_LINK
+            return self._without_ip(captured_us, interface, frame, at, found)
         packet = ip.parse(frame, at)
         if isinstance(packet, Skip):
             return packet
         return self._packet(captured_us, interface, packet, found, within)
+
+    def _without_ip(
+        self, captured_us: int, interface: int, frame: bytes, at: int, found: list[Datagram]
+    ) -> Skip | None:
+        message = exported.parse(frame) if at == link.EXPORTED else None
+        if message is None:
+            return Skip.UNKNOWN_LINK if at == _UNKNOWN_LINK else Skip.NOT_IP
+        source, source_port, destination, destination_port, transport, payload = message
+        ends = (ip.address(source), source_port, ip.address(destination), destination_port)
+        found.append(Datagram(captured_us, *ends, transport, self.observers[interface], payload))
+        return None
 
     def _packet(
         self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()

@@ -1,7 +1,7 @@
 """Link layers: where in a frame its IP packet begins.
 
 Link types are numbered as in capture files (https://www.tcpdump.org/linktypes.html). Each function
-takes a frame and returns the offset of its IP header, which a cut frame may not reach, or `NOT_IP`.
+takes a frame and returns the offset of its IP header, which a cut frame may not reach, `NOT_IP`, or `EXPORTED`.
 Between the link header and IP there may be VLAN tags, MPLS labels, PPPoE and more, in any order; each
 says by an EtherType what follows it, so that one loop walks through all of them, as far as a bound.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 NOT_IP: Final = -1
+EXPORTED: Final = -3  # no packet, but a message that was taken out of one: `collectors.decode.exported`
 
 LinkLayer: TypeAlias = Callable[[bytes], int]
 
@@ -117,6 +118,11 @@ def radiotap(frame: bytes) -> int:
     return wireless(frame, int.from_bytes(frame[2:4], "little"))
 
 
+def exported(_frame: bytes) -> int:
+    """LINKTYPE_WIRESHARK_UPPER_PDU: messages without their packets."""
+    return EXPORTED
+
+
 def _vlan(frame: bytes, at: int) -> tuple[bytes, int]:
     return frame[at + 2 : at + 4], at + 4
 
@@ -206,5 +212,6 @@ LAYERS: Final[dict[int, LinkLayer]] = {
     219: mpls_frame,
     228: raw_ip,
     229: raw_ip,
+    252: exported,
     276: linux_cooked_v2,
 }

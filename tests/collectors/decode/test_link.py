@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.decode.link import LAYERS, NOT_IP
+from collectors.decode.link import EXPORTED, LAYERS, NOT_IP
 from collectors.scenario.network import checksum
 from tests.support.packets import cooked, cooked_v2, ethernet, ipv4, ipv6, udp
 
@@ -98,4 +98,4 @@ def test_ip_is_found(link_type: int, frame: bytes, offset: int) -> None:
 
 @given(link_type=st.sampled_from(sorted(LAYERS)), frame=st.binary(max_size=64))
 def test_any_octets_have_an_answer(link_type: int, frame: bytes) -> None:
-    assert NOT_IP <= LAYERS[link_type](frame) <= 64 + 0xFFFF
+    assert EXPORTED <= LAYERS[link_type](frame) <= 64 + 0xFFFF

@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -176,6 +177,17 @@ def test_our_own_reader_and_tshark_find_the_same_messages_in_every_wrapping(writ
     dissected = everything(TsharkReceiver("edge", path=str(path), real_time=False))
     assert ends(own) == ends(dissected)
     assert len(own) == 3 * len(WRAPPINGS_OF_TSHARK)
+
+
+def test_messages_that_wireshark_exported_are_those_of_the_packets(
+    write: Callable[[bytes], Path], tmp_path: Path
+) -> None:
+    path = write(FILES["Ethernet"])
+    exported = tmp_path / "exported.pcapng"
+    command = ["tshark", "-r", str(path), "-U", "OSI layer 7", "-Y", "sip", "-w", str(exported)]
+    subprocess.run(command, check=True, capture_output=True)
+    own, told = (everything(FileReceiver(each, "edge", real_time=False)) for each in (path, exported))
+    assert ends(told) == ends(own)
 
 
 def test_an_observer_is_an_interface_of_the_file(write: Callable[[bytes], Path]) -> None:
