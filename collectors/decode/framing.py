@@ -196,4 +196,4 @@ class SipFramer:
 
 def _bare(octets: bytearray, begin: int, end: int) -> bool:
     """Whether there is a blank line of other line ends than CRLF."""
-    return octets.find(b"\n\n", begin, end) >= 0 or octets.find(b"\r\r", begin, end) >= 0
+    return octets.find(b"\n\n", begin, end) >= 0 or octets.find(b"\r\r", begin, end + 1) >= 0
