@@ -71,8 +71,15 @@ APART: Final = b"\0\0--\0\0"  # parts the messages of one input
 
 def message(data: bytes) -> None:
     """`parse`, and every way to a header."""
-    fault, method, status, _, _, _, _, _, cseq, _, _, vias, _ = parse(data)
+    fault, method, status, call_id, from_uri, _, to_uri, _, cseq, cseq_method, _, vias, contact = parse(data)
     assert (method == "") != (status == 0) or fault
+    # The quick reading is the thorough one.
+    assert call_id == (header(data, "call-id") or "")
+    for uri, name in ((from_uri, "from"), (to_uri, "to"), (contact, "contact")):
+        assert uri == addr_spec(header(data, name) or "")[0]
+    assert vias == sum(1 + value.count(",") for value in header_values(data, "via"))
+    thorough = read_cseq(header(data, "cseq") or "")
+    assert thorough is None or (thorough.number, thorough.method) == (cseq, cseq_method) or len(thorough.method) > 64
     assert -1 <= cseq < 2**32
     assert status == 0 or 100 <= status <= 999
     assert vias >= 0
