@@ -174,7 +174,8 @@ class CancelRaces(Facet[Call]):
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         for attempt in self.fold.attempts:
-            for transaction in attempt.transactions if attempt.cancels else ():
+            # A re-INVITE that was answered after all changes the session, and ends nothing.
+            for transaction in attempt.transactions if attempt.cancels and attempt.initial else ():
                 cancelled_us = attempt.cancels.get(transaction.branch, 0)
                 if cancelled_us and transaction.succeeded_us > cancelled_us - self.fold.context.settings.timers.t1_us:
                     self._judge_answers(attempt, transaction, cancelled_us, at_us, out)

@@ -215,6 +215,17 @@ def test_without_an_ack_the_rest_may_be_out_of_sight() -> None:
     assert Watch([*RACE, ANSWER[0]], until=60).story("cancel-race") == [("suspected", 9.02)]
 
 
+def test_a_reinvite_that_is_answered_after_its_cancel_ends_nothing() -> None:
+    talk = [INVITE, response(200, 1), request("ACK", 1.1, to_tag="b", branch="own")]
+    again = [
+        request("INVITE", 9, cseq=2, to_tag="b"),
+        request("CANCEL", 9.5, cseq=2),
+        response(200, 9.6, cseq=2),
+        request("ACK", 9.7, cseq=2, to_tag="b", branch="own-2"),
+    ]
+    assert Watch([*talk, *again], until=60).findings() == {}
+
+
 def test_a_cancel_long_after_the_answer_is_no_race() -> None:
     events = [INVITE, response(200, 2), request("ACK", 2.1, to_tag="b", branch="own"), request("CANCEL", 9)]
     assert Watch(events, until=60).story("cancel-race") == []
