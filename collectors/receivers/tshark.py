@@ -31,6 +31,7 @@ _USUAL_LAG_US: Final = 1_000_000  # from the wire through dumpcap and tshark
 _START_S: Final = 10.0
 # What is in TLS is looked at first: HTTP, which WebSocket begins with, is known by that. All else may be SIP.
 _ANY_TLS_PORT: Final = {"tls.port==1-65535": "sip"}
+# Out of order, TLS can't be decrypted. What is missing is waited for then, for ever: nothing more is lost by that in TLS.
 _IN_ORDER: Final = {"tcp.reassemble_out_of_order": "TRUE"}
 _STOP_S: Final = 5.0
 INSTALL: Final = (
@@ -78,7 +79,7 @@ class TsharkReceiver:
             options += ["-i", name, "-f", bpf]
         self._dumpcap = None if path else options
         self._decode_as = (_ANY_TLS_PORT if key_log or only_tls else {}) | (decode_as or {})
-        self._preferences = _IN_ORDER | ({"tls.keylog_file": key_log} if key_log else {})
+        self._preferences = (_IN_ORDER if only_tls else {}) | ({"tls.keylog_file": key_log} if key_log else {})
         self._only_tls = only_tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dissector: Dissector | None = None

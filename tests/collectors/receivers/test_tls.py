@@ -107,6 +107,15 @@ def test_what_is_in_tls_comes_in_order_of_time_with_all_else(
     assert {event.observer for event in events} == {"edge/eth0"}
 
 
+def test_tls_of_which_segments_were_captured_out_of_order_is_read(certificate: Path, tmp_path: Path) -> None:
+    secrets, path = tmp_path / "secrets", tmp_path / "disordered.pcap"
+    wire = frames(conversation(certificate, V13, PLAIN, secrets), 5061)
+    longest = max(range(len(wire) - 1), key=lambda at: min(len(wire[at]), len(wire[at + 1])))
+    wire[longest], wire[longest + 1] = wire[longest + 1], wire[longest]
+    path.write_bytes(pcap(numbered(wire)))
+    assert [event.raw for event in read_events(path, key_log=str(secrets), redacted=False)] == [SIP, LONG, SIP, SIP]
+
+
 def test_analyze_reads_tls_with_its_ladders(certificate: Path, tmp_path: Path) -> None:
     secrets, path = tmp_path / "secrets", tmp_path / "tls.pcap"
     path.write_bytes(pcap(numbered(frames(conversation(certificate, V12, PLAIN, secrets), 5061))))
