@@ -31,7 +31,7 @@ _USUAL_LAG_US: Final = 1_000_000  # from the wire through dumpcap and tshark
 _START_S: Final = 10.0
 # What is in TLS is looked at first: HTTP, which WebSocket begins with, is known by that. All else may be SIP.
 _ANY_TLS_PORT: Final = {"tls.port==1-65535": "sip"}
-# Out of order, TLS can't be decrypted. What is missing is waited for then, for ever: nothing more is lost by that in TLS.
+# Out of order, TLS can't be decrypted. What is missing is waited for then, for ever; in TLS that costs nothing more.
 _IN_ORDER: Final = {"tcp.reassemble_out_of_order": "TRUE"}
 _STOP_S: Final = 5.0
 INSTALL: Final = (
