@@ -132,7 +132,7 @@ causes that fit the evidence first, and `offhook explain CODE` prints it.
 It is *suspected* as soon as there is a sign of it, *confirmed* when it is certain, and *cleared* when it
 turns out to be repaired. What was seen acts at once. What was not seen is claimed only after its
 deadline, and stays a suspicion where the collector lost messages meanwhile, or where the other side is
-never heard at all. 64·T1 is 32 s unless a peer's T1 says otherwise.
+never seen to respond. 64·T1 is 32 s unless a peer's T1 says otherwise.
 
 | code | severity |
 |---|---|

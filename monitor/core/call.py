@@ -266,7 +266,7 @@ class Call(Fold):
     def judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
         """Say whether a request is unanswered."""
         around = Surroundings(
-            heard=lambda at_us: self.context.peers.heard(transaction.destination, at_us),
+            heard=lambda at_us: self.context.peers.answers(transaction.destination, at_us),
             report=report_on(transaction, self.undelivered),
             elsewhere_us=self._elsewhere_us(transaction),
             timeout_us=min(filter(None, (each.timeout_told_us(transaction) for each in self.attempts)), default=0),

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections import OrderedDict
 from heapq import heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 from collectors.wire.events import Loss
 from monitor.core.facet import Families, Openers
@@ -70,41 +70,61 @@ class BlindSpots:
         )
 
 
+class Heard(NamedTuple):
+    """Since when an address is heard. Wire times in µs; 0: never."""
+
+    since_us: int  # anything
+    answers_us: int = 0  # responses
+
+
 class Peers:
     """Which addresses were heard, and since when. What was never heard can't be seen from here: that it
-    is silent means nothing.
+    is silent means nothing. Requests and responses may take different ways: where no response of a peer was ever
+    seen, that a request to it has none means nothing either.
 
     The correlators of a process share one. Whoever stores what they say stores `fresh()` with it, says
-    so by `settled`, and tells it to the next process by `hear`.
+    so by `settled`, and tells it to the next process by `learn`.
     """
 
     def __init__(self) -> None:
-        self._since: OrderedDict[str, int] = OrderedDict()
-        self._fresh: dict[str, int] = {}
+        self._known: OrderedDict[str, Heard] = OrderedDict()
+        self._fresh: dict[str, Heard] = {}
 
-    def hear(self, address: str, at_us: int) -> None:
-        """Something came from `address` at this wire time."""
-        since_us = self._since.get(address)
-        if since_us is not None and since_us <= at_us:
+    def hear(self, address: str, at_us: int, status: int = 0) -> None:
+        """A request came from `address` at this wire time, or a response with this status."""
+        known = self._known.get(address)
+        if known is not None and known[0] <= at_us and (not status or 0 < known[1] <= at_us):
             return
-        self._since[address] = self._fresh[address] = at_us
-        if len(self._since) > _MOST_PEERS:
-            forgotten, _ = self._since.popitem(last=False)
+        self.learn(address, Heard(at_us, at_us if status else 0))
+
+    def learn(self, address: str, heard: Heard) -> None:
+        """An address was heard then, and perhaps before."""
+        known = self._known.get(address, heard)
+        answers = [at_us for at_us in (known.answers_us, heard.answers_us) if at_us]
+        known = Heard(min(known.since_us, heard.since_us), min(answers, default=0))
+        self._known[address] = self._fresh[address] = known
+        if len(self._known) > _MOST_PEERS:
+            forgotten, _ = self._known.popitem(last=False)
             self._fresh.pop(forgotten, None)
 
     def heard(self, address: str, at_us: int) -> bool:
         """Whether anything came from `address` up to this wire time."""
-        since_us = self._since.get(address)
-        return since_us is not None and since_us <= at_us
+        known = self._known.get(address)
+        return known is not None and known.since_us <= at_us
 
-    def fresh(self) -> dict[str, int]:
-        """What was learned and is not settled yet: address → wire time in µs."""
+    def answers(self, address: str, at_us: int) -> bool:
+        """Whether a response came from `address` up to this wire time."""
+        known = self._known.get(address)
+        return known is not None and 0 < known.answers_us <= at_us
+
+    def fresh(self) -> dict[str, Heard]:
+        """What was learned and is not settled yet, by address."""
         return dict(self._fresh)
 
-    def settled(self, stored: dict[str, int]) -> None:
+    def settled(self, stored: dict[str, Heard]) -> None:
         """These were stored."""
-        for address, since_us in stored.items():
-            if self._fresh.get(address) == since_us:
+        for address, heard in stored.items():
+            if self._fresh.get(address) == heard:
                 del self._fresh[address]
 
 

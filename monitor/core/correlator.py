@@ -68,7 +68,7 @@ class Correlator:
         """Take a message for those who keep none: the record that it joined; what else it caused is added to `out`."""
         if self._closed:
             self._closed.clear()
-        self._hear(event.source, event.captured_us)
+        self._hear(event.source, event.captured_us, event.status)
         # Most messages belong to a call that is known: one look for these.
         fold = self._calls.get(event.call_id) if (event.method or event.cseq_method) != "REGISTER" else None
         if fold is None:

@@ -69,6 +69,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Within this after the removal of somebody else's binding.
     hijack_us: int = 10 * MINUTE
 
+    # --- sight
+    # Records of a peer in one direction, over as long as requests wait for responses (64·T1), and none in the other.
+    sight_records: int = 5
+    sight_us: int = 32 * SECOND
+
     # --- manners
     # Requests during a Retry-After before that is ignoring it: the first may have been under way.
     ignored_rests: int = 3

@@ -346,7 +346,7 @@ class Registration(Fold):
         """Say whether a request is unanswered."""
         successes = [login.success_us for login in self.logins if login.success_us > transaction.first_us]
         around = Surroundings(
-            heard=lambda at_us: self.context.peers.heard(transaction.destination, at_us),
+            heard=lambda at_us: self.context.peers.answers(transaction.destination, at_us),
             report=report_on(transaction, self.undelivered),
             repaired_us=min(successes, default=0),
         )

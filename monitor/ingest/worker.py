@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from collectors.wire.codec import BatchError, decode
 from collectors.wire.events import Batch
-from monitor.core.context import Peers
+from monitor.core.context import Heard, Peers
 from monitor.core.settings import Settings
 from monitor.core.updates import RecordKey
 from monitor.ingest import archive
@@ -257,9 +257,10 @@ class Worker:
             yield record
 
     def _learn_peers(self) -> None:
-        known = dict(Peer.objects.values_list("address", "since_us"))
-        for address, since_us in known.items():
-            self._peers.hear(address, since_us)
+        rows = Peer.objects.values_list("address", "since_us", "answers_us")
+        known = {address: Heard(since_us, answers_us) for address, since_us, answers_us in rows}
+        for address, heard in known.items():
+            self._peers.learn(address, heard)
         self._peers.settled(known)
 
     def _listen(self) -> None:

@@ -93,6 +93,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('address', models.TextField(primary_key=True, serialize=False)),
                 ('since_us', models.BigIntegerField()),
+                ('answers_us', models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(

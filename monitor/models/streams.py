@@ -33,6 +33,7 @@ class Peer(models.Model):
 
     address = models.TextField(primary_key=True)
     since_us = models.BigIntegerField()  # wire time of its first message
+    answers_us = models.BigIntegerField(default=0)  # of its first response; 0: never
 
 
 class CommitLog(models.Model):

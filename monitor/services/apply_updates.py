@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
+from monitor.core.context import Heard
 from monitor.core.updates import Committed, Kind
 from monitor.packing import pack
 from monitor.services import rows
@@ -45,8 +46,11 @@ _DEAD_LETTERS: Final = Table(
 )
 # Several workers may hear of a peer: the earliest time stays.
 _PEERS: Final = (
-    "INSERT INTO monitor_peer (address, since_us) VALUES (%s, %s) ON CONFLICT (address) "
-    "DO UPDATE SET since_us = excluded.since_us WHERE excluded.since_us < monitor_peer.since_us"
+    "INSERT INTO monitor_peer (address, since_us, answers_us) VALUES (%s, %s, %s) ON CONFLICT (address) DO UPDATE SET "
+    "since_us = CASE WHEN excluded.since_us < monitor_peer.since_us THEN excluded.since_us "
+    "ELSE monitor_peer.since_us END, "
+    "answers_us = CASE WHEN monitor_peer.answers_us = 0 OR (excluded.answers_us > 0 AND excluded.answers_us < "
+    "monitor_peer.answers_us) THEN excluded.answers_us ELSE monitor_peer.answers_us END"
 )
 _LOG: Final = "INSERT INTO monitor_commitlog (partition, watermark_us, committed_us, updates) VALUES (%s, %s, %s, %s)"
 
@@ -59,7 +63,7 @@ class Fenced(Exception):  # noqa: N818 - what happened to the worker, in one wor
         self.number = number
 
 
-def apply(commits: list[PartitionCommit], peers: dict[str, int]) -> None:
+def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
     """Write these commits, and the addresses heard for the first time (with their wire time).
 
     Raises `Fenced`, or what the database raises; nothing is written then, save that after a lost
@@ -80,7 +84,7 @@ def apply(commits: list[PartitionCommit], peers: dict[str, int]) -> None:
                 for letter in commit.dead_letters
             ],
         )
-        many(_PEERS, sorted((text(address), since_us) for address, since_us in peers.items()))
+        many(_PEERS, sorted((text(address), *map(big, heard)) for address, heard in peers.items()))
         many(_LOG, (_logged(commit) for commit in commits if commit.content))
 
 

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends
+from monitor.core.limits import Limits
 from monitor.core.updates import Finding, FindingState, Severity
 
 NAT_BINDING_LOST: Final = Rule(
@@ -50,7 +51,20 @@ SIP_ALG: Final = Rule(
     "phone, or use TLS, which it can't read.",
 )
 
-RULES: Final = (NAT_CONTACT, VIA_MISMATCH, SIP_ALG, NAT_BINDING_LOST)
+ONE_SIDED_CAPTURE: Final = Rule(
+    code="one-sided-capture",
+    severity=Severity.INFO,
+    when=f"Of a peer only requests are seen, and to {Limits().sight_records} INVITEs or REGISTERs that went there "
+    f"over 64·T1 no response; or responses to it, and none of the {Limits().sight_records} requests that they are for "
+    "(*suspected* in the first 64·T1). The collector is blind there in one direction: what rests on the absence of "
+    "responses of a peer that was never seen to respond is no more than suspected. *Cleared* by the first message "
+    "of the other direction.",
+    source="RFC 3261 §18.2.2",
+    remedy="Mirror both directions to the collector, or run one on the host itself; see whether its filter leaves the "
+    "port out from which that peer answers.",
+)
+
+RULES: Final = (NAT_CONTACT, VIA_MISMATCH, SIP_ALG, ONE_SIDED_CAPTURE, NAT_BINDING_LOST)
 
 
 class Aim(NamedTuple):

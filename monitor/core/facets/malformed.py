@@ -84,7 +84,7 @@ class Malformed(Facet[Call | Registration | Standalone]):
     def _judge(self, subject: str, flaw: Flaw, at_us: int, out: list[Update]) -> None:
         fold, transaction = self.fold, flaw.transaction
         deadline_us = flaw.at_us + fold.context.settings.timers.timeout_us
-        heard = transaction is not None and fold.context.peers.heard(transaction.destination, deadline_us)
+        heard = transaction is not None and fold.context.peers.answers(transaction.destination, deadline_us)
         verdict = malformed(flaw, subject, deadline_us if fold.now_us >= deadline_us else 0, heard=heard)
         fold.judge(MALFORMED, subject, verdict, flaw.at_us, at_us, out)
 

@@ -131,7 +131,7 @@ class Teardown(Facet[Call]):
         fold = self.fold
         others = [other.first_us for other in self._byes if other.of_dialog(bye) and other.from_tag != bye.from_tag]
         around = Surroundings(
-            heard=lambda at_us: fold.context.peers.heard(transaction.destination, at_us),
+            heard=lambda at_us: fold.context.peers.answers(transaction.destination, at_us),
             timeout_us=bye.timeout_told_us(transaction),
             repaired_us=min(others, default=0),
             report=report_on(transaction, fold.undelivered),

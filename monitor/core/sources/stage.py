@@ -23,6 +23,7 @@ from monitor.core.sources.logins import Logins
 from monitor.core.sources.manners import Manners
 from monitor.core.sources.natted import Natted
 from monitor.core.sources.scanning import Scanning
+from monitor.core.sources.sight import Sight
 from monitor.core.sources.storms import Storms
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import SubjectFinding
@@ -92,6 +93,7 @@ class Sources:
         self._flapping = Flapping(self.limits, self._ledger)
         self._storms = Storms(self.limits, self._ledger)
         self._hijacks = Hijacks(self.limits, self._ledger, self._trust, self._logins)
+        self._sight = Sight(self.limits, self._ledger)
         self._natted = Natted(self._ledger, self._accounts)
         self._waiting: list[tuple[int, str, int, _Minded]] = []  # a heap
         self._serial = 0
@@ -154,7 +156,9 @@ class Sources:
                 self._seen(update, at_us)
             case CallRang() | CallAnswered():
                 self._trust.went_well(update, at_us)
+                self._sight.call(update, at_us)
             case CallEnded():
+                self._sight.call(update, at_us)
                 self._scanning.call_ended(update, at_us)
                 self._trust.ended(update)
             case RegistrationSucceeded():
@@ -187,10 +191,12 @@ class Sources:
         self._flooding.seen(update, at_us)
         self._fraud.seen(update, at_us)
         self._manners.seen(update, at_us)
+        self._sight.seen(update, at_us)
         self._expiry.seen(update.destination, at_us)
 
     def _registered(self, update: RegistrationSucceeded, at_us: int) -> None:
         self._trust.went_well(update, at_us)
+        self._sight.registration(update, at_us)
         self._scanning.registered(update, at_us)
         self._hijacks.registered(update, self._logins.failures(update), at_us)
         self._logins.registered(update, at_us)
@@ -204,6 +210,7 @@ class Sources:
 
     def _unregistered(self, update: RegistrationEnded, at_us: int) -> None:
         self._scanning.registration_ended(update, at_us)
+        self._sight.registration(update, at_us)
         if update.outcome != RegistrationOutcome.EXPIRED:
             self._expiry.seen(update.registrar, at_us)
             self._storms.seen(update, at_us)

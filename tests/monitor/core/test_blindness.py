@@ -16,12 +16,12 @@ def unacknowledged() -> list[SipEvent]:
 
 
 def unanswered() -> list[SipEvent]:
-    heard = request("OPTIONS", -5, "bob>alice", call_id="other")
+    heard = response(200, -5, "alice>bob", method="OPTIONS", call_id="other")
     return [heard, *(request("INVITE", at) for at in (0, 0.5, 1.5, 3.5))]
 
 
 def unregistered() -> list[SipEvent]:
-    heard = request("OPTIONS", -5, "edge>alice", call_id="other")
+    heard = response(200, -5, "alice>edge", method="OPTIONS", call_id="other")
     return [heard, *(request("REGISTER", at, "alice>edge") for at in (0, 0.5, 1.5, 3.5))]
 
 

@@ -1,7 +1,7 @@
 """What correlators share: who was heard since when, and where nothing was seen."""
 
 from collectors.wire.events import Loss
-from monitor.core.context import BlindSpots, Peers
+from monitor.core.context import BlindSpots, Heard, Peers
 
 
 def test_a_peer_is_heard_from_its_first_message_on_whatever_the_order_of_their_arrival() -> None:
@@ -15,6 +15,23 @@ def test_a_peer_is_heard_from_its_first_message_on_whatever_the_order_of_their_a
     assert not peers.heard("10.0.0.2", 300)
 
 
+def test_a_peer_answers_from_its_first_response_on() -> None:
+    peers = Peers()
+    peers.hear("10.0.0.1", 100)
+    assert not peers.answers("10.0.0.1", 900)
+    peers.hear("10.0.0.1", 300, 200)
+    peers.hear("10.0.0.1", 400, 180)
+    assert [peers.answers("10.0.0.1", at_us) for at_us in (299, 300)] == [False, True]
+    peers.hear("10.0.0.1", 200, 100)
+    assert peers.answers("10.0.0.1", 200)
+    assert peers.heard("10.0.0.1", 100)
+    assert not peers.answers("10.0.0.2", 300)
+    assert peers.fresh() == {"10.0.0.1": (100, 200)}
+    again = Peers()
+    again.learn("10.0.0.1", Heard(100, 200))
+    assert again.answers("10.0.0.1", 200)
+
+
 def test_what_was_learned_stays_fresh_until_it_is_stored() -> None:
     peers = Peers()
     peers.hear("10.0.0.1", 200)
@@ -22,7 +39,7 @@ def test_what_was_learned_stays_fresh_until_it_is_stored() -> None:
     peers.hear("10.0.0.1", 100)
     peers.hear("10.0.0.2", 300)
     peers.settled(stored)
-    assert peers.fresh() == {"10.0.0.1": 100, "10.0.0.2": 300}
+    assert peers.fresh() == {"10.0.0.1": (100, 0), "10.0.0.2": (300, 0)}
     peers.settled(peers.fresh())
     assert peers.fresh() == {}
 

@@ -12,12 +12,12 @@ SENDS = [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]  # Timer A
 
 
 def silent_callee(*, heard: bool, transport: str = "udp") -> Scenario:
-    """Bob is called at second 10 and says nothing; `heard`: he said something before."""
+    """Bob is called at second 10 and says nothing; `heard`: he answered something before."""
     scenario = Scenario("silent", latency_ms=0)
     alice = scenario.phone("alice@10.0.0.1", transport=transport)
     bob = scenario.phone("bob@10.0.0.3", transport=transport)
     if heard:
-        bob.pings(alice)
+        alice.pings(bob)
     bob.silent(since=5)
     alice.invites(bob, at=10)
     return scenario
@@ -28,8 +28,8 @@ def invites(on: str = "alice>bob", times: list[float] = SENDS, *, cseq: int = 1,
 
 
 def heard(place: str, at: float = -10) -> SipEvent:
-    """Something else came from a place before."""
-    return request("OPTIONS", at, f"{place}>alice", call_id=f"other-{place}")
+    """A place answered something else before."""
+    return response(200, at, f"alice>{place}", method="OPTIONS", call_id=f"other-{place}")
 
 
 def in_order(*events: SipEvent) -> list[SipEvent]:
@@ -51,6 +51,13 @@ def test_it_is_suspected_at_the_third_send_and_confirmed_at_timer_b() -> None:
     assert "Is 10.0.0.3:5060 up" in finding.remedy
     assert finding.messages == tuple(range(1, 8))
     assert (before.state, watch.call.state) == (CallState.TRYING, CallState.FAILED)
+
+
+def test_a_peer_of_which_only_requests_are_seen_may_answer_out_of_sight() -> None:
+    """They come another way, as through two firewalls of which one is tapped."""
+    asks = request("OPTIONS", -10, "bob>alice", call_id="other")
+    watch = Watch([asks, *invites()], until=60)
+    assert watch.story("invite-unanswered") == [("suspected", 1.5)]
 
 
 def test_a_peer_that_was_never_heard_may_be_out_of_sight_and_is_no_more_than_suspected() -> None:

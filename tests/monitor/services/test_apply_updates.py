@@ -7,6 +7,7 @@ from django.db import DataError, connection
 from collectors.scenario.library import play
 from collectors.wire.events import Heartbeat, Loss
 from monitor import packing
+from monitor.core.context import Heard
 from monitor.core.correlator import Correlator
 from monitor.core.updates import CollectorReported
 from monitor.models import (
@@ -80,7 +81,7 @@ def test_a_commit_moves_the_partition_and_writes_all_that_belongs_to_it() -> Non
                 dead_letters=[Letter("6-0", "not a batch", 6_000, b"junk")],
             )
         ],
-        {"10.0.0.1": 77},
+        {"10.0.0.1": Heard(77, 78)},
     )
     row = Partition.objects.get(number=0)
     assert (row.stream_offset, row.watermark_us, bytes(row.marks), row.version) == ("6-0", 1_000, b"marks", 11)
@@ -97,13 +98,13 @@ def test_a_commit_moves_the_partition_and_writes_all_that_belongs_to_it() -> Non
     assert Collector.objects.get().counters == {"parsed": 4}
     assert LossRange.objects.get().count == 3
     assert bytes(DeadLetter.objects.get().data) == b"junk"
-    assert Peer.objects.get().since_us == 77
+    assert Peer.objects.values_list("since_us", "answers_us").get() == (77, 78)
     assert packing.committed(CommitLog.objects.get().updates).updates == content.logged
 
 
 def test_of_several_partitions_none_is_written_when_one_is_fenced() -> None:
     with pytest.raises(Fenced) as caught:
-        apply([commit(correlated("good")), commit(number=1, epoch=2, old_offset="0-0")], {"10.0.0.1": 1})
+        apply([commit(correlated("good")), commit(number=1, epoch=2, old_offset="0-0")], {"10.0.0.1": Heard(1)})
     assert caught.value.number == 1
     assert Partition.objects.get(number=0).stream_offset == "5-0"
     assert not Call.objects.exists()
@@ -140,7 +141,7 @@ def test_hostile_text_is_stored_where_the_database_takes_it() -> None:
     for call_id in ("nul\0nul", "x" * 60_000, "\U0001f600" * 2_000, "'; DROP TABLE monitor_call; --", "%s"):
         hostile = msgspec.structs.replace(invite, call_id=call_id, from_uri=call_id, captured_us=2**63)
         harvest.add(correlator.feed(hostile), 0)
-    apply([commit(harvest.take())], {"\0": 1})
+    apply([commit(harvest.take())], {"\0": Heard(1, 2**63)})
     assert Call.objects.count() == 5
     assert {row.call_id[:3] for row in Call.objects.all()} == {"nul", "xxx", "\U0001f600" * 3, "'; ", "%s"}
 
@@ -158,3 +159,15 @@ def test_the_lease_is_renewed_by_the_databases_clock() -> None:
         cursor.execute(f"SELECT {NOW_US[connection.vendor]}")
         (now_us,) = cursor.fetchone()
     assert 4_000_000 < Partition.objects.get(number=0).lease_until_us - now_us <= 5_000_000
+
+
+def test_of_a_peer_the_earliest_times_stay_whoever_tells_them() -> None:
+    def told(heard: Heard) -> tuple[int, int]:
+        apply([], {"10.0.0.1": heard})
+        return Peer.objects.values_list("since_us", "answers_us").get()
+
+    assert told(Heard(50)) == (50, 0)
+    assert told(Heard(60, 70)) == (50, 70)
+    assert told(Heard(40, 80)) == (40, 70)
+    assert told(Heard(45, 65)) == (40, 65)
+    assert told(Heard(30)) == (30, 65)
