@@ -60,7 +60,7 @@ def test_any_answer_shows_the_other_direction() -> None:
     ]
     for answer in answers:
         assert Look(in_order(*asked(), answer)).found() == []
-    silent = [refused_call(2, call("c0"), None), unregistered(2, session("r"), account(1), status=None)]
+    silent: list[Happened] = [refused_call(2, call("c0"), None), unregistered(2, session("r"), account(1), status=None)]
     assert [code for code, _, _ in Look(in_order(*asked(), *silent)).found()] == ["one-sided-capture"]
 
 
