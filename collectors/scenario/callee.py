@@ -32,10 +32,10 @@ class Callee(Leg):
             headers = (("Contact", self.phone.contact),)
             self._server.respond(self.phone.response(self.request, status, tag=self._tag, headers=headers, body=body))
 
-    def answer(self) -> None:
+    def answer(self, direction: str = "sendrecv") -> None:
         if self.open:
             self.dialog = Dialog.of_callee(self.request, self._tag, self.phone.dialect.first_cseq)
-            self.accept(self._server, self.media.answer(self.request.body), self._tag)
+            self.accept(self._server, self.media.answer(self.request.body, direction), self._tag)
 
     def refuse(self, status: int, reason: str, headers: tuple[tuple[str, str], ...]) -> None:
         if self.open:

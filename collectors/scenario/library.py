@@ -59,7 +59,7 @@ def long_ringing(play: Play) -> None:
 
 def forked(play: Play) -> None:
     """Two phones of one user ring; one answers, the other is cancelled."""
-    other = play.scenario.phone(f"{play.callee.user}@{play.callee.endpoint.host}:5076", dialect=play.callee.dialect)
+    other = play.scenario.phone(f"{play.callee.user}@{play.callee.wire.host}:5076", dialect=play.callee.dialect)
     play.proxies[-1].forks(play.callee.user, play.callee, other)
     other.rings(at=play.rings + 0.2)
     play.talk()
@@ -68,7 +68,7 @@ def forked(play: Play) -> None:
 def redirected(play: Play) -> None:
     """302 to another phone, which answers."""
     play.invite()
-    other = play.scenario.phone(f"{play.callee.user}-mobile@{play.callee.endpoint.host}:5078")
+    other = play.scenario.phone(f"{play.callee.user}-mobile@{play.callee.wire.host}:5078")
     play.callee.redirects(other, at=play.rings)
     other.rings(at=play.rings + 0.5)
     other.answers(at=play.answers + 0.5)
@@ -79,7 +79,7 @@ def redirected_unfollowed(play: Play) -> None:
     """302 to a caller that does not follow."""
     play.caller.follows_redirects = False
     play.invite()
-    other = play.scenario.phone(f"{play.callee.user}-mobile@{play.callee.endpoint.host}:5078")
+    other = play.scenario.phone(f"{play.callee.user}-mobile@{play.callee.wire.host}:5078")
     play.callee.redirects(other, at=play.rings)
 
 
@@ -144,6 +144,27 @@ def overloaded(play: Play) -> None:
 def not_acceptable(play: Play) -> None:
     """488: no codec in common, says the far end."""
     play.refuse(488, headers=(("Warning", '304 192.0.2.1 "Media type not available"'),))
+
+
+def no_common_codec(play: Play) -> None:
+    """Answered with a codec that was not offered: nobody hears anything."""
+    play.callee.dialect = play.callee.dialect._replace(codecs=("4 G723/8000",))
+    play.talk()
+
+
+def no_dtmf(play: Play) -> None:
+    """The far end knows no telephone-event: the keys of a menu go unheard."""
+    dialect = play.callee.dialect
+    spoken = tuple(codec for codec in dialect.codecs if "telephone-event" not in codec)
+    play.callee.dialect = dialect._replace(codecs=spoken)
+    play.talk()
+
+
+def one_sided_answer(play: Play) -> None:
+    """Answered with recvonly, as if on hold: the caller hears nothing."""
+    play.ring()
+    play.callee.answers(at=play.answers, direction="recvonly")
+    play.caller.hangs_up(at=play.ends)
 
 
 def wrong_password(play: Play) -> None:
@@ -248,6 +269,9 @@ CALLS: Final[dict[str, Situation]] = {
         unavailable,
         overloaded,
         not_acceptable,
+        no_common_codec,
+        no_dtmf,
+        one_sided_answer,
         wrong_password,
         never_authenticates,
         unanswered_invite,

@@ -89,8 +89,9 @@ class Phone(UserAgent):
         """183 with a description: early media."""
         self._with_incoming(at, lambda call: call.ring(183, media=True))
 
-    def answers(self, *, at: float) -> None:
-        self._with_incoming(at, lambda call: call.answer())
+    def answers(self, *, at: float, direction: str = "sendrecv") -> None:
+        """200; "recvonly" will listen and not talk."""
+        self._with_incoming(at, lambda call: call.answer(direction))
 
     def refuses(self, status: int, *, at: float, reason: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
         """A final response ≥ 300 to the call that came in."""

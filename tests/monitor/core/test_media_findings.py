@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from collectors.scenario.library import play
 from collectors.wire.events import SipEvent
 from monitor.core.updates import FindingState, Severity
 from tests.support.messages import hop, request, response
@@ -212,3 +213,21 @@ def test_a_description_within_a_multipart_is_found() -> None:
     assert list(watch.findings()) == ["no-common-codec"]
     other = response(200, 2, body="0123", headers=(("Content-Type", "application/isup"),))
     assert list(Watch([request("INVITE", 0, body=sdp(audio(PCMU))), other]).findings()) == ["missing-answer"]
+
+
+# --- the library
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("no-common-codec", "no-common-codec"),
+        ("no-dtmf", "dtmf-mismatch"),
+        ("one-sided-answer", "direction-mismatch"),
+        ("hold-resume", ""),
+        ("early-media", ""),
+        ("forked", ""),
+    ],
+)
+def test_situations_of_the_library_are_judged_as_they_are_meant(name: str, code: str) -> None:
+    assert list(Watch(play(name).events(), until=600).findings()) == ([code] if code else [])
