@@ -34,6 +34,7 @@ class Try:
         "nonces",
         "numbers",
         "status",
+        "told",
         "vias",
     )
 
@@ -48,6 +49,7 @@ class Try:
         self.challenged_us = 0  # last
         self.accepted_us = 0  # first response beyond 100 that is no challenge
         self.status = 0  # of the challenge
+        self.told = False  # that its credentials were refused
         self.hop = ""  # that carried the challenge nearest to the client
         self.vias = 0
         self.numbers: list[int] = []  # of the request and of the challenge

@@ -6,12 +6,13 @@ from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.attempt import CHALLENGES
 from monitor.core.diagnosis import access as rules
+from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
 from monitor.core.logins import Nonce, Try
 from monitor.core.registration import credentials
 from monitor.core.transaction import Transaction
-from monitor.core.updates import Update
+from monitor.core.updates import LoginFailed, Update
 
 _MOST_TRIES: Final = 32  # the last ones
 _MOST_NONCES: Final = 32
@@ -53,6 +54,7 @@ class Logins(Facet[Fold]):
         elif event.status in CHALLENGES:
             self._nonces += tried.challenge(event, reading, number, transaction)
             del self._nonces[:-_MOST_NONCES]
+            self._tell(tried, event, transaction, out)
             settings = self.fold.context.settings
             for wait_us in (settings.repair_us, settings.timers.timeout_us):
                 self.fold.wake_facet(at_us + wait_us, self)
@@ -73,6 +75,16 @@ class Logins(Facet[Fold]):
             if len(self._tries) > _MOST_TRIES:
                 del self._tries[next(iter(self._tries))]
         return tried
+
+    def _tell(self, tried: Try, event: SipEvent, transaction: Transaction, out: list[Update]) -> None:
+        """Tell once of a try that its credentials were refused: many of these are more than a wrong password."""
+        tries = list(self._tries.values())
+        realms = tried.challenged & tried.nonces.keys()
+        if not tried.told and any(self._is_latest(realm, tried, tries) for realm in realms):
+            tried.told = True
+            client, server = ends(transaction.hop)
+            account = self.fold.from_uri
+            out.append(LoginFailed(self.fold.key, event.captured_us, client, server, account, event.status))
 
     # --- verdicts
 

@@ -4,7 +4,7 @@ import pytest
 
 from collectors.scenario.library import play
 from collectors.wire.events import SipEvent
-from monitor.core.updates import Severity
+from monitor.core.updates import LoginFailed, Severity
 from tests.support.messages import Headers, hop, request, response
 from tests.support.watch import Watch
 
@@ -50,6 +50,8 @@ def test_a_second_challenge_to_the_latest_nonce_is_a_wrong_password() -> None:
         "nonce of 'r': the password, or the user name, is wrong."
     )
     assert watch.standing() == {"auth-failed"}
+    (told,) = [update for update in watch.told if isinstance(update, LoginFailed)]
+    assert (told.source, told.account, told.status) == ("10.0.0.1:5060", "sip:alice@example.com", 407)
 
 
 def test_more_attempts_are_gathered_and_told() -> None:
