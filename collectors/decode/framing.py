@@ -166,7 +166,7 @@ class SipFramer:
         """Where the body begins; -1 while that is not known."""
         octets, begin = self._octets, self._searched
         end = octets.find(b"\r\n\r\n", begin)
-        if end >= 0 and octets.find(b"\n\r\n", begin) == end + 1 and not _bare(octets, begin, end):
+        if end >= 0 and octets.find(b"\n\r", begin) == end + 1 and not _bare(octets, begin, end):
             return end + 4
         blank = _BLANK_LINE.search(octets, begin)
         # A line end may be cut in two: whether CR is all of it says the next octet.

@@ -1,5 +1,8 @@
 """SIP in a stream of octets: framed by Content-Length, in step again after whatever was no SIP."""
 
+import re
+from itertools import product
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -238,3 +241,14 @@ def test_any_octets_and_holes_leave_a_bounded_state(parts: list[bytes | int]) ->
         assert 0 <= framer.held <= MAX_HEAD + MAX_BODY
     framer.end()
     assert framer.held == 0
+
+
+def test_a_head_ends_with_the_first_two_line_ends_of_whatever_kind() -> None:
+    """Exhaustively: each way to write seven octets of line ends and others behind a head."""
+    head = b"OPTIONS sip:b@h SIP/2.0\r\nl: 0\r\nx"
+    blank = re.compile(rb"(?>\r\n|[\r\n]){2}")
+    for octets in product(b"\r\nx", repeat=7):
+        tail = bytes(octets) + b"x"
+        first = blank.search(tail)
+        found = SipFramer().feed(head + tail)
+        assert [octets for octets, _ in found] == ([head + tail[: first.end()]] if first else [])
