@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-_PARAMETER: Final = re.compile(r'(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)\s*+=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
+_PARAMETER: Final = re.compile(
+    r'(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)\s*+=\s*(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^\s,"]*))'
+)
 
 
 def parameters(value: str) -> dict[str, str]:

@@ -147,7 +147,7 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
 def headers(raw: bytes) -> list[tuple[str, str]]:
     """All headers in order: (long name in lower case, value with folding undone)."""
     found: list[tuple[str, str]] = []
-    for line in _unfolded(_head(raw)[0])[1:]:
+    for line in head(raw)[0][1:]:
         name, colon, value = line.decode("utf-8", "replace").partition(":")
         if colon:
             name = name.rstrip(" \t").lower()
@@ -168,10 +168,14 @@ def header_values(raw: bytes, name: str) -> list[str]:
 
 def head(raw: bytes) -> tuple[list[bytes], int]:
     """The lines of the head, folding undone, and where the body begins, whatever Content-Length says."""
+    end = raw.rfind(b"\r\n\r\n")  # as in `parse`
+    if end > 0 and raw[0] > _CARRIAGE_RETURN:
+        try:
+            return _whole(raw[: end + 2].splitlines()), end + 4
+        except IndexError:
+            pass  # a line without octets
     lines, end = _head(raw)
-    if any(line[0] in _BLANKS for line in lines[1:]):
-        lines = _unfolded(lines)
-    return lines, end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
+    return _whole(lines), end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
 
 
 def values(lines: list[bytes], name: str) -> list[str]:
@@ -248,6 +252,14 @@ def _head(raw: bytes) -> tuple[list[bytes], int]:
         end = _blank_line(raw)[0]
         lines = raw[_first(raw) : end].splitlines() or [b""]
     return lines, end
+
+
+def _whole(lines: list[bytes]) -> list[bytes]:
+    """The lines, folding undone. Raises IndexError where a line but the first is empty."""
+    for line in lines[1:]:
+        if ROLES[line[0]] == BLANK:
+            return _unfolded(lines)
+    return lines
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:

@@ -229,7 +229,8 @@ class Call(Fold):
         """A deadline passed."""
         if timer in (Timer.REQUEST, Timer.RELIABLE):
             attempt, transaction = about
-            self.judge_unanswered(transaction, due_us, out)
+            if not self._was_answered(transaction, due_us):
+                self.judge_unanswered(transaction, due_us, out)
             if timer == Timer.REQUEST:
                 self._time_out(attempt, transaction, due_us, out)
         elif timer == Timer.NO_FINAL:
@@ -242,6 +243,14 @@ class Call(Fold):
         else:
             self._judge_ack(about, due_us, out)
         self.review(due_us, out)
+
+    def _was_answered(self, transaction: Transaction, by_us: int) -> bool:
+        """Whether it went as usual: a request over UDP, no suspicion, a response. There is nothing to judge then."""
+        return (
+            0 < transaction.response_us <= by_us
+            and transaction.sends < self.context.settings.suspect_sends
+            and not (transaction.reliable or self.findings or self.undelivered)
+        )
 
     def _time_out(self, attempt: Attempt, transaction: Transaction, due_us: int, out: list[Update]) -> None:
         """Timer B: without a response, this hop has failed; without one on any, the attempt has."""
@@ -294,7 +303,8 @@ class Call(Fold):
 
     def _judge_slow(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
-        if self.findings or at_us - attempt.first_us > settings.slow_setup_us:
+        known = self.findings and (setup.SLOW_SETUP.code, attempt.subject) in self.findings
+        if known or at_us - attempt.first_us > settings.slow_setup_us:
             verdict = setup.slow_setup(attempt, settings)
             self.judge(setup.SLOW_SETUP, attempt.subject, verdict, attempt.first_us, at_us, out)
 

@@ -1,8 +1,13 @@
 """Endpoints and hops as text: "10.0.0.1:5060", "[2001:db8::1]:5060", "10.0.0.1:5060>10.0.0.2:5060"."""
 
 from functools import lru_cache
+from typing import Final
 
 from collectors.wire.events import SipEvent
+
+_MOST_HOPS: Final = 65_536
+# By addresses and ports: each hop is one text, however many transactions it carries.
+_HOPS: Final[dict[tuple[tuple[str, int], tuple[str, int]], str]] = {}
 
 
 @lru_cache(8192)
@@ -13,9 +18,14 @@ def endpoint(address: str, port: int) -> str:
 
 def request_hop(event: SipEvent) -> str:
     """The hop of a message, in the direction of the request, which a response travels backwards."""
-    source = endpoint(event.source, event.source_port)
-    destination = endpoint(event.destination, event.destination_port)
-    return f"{source}>{destination}" if event.method else f"{destination}>{source}"
+    source, destination = (event.source, event.source_port), (event.destination, event.destination_port)
+    way = (source, destination) if event.method else (destination, source)
+    hop = _HOPS.get(way)
+    if hop is None:
+        if len(_HOPS) >= _MOST_HOPS:
+            _HOPS.clear()
+        hop = _HOPS[way] = f"{endpoint(*way[0])}>{endpoint(*way[1])}"
+    return hop
 
 
 def address_of(place: str) -> str:
