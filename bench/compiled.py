@@ -4,6 +4,7 @@
 from a copy: a compiled module that lies beside its source hides every later change of that.
 """
 
+import ast
 import os
 import shutil
 import subprocess
@@ -44,11 +45,39 @@ def build(folder: Path) -> Path:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
         for name in _FILES:
             shutil.copy(ROOT / name, copy)
+        _leave_out(copy / "pyproject.toml", structs(copy))
         made = Path(scratch) / "wheel"
         _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(made), str(copy))
         wheel = next(made.glob("*.whl"))
         folder.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy(wheel, folder))
+
+
+def structs(root: Path) -> list[str]:
+    """The modules that define msgspec Structs: compiled, these would lose their options without a word."""
+    return [
+        f"/{path.relative_to(root)}"
+        for name in _PACKAGES
+        for path in sorted((root / name).rglob("*.py"))
+        if _defines_struct(path)
+    ]
+
+
+def _defines_struct(module: Path) -> bool:
+    source = module.read_text()
+    return "Struct" in source and any(
+        "Struct" in ast.unparse(base)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+    )
+
+
+def _leave_out(project: Path, modules: list[str]) -> None:
+    """Add the modules to those that are not compiled."""
+    before, begin, after = project.read_text().partition("[tool.hatch.build.targets.wheel.hooks.mypyc]")
+    names = "".join(f'  "{name}",\n' for name in modules)
+    project.write_text(before + begin + after.replace("exclude = [\n", f"exclude = [\n{names}", 1))
 
 
 def installed(out: Path) -> Path:
