@@ -47,7 +47,7 @@ class Scanning:
         self._sweeps: Table[str, _Sweep] = Table(lambda: _Sweep(limits.sweep_us), _MOST_ENDPOINTS)
         # Calls that are under way: who asks for whom.
         self._calls: Table[int, list[str]] = Table(list, _MOST_CALLS)
-        self._signed: Table[str, list[int]] = Table(lambda: [0], _MOST_ENDPOINTS)
+        self._signatures: Table[str, list[int]] = Table(lambda: [0], _MOST_ENDPOINTS)
 
     def seen(self, update: SourceSeen, at_us: int) -> None:
         """Somebody began something."""
@@ -56,7 +56,7 @@ class Scanning:
         address = address_of(update.source)
         if not update.signature or self._trust.named(address):
             return
-        counted = self._signed[address]
+        counted = self._signatures[address]
         counted[0] += 1
         self._ledger.say(
             SCANNER,
