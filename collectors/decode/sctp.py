@@ -30,9 +30,9 @@ _NUMBERS: Final = 1 << 32
 class Limits(NamedTuple):
     """How much is kept of all associations together."""
 
-    directions: int = 4_096  # two of an association
+    directions: int = 2_048  # two of an association
     octets: int = 16 * 1024 * 1024  # of fragments
-    recent: int = 512  # sequence numbers of a direction, by which a retransmission is known
+    recent: int = 128  # sequence numbers of a direction, by which a retransmission is known
     fragments: int = 256  # of a direction
     message: int = 131_072  # octets of a direction's fragments
 
