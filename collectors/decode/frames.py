@@ -8,6 +8,7 @@ one. Both give the same (a test holds them to that).
 import struct
 from collections import Counter
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from collectors.decode import exported, hep, icmp, ip, link, tunnel, udp
@@ -29,6 +30,7 @@ _PLAIN: Final = struct.Struct("!BxHxxHxBxx12sH")
 _PORTS: Final = struct.Struct("!HH")
 _MAX_FLOWS: Final = 65_536
 _MAX_TUNNELS: Final = 8  # one in the other
+_side_time: Final = attrgetter("captured_us")
 
 _UNKNOWN_LINK: Final = -2
 
@@ -160,6 +162,10 @@ class Decoder:
     def take_side(self) -> list[SideEvent]:
         """What was seen beside the datagrams since this was last asked."""
         taken, self.side = self.side, []
+        for streams in self._streams:
+            if streams.side:
+                taken = sorted((*taken, *streams.side), key=_side_time)
+                streams.side = []
         return taken
 
     def _flow(self, octets: bytes, begin: bytes) -> tuple[str, int, str, int] | None:

@@ -14,8 +14,8 @@ from collectors.decode import hep, ip, tcp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.framing import Framed, SipFramer, find_message
 from collectors.decode.websocket import WebSocketFramer, is_sip_frame, is_upgrade
-from collectors.sip.message import looks_like_sip
-from collectors.wire.events import Loss
+from collectors.sip.message import looks_like_sip, parse
+from collectors.wire.events import TCP, Loss, SideEvent
 
 
 class Limits(NamedTuple):
@@ -39,6 +39,7 @@ _Ends: TypeAlias = tuple[str, int, str, int]
 _SEARCHED: Final = 16_384
 _OVERLAP: Final = 4_096
 _LOOK_US: Final = 50_000
+_HEAD: Final = 2_048  # octets of a message by which it is known again
 _AT_ONCE: Final = 2  # idle connections forgotten for each new one
 # What was missed was missed shortly before the next that was not: TCP sends again what does not arrive.
 _LONGEST_HOLE_US: Final = 32_000_000
@@ -65,7 +66,7 @@ class _Framer(Protocol):
 class _Direction:
     """What one end sends."""
 
-    __slots__ = ("ends", "framer", "heard_us", "octets", "stream")
+    __slots__ = ("ends", "framer", "heard_us", "last", "octets", "stream")
 
     def __init__(self, ends: _Ends, limits: tcp.Limits) -> None:
         self.ends = ends
@@ -73,6 +74,7 @@ class _Direction:
         self.octets = bytearray()  # of a connection that is not recognised yet
         self.framer: _Framer | None = None
         self.heard_us = 0  # wire time of the octets that were read last
+        self.last = b""  # the last message, as far as its head may reach; empty when the other end spoke since
 
     @property
     def held(self) -> int:
@@ -115,6 +117,7 @@ class Streams:
         self.holes = 0  # in streams of SIP
         self._gaps: list[tuple[int, int]] = []  # when these were
         self.garbage = 0  # octets of these that could not be read
+        self.side: list[SideEvent] = []  # connections that were reset before a response; who takes them empties it
         self.evicted = 0  # connections given up because there were too many, or too much of them waited
 
     def add(self, captured_us: int, packet: ip.Packet, found: list[Datagram], network: bytes = b"") -> Skip | None:
@@ -139,6 +142,7 @@ class Streams:
         sender, receiver = connection.both(source)
         repeated = sender.stream.repeated
         if segment.flags & tcp.RST:
+            self._note_reset(connection, sender, receiver, captured_us)
             self._reset(connection, captured_us, found)
         else:
             self._read(connection, sender, sender.stream.add(segment, captured_us), found)
@@ -216,6 +220,33 @@ class Streams:
         if direction.stream.ended:
             self._end(connection, direction, pieces[-1][0], found)
 
+    def _note_reset(self, connection: _Connection, sender: _Direction, receiver: _Direction, captured_us: int) -> None:
+        """An end resets the connection after a request of the other, and has not answered."""
+        request, receiver.last = receiver.last, b""
+        unseen = sender.stream.deadline_us  # what may be a response
+        if unseen or not looks_like_sip(request) or captured_us - receiver.heard_us > _LONGEST_HOLE_US:
+            return
+        _, method, _, call_id, _, from_tag, _, _, cseq, _, branch, _, _ = parse(request)
+        if method and method != "ACK":
+            source, source_port, destination, destination_port = receiver.ends
+            self.side.append(
+                SideEvent(
+                    captured_us,
+                    captured_us,
+                    *sender.ends,
+                    connection.transport,
+                    self._observer,
+                    TCP,
+                    call_id,
+                    method,
+                    cseq,
+                    from_tag,
+                    branch,
+                    "connection reset",
+                    hop=f"{_endpoint(source, source_port)}>{_endpoint(destination, destination_port)}",
+                )
+            )
+
     def _reset(self, connection: _Connection, captured_us: int, found: list[Datagram]) -> None:
         """No end sends any more, so that nothing need wait."""
         for direction in connection.directions:
@@ -274,6 +305,8 @@ class Streams:
     ) -> None:
         for message, cut in framed:
             self.cut += cut > 0
+            for each in connection.directions:
+                each.last = message[:_HEAD] if each is direction else b""
             found.append(Datagram(captured_us, *direction.ends, connection.transport, self._observer, message, cut))
 
     def _account(self, key: bytes, connection: _Connection) -> None:
@@ -315,6 +348,10 @@ class Streams:
 
 
 _FRAMERS: Final[dict[str, type[_Framer]]] = {"tcp": SipFramer, "ws": WebSocketFramer, HEP: hep.HepFramer}
+
+
+def _endpoint(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _recognised(connection: _Connection, direction: _Direction, octets: bytes) -> bytes:

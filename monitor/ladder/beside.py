@@ -5,11 +5,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from collectors.wire.events import ICMP, LOG, RTCP, RTP, SideEvent, SipEvent
+from collectors.wire.events import ICMP, LOG, RTCP, RTP, TCP, SideEvent, SipEvent
 from monitor.core.hop import endpoint, request_hop
 from monitor.ladder.words import clean
 
-NAMES: Final = {ICMP: "ICMP error", RTCP: "RTCP report", RTP: "media report", LOG: "log line"}
+NAMES: Final = {ICMP: "ICMP error", TCP: "connection", RTCP: "RTCP report", RTP: "media report", LOG: "log line"}
 # What a name ends with says its unit.
 _UNITS: Final = {"ms": "ms", "s": "s", "pct": "%", "bps": "bit/s", "hz": "Hz"}
 _NO_MEASURES: Final = frozenset(("ssrc", "source_ssrc"))
@@ -54,7 +54,7 @@ class Notes:
         self._notes: Mapping[_Message, str] = {
             (each.hop, each.branch, each.cseq, each.method, each.values.get("status", 0)): clean(each.text)
             for each in side
-            if each.kind == ICMP
+            if each.kind in (ICMP, TCP)
         }
 
     def of(self, event: SipEvent) -> str:

@@ -201,3 +201,13 @@ def test_the_short_path_gives_what_the_general_one_does(data: st.DataObject) -> 
         general._general(0, 0, frame, at, expected)
         assert found == expected
         assert decoder()._plain(0, 0, frame, at) in (None, *expected)  # that of tunnels
+
+
+def test_a_connection_that_is_reset_is_told_beside_the_messages_in_order_of_time() -> None:
+    made = decoder()
+    request = ethernet(ipv4(tcp(SIP), protocol=6))
+    reset = ethernet(ipv4(tcp(flags=4, ports=(5060, 5062)), "192.0.2.2", "192.0.2.1", 6))
+    unreachable = ethernet(ipv4(b"\3\3" + bytes(6) + V4, protocol=1))
+    made.datagrams([(1, 0, request), (2, 0, unreachable), (3, 0, reset), (4, 0, unreachable)])
+    assert [(side.captured_us, side.kind) for side in made.take_side()] == [(2, "icmp"), (3, "tcp"), (4, "icmp")]
+    assert made.take_side() == []

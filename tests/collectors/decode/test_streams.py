@@ -1,6 +1,6 @@
 """TCP connections: what they carry, whatever the ports; bounded, whatever comes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import pytest
@@ -45,6 +45,10 @@ class Capture:
     def see(self, packet: Packet, network: bytes = b"") -> Skip | None:
         self.now_us += 1
         return self.streams.add(self.now_us, packet, self.found, network)
+
+    def wait(self, seconds: int) -> int:
+        self.now_us += seconds * SECOND
+        return self.now_us
 
     @property
     def messages(self) -> list[bytes]:
@@ -366,3 +370,48 @@ def test_more_holes_than_are_remembered_are_one() -> None:
         seen.alice(SIP, 1 + number * 1000)
         seen.streams.flush(seen.found)
     assert [(loss.from_us, loss.to_us) for loss in seen.streams.losses()] == [(1, 2), (2, 4)]
+
+
+def test_a_connection_that_is_reset_after_a_request_is_evidence_of_it() -> None:
+    seen = Capture()
+    seen.alice(SIP)
+    seen.bob(flags=RST)
+    seen.bob(flags=RST)
+    (side,) = seen.streams.side
+    assert (side.kind, side.text, side.transport, side.captured_us) == ("tcp", "connection reset", "tcp", 2)
+    assert (side.source, side.source_port, side.destination, side.destination_port) == (
+        "192.0.2.2",
+        5060,
+        "192.0.2.1",
+        5062,
+    )
+    assert (side.method, side.cseq, side.call_id, side.from_tag) == ("OPTIONS", 1, "table@192.0.2.1", "a1")
+    assert (side.branch, side.hop) == ("z9hG4bKtable", "192.0.2.1:5062>192.0.2.2:5060")
+
+
+def test_over_ipv6_a_reset_names_the_hop_as_requests_do() -> None:
+    seen = Capture()
+    alice, bob = b"\x20" * 16, b"\x21" * 16
+    seen.see(Packet(alice, bob, 6, tcp(SIP)))
+    seen.see(Packet(bob, alice, 6, tcp(flags=RST, ports=(5060, 5062))))
+    assert seen.streams.side[0].hop.startswith("[2020:2020:")
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        lambda seen: (seen.alice(SIP), seen.bob(RESPONSE), seen.bob(flags=RST)),
+        lambda seen: (seen.alice(SIP), seen.alice(flags=RST)),
+        lambda seen: (seen.alice(SIP), seen.bob(RESPONSE, 500), seen.bob(flags=RST)),
+        lambda seen: (seen.alice(SIP.replace(b"OPTIONS", b"ACK")), seen.bob(flags=RST)),
+        lambda seen: (seen.alice(RESPONSE), seen.bob(flags=RST)),
+        lambda seen: (seen.alice(SIP), seen.wait(40), seen.bob(flags=RST)),
+        lambda seen: seen.bob(flags=RST),
+    ],
+    ids=["answered", "by the client", "a response may be missing", "ACK", "a response", "long after", "nothing"],
+)
+def test_a_reset_that_cuts_no_request_short_is_no_evidence(story: Callable[[Capture], object]) -> None:
+    seen = Capture()
+    seen.bob()
+    story(seen)
+    assert seen.streams.side == []

@@ -12,6 +12,9 @@ from collectors.scenario.pcap import pcap
 from collectors.scenario.streams import CALM, Weather
 from monitor.analyze.result import Result
 from monitor.analyze.run import run
+from monitor.ladder.beside import seen
+from tests.support.packets import ethernet, ipv4
+from tests.support.streams import tcp
 
 STORM = Weather(segment=300, small=0.4, reordered=0.2, repeated=0.3)
 BLIND = Weather(segment=300, missed=0.15)
@@ -66,3 +69,16 @@ def test_what_a_hole_in_a_stream_hides_is_not_held_against_anybody(tmp_path: Pat
     path = tmp_path / "capture.pcap"
     path.write_bytes(b"".join(pcap(packets([*before, gone, later]))))
     assert (("registration-unanswered", "confirmed") in found(run(path))) == (not acknowledged)
+
+
+def test_a_connection_that_is_reset_is_shown_with_its_call(tmp_path: Path) -> None:
+    invite = library.play("good", cast=Cast(proxies=(), transport="tcp")).play()[0]
+    frames = list(packets([invite]))
+    segment = tcp(flags=4, ports=(invite.destination.port, invite.source.port))
+    reset = ethernet(ipv4(segment, invite.destination.address, invite.source.address, 6))
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(b"".join(pcap([*frames, (5_000, reset)])))
+    result = run(path)
+    ((side,),) = result.side.values()
+    assert (side.kind, side.text, side.method) == ("tcp", "connection reset", "INVITE")
+    assert seen(side).name == "connection"
