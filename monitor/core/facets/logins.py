@@ -46,11 +46,15 @@ class Logins(Facet[Fold]):
         """A request that may carry credentials, or a response to one."""
         if transaction is None or event.cseq < 0 or event.status == 100 or transaction.method in _LEFT_ALONE:
             return
-        tried, at_us = self._try(event), event.captured_us
+        at_us = event.captured_us
+        carries = event.method != "" and b"uthorization" in event.raw
+        tried = self._try(event, make=carries or event.status in CHALLENGES or self._comes_again(event))
+        if tried is None:
+            return
         tried.first_us = min(tried.first_us, at_us)
         if event.method:
             tried.asked = True
-            tried.nonces = tried.nonces or credentials(reading)
+            tried.nonces = tried.nonces or (credentials(reading) if carries else {})
         elif event.status in CHALLENGES:
             self._nonces += tried.challenge(event, reading, number, transaction)
             del self._nonces[:-_MOST_NONCES]
@@ -60,6 +64,8 @@ class Logins(Facet[Fold]):
                 self.fold.wake_facet(at_us + wait_us, self)
         else:
             tried.accepted_us = min(tried.accepted_us or at_us, at_us)
+            if 200 <= event.status < 300 and not self.fold.findings:
+                self._settle(tried)
         if self.fold.findings or (event.status in CHALLENGES and len(self._tries) > 1):
             self._judge(at_us, out)
 
@@ -67,10 +73,23 @@ class Logins(Facet[Fold]):
         """A challenge has waited for its answer."""
         self._judge(due_us, out)
 
-    def _try(self, event: SipEvent) -> Try:
+    def _settle(self, accepted: Try) -> None:
+        """Forget what led to credentials that were accepted, but for the nonce, which has served now."""
+        self._tries = {name: tried for name, tried in self._tries.items() if tried is accepted}
+        self._nonces = self._nonces[-1:]
+
+    def _comes_again(self, event: SipEvent) -> bool:
+        """Whether a request is another try of one that was challenged."""
+        return event.method != "" and any(
+            tried.challenged_us and _retried(tried, event.method, event.from_tag, event.cseq)
+            for tried in self._tries.values()
+        )
+
+    def _try(self, event: SipEvent, *, make: bool) -> Try | None:
+        """The try that a message belongs to; a new one, if it carries credentials or asks for some."""
         name = (event.cseq_method, event.cseq, event.from_tag)
         tried = self._tries.get(name)
-        if tried is None:
+        if tried is None and make:
             tried = self._tries[name] = Try(event)
             if len(self._tries) > _MOST_TRIES:
                 del self._tries[next(iter(self._tries))]
@@ -94,7 +113,7 @@ class Logins(Facet[Fold]):
             self._judge_realm(realm, tries, at_us, out)
         for tried in tries:
             if tried.challenged_us and not tried.nonces and tried.method not in _NEVER_RETRIED:
-                later = (other.first_us for other in tries if _retries(other, tried))
+                later = (other.first_us for other in tries if _retried(tried, other.method, other.from_tag, other.cseq))
                 retried_us = min(later, default=0) or tried.accepted_us
                 settings, now_us = self.fold.context.settings, self.fold.now_us
                 verdict = rules.auth_not_attempted(tried, retried_us, settings, now_us)
@@ -117,6 +136,6 @@ class Logins(Facet[Fold]):
         return bool(given) and max(given).nonce == used and not served
 
 
-def _retries(other: Try, tried: Try) -> bool:
+def _retried(tried: Try, method: str, from_tag: str, cseq: int) -> bool:
     """Whether a request is another try of one."""
-    return other.method == tried.method and other.from_tag == tried.from_tag and other.cseq > tried.cseq
+    return tried.method == method and tried.from_tag == from_tag and tried.cseq < cseq

@@ -48,10 +48,19 @@ class Ringing(Facet[Call]):
         elif self.fold.findings:
             for attempt in self._rung:
                 self._judge(attempt, event.captured_us, out)
+        elif 200 <= event.status < 300 and event.cseq_method == "INVITE":
+            self._settle(event)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """It has rung for long."""
-        self._judge(about, due_us, out)
+        if about in self._rung:
+            self._judge(about, due_us, out)
+
+    def _settle(self, event: SipEvent) -> None:
+        """Forget where it rang: it was answered in time."""
+        since_us = min((place.at_us for rung in self._rung.values() for place in rung), default=0)
+        if event.captured_us < since_us + self.fold.context.settings.ringing_us:
+            self._rung = {}
 
     def _rings(self, attempt: Attempt, rung: Rung) -> None:
         places = self._rung.setdefault(attempt, [])

@@ -131,6 +131,10 @@ class Loops(Facet[Call]):
         self.fold.judge(rules.CALL_LOOP, subject, verdict, self.fold.first_us, at_us, out)
 
 
+# What is kept of the requests of a side whose first one went the right way.
+_RIGHT: Final[list[Routed]] = []
+
+
 class RouteSet(NamedTuple):
     """The Record-Route of a 2xx on a hop."""
 
@@ -173,7 +177,7 @@ class RouteSets(Facet[Call]):
         elif self.begins(event, reading) and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
-                self._recorded(event, number)
+                self._recorded(event, transaction.hop, number)
         else:
             return
         self._judge(event.captured_us, out)
@@ -185,18 +189,17 @@ class RouteSets(Facet[Call]):
             if len(self._requests) >= _MOST_SIDES:
                 return False
             requests = self._requests[name] = []
-        if len(requests) >= _MOST_REQUESTS:
+        if requests is _RIGHT or len(requests) >= _MOST_REQUESTS:
             return False
         uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(header_values(event.raw, "route")))
         requests.append(Routed(event.method, event.captured_us, request_hop(event), number, uri, routes))
         return True
 
-    def _recorded(self, event: SipEvent, number: int) -> None:
+    def _recorded(self, event: SipEvent, hop: str, number: int) -> None:
         tags = (event.from_tag, event.to_tag)
         if tags in self._sets or len(self._sets) < _MOST_DIALOGS:
-            route_set = RouteSet(
-                event.vias, request_hop(event), number, _uris(tuple(header_values(event.raw, "record-route")))
-            )
+            uris = _uris(tuple(header_values(event.raw, "record-route")))
+            route_set = RouteSet(event.vias, hop, number, uris)
             self._sets.setdefault(tags, []).append(route_set)
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
@@ -204,6 +207,8 @@ class RouteSets(Facet[Call]):
             answered, recorded = self._set_of(from_tag, to_tag, sender)
             subject = f"{from_tag} {to_tag} {sender}"
             verdict = rules.route_set_ignored(subject, requests, recorded, answered) if recorded else None
+            if recorded and verdict is None:
+                self._requests[from_tag, to_tag, sender] = _RIGHT
             if verdict or self.fold.findings:
                 self.fold.judge(rules.ROUTE_SET_IGNORED, subject, verdict, self.fold.first_us, at_us, out)
 
