@@ -82,9 +82,10 @@ class Overview:
         """A stored call is alive (`presence.number_of`)."""
         self._calls.add(call, rang=True)
 
-    def expect_binding(self, record: int, aor: str, contact: str, expires_us: int) -> None:
+    def expect_binding(self, bound: RegistrationSucceeded) -> None:
         """A stored registration is in force."""
-        self._bindings.add(record, aor, contact, expires_us)
+        self._bindings.add(name_of(bound.key), bound.aor, bound.contact, bound.expires_us)
+        self._sources.expect(bound)
 
     def expect_collector(self, name: str, seen_us: int) -> None:
         """A collector was heard of then, and did not say goodbye."""

@@ -8,7 +8,7 @@ from monitor.core.alerting.rules import DEFAULT_RULES, Rule
 from monitor.core.limits import Limits
 from monitor.core.overview import Overview, horizon_us
 from monitor.core.presence import number_of
-from monitor.core.updates import CallState, RegistrationOutcome
+from monitor.core.updates import CallState, Kind, RecordKey, RegistrationOutcome, RegistrationSucceeded
 from monitor.models import Call, Collector, Registration
 from monitor.services import alerts, commit_log, subjects
 
@@ -56,8 +56,15 @@ def _expect(overview: Overview, before_us: int) -> None:
         registered_us__lt=before_us,
         expires_us__gt=before_us - _SKEW_US,
     )
-    columns = bound.order_by("last_us").values_list("key", "incarnation", "aor", "contact", "expires_us")
-    for key, incarnation, aor, contact, expires_us in columns.iterator():
-        overview.expect_binding(number_of(key, incarnation), aor, contact, expires_us or 0)
+    for row in bound.order_by("last_us").iterator():
+        overview.expect_binding(_bound(row))
     for name, seen_us in Collector.objects.filter(final=False).values_list("name", "last_seen_us"):
         overview.expect_collector(name, seen_us)
+
+
+def _bound(row: Registration) -> RegistrationSucceeded:
+    """What the last success of a stored registration told, save for the instance, which no column has."""
+    key = RecordKey(Kind.REGISTRATION, row.call_id, row.discriminator, row.day, row.incarnation)
+    return RegistrationSucceeded(
+        key, row.last_us, row.aor, row.contact, row.client, row.registrar, row.expires_us or 0, identity=row.contact
+    )

@@ -42,6 +42,11 @@ class PrivateContacts(Facet[Call]):
         self._aimed: dict[str, _Aimed] = {}
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """What gives a Contact for the dialog (§12.1)."""
+        return cseq_method == "INVITE" and (method == "INVITE" or 100 < status < 300)
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """It comes from outside and gives an address that is inside."""
         return event.contact != "" and hidden(event.source, event.contact)

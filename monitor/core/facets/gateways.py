@@ -45,6 +45,11 @@ class Gateways(Facet[Call | Registration | Standalone]):
         self._said = False
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A request; its responses are compared from then on."""
+        return method != ""
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """It is on its way between inside and outside, or mixes both."""
         return crosses(event.source, event.destination) or _mixed(event, reading) != ""

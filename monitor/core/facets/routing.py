@@ -73,7 +73,7 @@ class LargeRequests(Facet[Fold]):
         }
         worst = max(self._large, key=lambda each: (each in silent, self._large[each][0], -each.first_us, each.hop))
         size, number = self._large[worst]
-        heard = fold.context.peers.heard(worst.destination, at_us)
+        heard = fold.context.peers.answers(worst.destination, at_us)
         verdict = rules.fragmentation_risk(worst, size, number, unanswered=worst in silent and heard)
         fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
 

@@ -43,6 +43,11 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
         self._odd: dict[Transaction, _Odd] = {}
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """A request that gets a response."""
+        return method not in ("", "ACK")
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """Such a request."""
         return _misleading(event, reading) is not None

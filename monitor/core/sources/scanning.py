@@ -5,7 +5,6 @@ from typing import Final
 from monitor.core.diagnosis.security import SCANNER
 from monitor.core.hop import address_of
 from monitor.core.limits import Limits
-from monitor.core.presence import name_of
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.tables import Recent, Table
 from monitor.core.sources.trust import Trust
@@ -46,13 +45,13 @@ class Scanning:
         self._trust = trust
         self._sweeps: Table[str, _Sweep] = Table(lambda: _Sweep(limits.sweep_us), _MOST_ENDPOINTS)
         # Calls that are under way: who asks for whom.
-        self._calls: Table[int, list[str]] = Table(list, _MOST_CALLS)
+        self._calls: Table[RecordKey, list[str]] = Table(list, _MOST_CALLS)
         self._signatures: Table[str, list[int]] = Table(lambda: [0], _MOST_ENDPOINTS)
 
     def seen(self, update: SourceSeen, at_us: int) -> None:
         """Somebody began something."""
         if update.method == "INVITE":
-            self._calls[name_of(update.key)][:] = update.source, update.to_uri
+            self._calls[update.key][:] = update.source, update.to_uri
         address = address_of(update.source)
         if not update.signature or self._trust.named(address):
             return
@@ -71,7 +70,7 @@ class Scanning:
 
     def call_ended(self, update: CallEnded, at_us: int) -> None:
         """A call came to its end."""
-        call = self._calls.pop(name_of(update.key))
+        call = self._calls.pop(update.key)
         if not call:
             return
         source, target = call

@@ -5,7 +5,6 @@ from typing import Final
 from monitor.core.diagnosis.nat import ONE_SIDED_CAPTURE
 from monitor.core.hop import address_of
 from monitor.core.limits import Limits
-from monitor.core.presence import name_of
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.tables import Table
 from monitor.core.sources.values import Subject
@@ -14,6 +13,7 @@ from monitor.core.updates import (
     CallEnded,
     CallRang,
     FindingState,
+    RecordKey,
     RegistrationEnded,
     RegistrationSucceeded,
     SourceSeen,
@@ -44,13 +44,13 @@ class Sight:
         self._limits = limits
         self._ledger = ledger
         self._peers: Table[str, _Peer] = Table(_Peer, _MOST)
-        self._called: Table[int, list[str]] = Table(list, _MOST_CALLS)
+        self._called: Table[RecordKey, list[str]] = Table(list, _MOST_CALLS)
 
     def seen(self, update: SourceSeen, at_us: int) -> None:
         """Somebody asked somebody, or was answered."""
         client, server = address_of(update.source), address_of(update.destination)
         if update.method == "INVITE":
-            self._called[name_of(update.key)][:] = [server]
+            self._called[update.key][:] = [server]
         if not update.asked:
             self._answered(server, at_us)
             self._unasked(client, update, at_us)
@@ -66,7 +66,7 @@ class Sight:
     def call(self, update: CallRang | CallAnswered | CallEnded, at_us: int) -> None:
         """A call was answered, if only by a refusal."""
         if not isinstance(update, CallEnded) or update.status is not None:
-            for server in self._called.pop(name_of(update.key)) or ():
+            for server in self._called.pop(update.key) or ():
                 self._answered(server, at_us)
 
     def registration(self, update: RegistrationSucceeded | RegistrationEnded, at_us: int) -> None:

@@ -131,6 +131,12 @@ class Sources:
             self._next()
         self._pass(self._watermark_us)
 
+    def expect(self, update: RegistrationSucceeded) -> None:
+        """A stored binding is in force: what it was bound by, as far as the row tells."""
+        if update.contact:
+            self._accounts.bind(update, update.at_us)
+            self._expiry.registered(update, update.at_us)
+
     def restore(self, findings: Iterable[SubjectFinding]) -> None:
         """These stand, by what was stored, whatever was made of the past that was taken again."""
         self._ledger.restore(findings)

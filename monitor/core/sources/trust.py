@@ -8,12 +8,12 @@ from typing import Final
 
 from monitor.core.hop import address_of
 from monitor.core.limits import MINUTE, Limits
-from monitor.core.presence import name_of
 from monitor.core.sources.tables import Table
 from monitor.core.updates import (
     CallAnswered,
     CallEnded,
     CallRang,
+    RecordKey,
     RegistrationSucceeded,
     SourceSeen,
 )
@@ -58,26 +58,26 @@ class Trust:
         self._networks = [ip_network(network) for network in limits.trusted_peers]
         self._named: Table[str, list[bool]] = Table(list, _MOST_SOURCES)
         self._tallies: Table[str, _Tally] = Table(_Tally, _MOST_SOURCES)
-        self._calls: Table[int, list[str]] = Table(list, _MOST_CALLS)  # who began it, and whom it reached
+        self._calls: Table[RecordKey, list[str]] = Table(list, _MOST_CALLS)  # who began it, and whom it reached
 
     def seen(self, update: SourceSeen, at_us: int) -> None:
         """A source began something."""
         source = address_of(update.source)
         self._tallies[source].count(at_us, well=False)
         if update.method == "INVITE":
-            self._calls[name_of(update.key)][:] = source, address_of(update.destination)
+            self._calls[update.key][:] = source, address_of(update.destination)
 
     def went_well(self, update: CallRang | CallAnswered | RegistrationSucceeded, at_us: int) -> None:
         """A call reached somebody, which counts once; a registration succeeded."""
         if isinstance(update, RegistrationSucceeded):
             self._tallies[address_of(update.client)].count(at_us, well=True)
             return
-        for address in self._calls.pop(name_of(update.key)) or ():
+        for address in self._calls.pop(update.key) or ():
             self._tallies[address].count(at_us, well=True)
 
     def ended(self, update: CallEnded) -> None:
         """A call that reached nobody will not any more."""
-        self._calls.pop(name_of(update.key))
+        self._calls.pop(update.key)
 
     def named(self, address: str) -> bool:
         """Whether the operator names this address."""

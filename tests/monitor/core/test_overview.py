@@ -18,6 +18,7 @@ from monitor.core.updates import (
     FindingState,
     LoginFailed,
     RegistrationOutcome,
+    RegistrationSucceeded,
     SourceSeen,
 )
 from tests.monitor.core.alerting.rows import Rows
@@ -48,6 +49,12 @@ from tests.monitor.core.told import (
 
 ACK = "missing-ack|10.0.0.1:5060 → 10.0.0.2:5060"
 REGISTRAR = "registrations-failing|10.0.0.9:5060"
+
+
+def bound(contact: str, expires_s: float, at_s: float = 0) -> RegistrationSucceeded:
+    """A registration as its row tells."""
+    client, registrar = "203.0.113.7:5060", "10.0.0.9:5060"
+    return RegistrationSucceeded(session(), us(at_s), FROM, contact, client, registrar, us(expires_s), contact)
 
 
 def folded(*commits: Committed, rows: Rows | None = None, overview: Overview | None = None) -> tuple[Overview, Rows]:
@@ -190,7 +197,7 @@ def test_what_stands_is_begun_from_rows_that_may_be_ahead() -> None:
     overview = Overview()
     overview.expect_call(name_of(call("c1")))  # alive in its row, and its start is not folded yet
     overview.expect_call(name_of(call("old")))
-    overview.expect_binding(name_of(session("r1")), "aor", "contact", us(60))
+    overview.expect_binding(bound("contact", 60))
     overview.expect_collector("edge-1", us(0))
     folded(commit(0, started(0), started(0, "c2")), overview=overview)
     metrics = overview.metrics()
@@ -299,3 +306,12 @@ def test_what_is_said_of_sources_goes_on_after_a_restart() -> None:
     _, rows = folded(commit(20, scans(20)), tick(30), overview=again)
     assert [finding.finding.at_us for finding in again.subjects()] == [us(1)]
     assert not rows.alerts  # told before
+
+
+def test_a_binding_that_was_stored_expires_after_a_restart_too() -> None:
+    overview = Overview()
+    overview.expect_binding(bound("sip:a@10.0.0.1", 60))
+    overview.expect_binding(bound("", 60))  # a query
+    folded(commit(30, registered(20, "r2")), commit(100, registered(90, "r3")), overview=overview)
+    (finding,) = overview.subjects()
+    assert (finding.finding.code, finding.finding.state) == ("registration-expired", FindingState.CONFIRMED)
