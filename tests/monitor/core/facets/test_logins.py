@@ -102,6 +102,16 @@ def test_a_proxy_that_takes_the_credentials_out_does_not_hide_them() -> None:
     )
 
 
+def test_credentials_that_were_accepted_before_the_challenge_arrived_leave_nothing_to_say() -> None:
+    events = [asked(0, 1), challenged(0.1, 1), asked(0.2, 2, "n1"), asked(0.22, 3, "n1"), response(180, 0.25, cseq=3)]
+    assert Watch([*events, challenged(0.3, 2, "n2")]).findings() == {}
+
+
+def test_the_challenge_next_to_the_client_is_the_evidence() -> None:
+    events = [asked(0, 1), challenged(0.1, 1), challenged(0.12, 1, vias=2)]
+    assert Watch(events, until=60).finding("auth-not-attempted").messages == (1, 2)
+
+
 def test_other_requests_than_calls_are_judged_too() -> None:
     for method in ("SUBSCRIBE", "MESSAGE", "PUBLISH"):
         events = [asked(0, 1, method=method), challenged(0.1, 1, method=method)]

@@ -203,4 +203,5 @@ def test_a_request_that_arrives_before_the_answer_counts_too() -> None:
 def test_dialogs_and_requests_are_bounded() -> None:
     forks = [response(200, 1 + n / 1000, "alice>proxy", to_tag=f"t{n}", headers=RECORDED) for n in range(20)]
     infos = [request("INFO", 2 + n, "alice>proxy", to_tag="t1", cseq=2 + n, headers=CALLER) for n in range(40)]
-    assert Watch([CALL[0], *forks, *infos], until=60).story("route-set-ignored") == []
+    others = [request("INFO", 50 + n, "alice>proxy", to_tag=f"u{n}", cseq=99) for n in range(40)]
+    assert Watch([CALL[0], *forks, *infos, *others], until=99).story("route-set-ignored") == []

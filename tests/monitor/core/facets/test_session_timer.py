@@ -118,6 +118,18 @@ def test_the_hop_next_to_the_client_counts_whichever_is_seen_first() -> None:
     assert "of 100 s has passed: 10.0.0.3:5060, which was to refresh it" in finding.cause
 
 
+def test_the_refresher_is_named_by_the_hop_that_is_next_to_it() -> None:
+    events = [
+        request("INVITE", 0, "alice>proxy", headers=TIMER),
+        response(200, 1, "proxy>bob", vias=2, headers=timer("100;refresher=uas")),
+        response(200, 1.01, "alice>proxy", headers=timer("100;refresher=uas")),
+        request("ACK", 1.1, "alice>bob", to_tag="b", branch="own"),
+    ]
+    finding = Watch(events, until=200).finding("session-expired")
+    assert (finding.hop, finding.messages) == (hop("alice>proxy"), (3,))
+    assert "has passed: 10.0.0.3:5060, which was to refresh it" in finding.cause
+
+
 # --- session-timer-misconfigured
 
 
