@@ -11,7 +11,10 @@ from collectors.scenario.library import CALLS, PINGS, REGISTRATIONS, play
 from collectors.sip.timers import SECOND
 from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.correlator import Correlator
+from monitor.core.sources.stage import Sources
+from monitor.core.updates import Kind, LoginFailed, RecordKey, SourceSeen
 from monitor.models import Alert, AlertOccurrence, Call, Collector, Delivery, FindingRow, Import, LossRange, Overview
+from monitor.services import subjects
 from monitor.services.apply_updates import write_content
 from monitor.services.harvest import Harvest
 
@@ -191,3 +194,33 @@ def an_overview(sequence: int = 1, metrics: dict[str, Any] | None = None) -> Ove
         id=1, defaults={"sequence": sequence, "watermark_us": now_us(), "metrics": metrics or {}}
     )
     return overview
+
+
+def some_subjects() -> None:
+    """A scanner, and somebody who tries passwords."""
+    sources = Sources()
+    session, at_us = RecordKey(Kind.REGISTRATION, "279205998884020260561273", "", 20260101), now_us() - 600 * SECOND
+    scan = SourceSeen(
+        session,
+        at_us,
+        "REGISTER",
+        "203.0.113.77:5062",
+        "198.51.100.1:5060",
+        "sip:100@198.51.100.1",
+        "sip:100@198.51.100.1",
+        "friendly-scanner",
+        "User-Agent: friendly-scanner",
+        asked=True,
+    )
+    sources.take(scan)
+    for number in range(12):
+        name = f"guess-{number}@2001:db8:1234:5678:9abc:def0:1234:5678"
+        key = RecordKey(Kind.REGISTRATION, name, "", 20260101)
+        source = "[2001:db8:1234:5678:9abc:def0:1234:5678]:5060"
+        sources.take(
+            LoginFailed(
+                key, at_us + number, source, "198.51.100.1:5060", "sip:somebody.with.a.long.name@voice.example.com", 401
+            )
+        )
+    sources.finish()
+    subjects.apply(sources.changed())

@@ -22,7 +22,7 @@ from tests.support.valkey import Valkey
 
 PAGES = (
     *("/", "/calls", "/calls/CALL", "/calls/CALL#m1", "/registrations", "/registrations/REGISTRATION"),
-    *("/transactions", "/alerts", "/alerts/ALERT", "/collectors", "/imports"),
+    *("/transactions", "/sources", "/alerts", "/alerts/ALERT", "/collectors", "/imports"),
     *("/outbox", "/outbox/DELIVERY", "/settings", "/nowhere"),
 )
 
@@ -377,4 +377,5 @@ def _everything() -> None:
     factories.a_loss()
     factories.a_delivery(factories.an_alert())
     factories.an_import()
+    factories.some_subjects()
     factories.an_overview(sequence=1)
