@@ -104,12 +104,13 @@ def streams(body: bytes) -> tuple[Stream, ...]:
     ):
         return tuple(Stream(_shared(medium), medium.address, medium.port) for medium in parse(body).media)
     terms, own = _read(parts[0], parts[2], extra, tail)
-    return (Stream(terms, own or _address(head[connection + 8 :]), int(parts[1])),)
+    return (Stream(terms, own or _address(head[connection + 8 :].partition(b"\n")[0]), int(parts[1])),)
 
 
+@lru_cache(4096)
 def _address(value: bytes) -> str:
-    """Of "4 10.0.0.1/127", and what follows it."""
-    words = value.partition(b"\n")[0].split()
+    """Of "4 10.0.0.1/127"; the same text for the same address, as many calls share it."""
+    words = value.split()
     return words[1].partition(b"/")[0].decode("utf-8", "replace") if len(words) > 1 else ""
 
 

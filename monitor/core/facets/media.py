@@ -198,7 +198,9 @@ class Media(Facet[Call]):
         ):
             return False  # one hop farther on, unchanged, as most are
         read = known.near.streams if known is not None and same else streams(octets) if octets else ()
-        sight = Sight(number, event.captured_us, request_hop(event), event.vias, read)
+        hop = request_hop(event)
+        first = self.fold.hops.get(hop)  # says the same, and is kept anyway
+        sight = Sight(number, event.captured_us, hop if first is None else first.hop, event.vias, read)
         told_better = False
         if known is None:
             known = Carried(role, tag, sight, digest)
