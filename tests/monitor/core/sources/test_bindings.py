@@ -314,6 +314,33 @@ def test_no_nat_no_binding_and_no_live_one_are_no_lost_way() -> None:
     assert Look([KNOWN, cleared]).found() == []
 
 
+# --- nat-contact
+
+TO_CONTACT = "10.0.0.9:5060>192.168.1.10:5060"
+
+
+def test_an_invite_to_the_private_contact_of_a_registration_went_to_the_wrong_place() -> None:
+    raised, certain = unanswered(100, TO_CONTACT), unanswered(132, TO_CONTACT, FindingState.CONFIRMED)
+    look = Look([KNOWN, raised, certain])
+    assert look.told("nat-contact") == [("suspected", 100), ("confirmed", 132)]
+    found = look.one("nat-contact")
+    assert (found.name, found.finding.severity) == (ALICE, Severity.MAJOR)
+    assert f"from 203.0.113.7 with the Contact {DESK}" in found.finding.cause
+    again = registered(200, session("own"), ALICE, HOME, DESK)
+    assert Look([KNOWN, raised, again]).found() == [("nat-contact", ALICE, "cleared")]
+
+
+def test_a_phone_inside_and_somebody_elses_private_address_are_none() -> None:
+    raised = unanswered(100, TO_CONTACT)
+    inside = registered(0, session("own"), ALICE, "10.1.1.1:5060", DESK, 36_000)
+    assert Look([inside, raised]).found() == []
+    other = registered(0, session("own"), account(1), HOME, DESK, 36_000)
+    assert Look([other, raised]).found() == []
+    elsewhere = registered(0, session("own"), ALICE, HOME, MOBILE, 36_000)
+    assert Look([elsewhere, raised]).found() == []
+    assert Look([registered(0, session("own"), ALICE, HOME, DESK, 98), raised], until=101).found() == []
+
+
 def test_the_limits_are_settings() -> None:
     moves = [registered(n, session("r"), ALICE, HOME, (DESK, MOBILE)[n % 2], identity="urn:uuid:1") for n in range(3)]
     assert Look(moves, limits=Limits(flaps=2)).found() == [("registration-flapping", ALICE, "confirmed")]
