@@ -21,10 +21,10 @@ NAT_BINDING_LOST: Final = Rule(
 NAT_CONTACT: Final = Rule(
     code="nat-contact",
     severity=Severity.MINOR,
-    when="Somebody outside gives a private address as Contact, and a later request of the call, or the INVITE of another "
-    "one to that registration, is sent to it (received and rport repair responses, never the Contact). *Suspected*; "
-    "*confirmed* (then *major*) when that request gets no response within 64·T1, or the 2xx that its ACK was for is "
-    "sent again.",
+    when="Somebody outside gives a private address as Contact, and a later request of the call, or the INVITE of "
+    "another one to that registration, is sent to it (received and rport repair responses, never the Contact). "
+    "*Suspected*; *confirmed* (then *major*) when that request gets no response within 64·T1, or the 2xx that "
+    "its ACK was for is sent again.",
     source="RFC 3261 §8.1.1.8, §12.1.1, RFC 3581, RFC 5853 §3.4",
     remedy="The phone should learn its public address (STUN, or the received and rport of its Via), or the server put "
     "the address that requests came from in place of the Contact (Asterisk: rewrite_contact; Kamailio: "
