@@ -44,6 +44,8 @@ class Agent:
             while not self._stopping and not self._receiver.finished:
                 self._turn()
             self._read_the_rest()
+            received_us = _now_us() if self._receiver.live else None
+            self._exporter.export(self._pipeline.beside([], received_us, last=True))
             self._settle()
         except ReceiverError:
             # Ctrl-C reaches tshark, too, and may do so first.

@@ -57,8 +57,8 @@ class _Heard:
     )
 
     def __init__(self, side: SideEvent) -> None:
-        self.reporter = endpoint(side.source, side.source_port)
-        self.sender = endpoint(side.destination, side.destination_port)
+        self.reporter = endpoint(side.source, side.source_port) if side.source_port else side.source
+        self.sender = endpoint(side.destination, side.destination_port) if side.destination_port else side.destination
         self.reports = 0
         self.loss = 0.0
         self.worst = 0.0

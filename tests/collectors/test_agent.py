@@ -205,6 +205,35 @@ def test_a_stop_still_reads_what_was_captured_before_it(receiver: str) -> None:
     assert said.split() == ["0", "200"]
 
 
+def test_media_on_an_interface_is_told_with_the_call_that_announced_it() -> None:
+    said = run_isolated(
+        """
+        import json, signal, socket, subprocess, sys
+        from tests.support.messages import request, response
+        from tests.support.sdp import PCMU, audio, sdp
+        command = [sys.executable, "-m", "collectors.cli", "run", "--interface", "lo", "--output", "console"]
+        process = subprocess.Popen([*command, "--media", "presence"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stderr.readline()  # it captures
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind(("127.0.0.1", 40_000))
+            offer, answer = (sdp(audio(PCMU, port=port), address="127.0.0.1") for port in (40_000, 40_002))
+            for message in (request("INVITE", 0, body=offer), response(200, 1, body=answer)):
+                sender.sendto(message.raw, ("127.0.0.1", 5060))
+            for number in range(640):
+                sender.sendto(b"\\x80\\0" + number.to_bytes(2, "big") + bytes(168), ("127.0.0.1", 40_002))
+            report = bytes.fromhex("81c90007 00000001 00000007 40000005 00000064 000000a0 00000000 00000000")
+            sender.sendto(report, ("127.0.0.1", 40_003))
+        process.send_signal(signal.SIGTERM)
+        lines, _ = process.communicate(timeout=15)
+        for side in map(json.loads, lines.splitlines()):
+            if side.get("kind") in ("rtp", "rtcp"):
+                values = side["values"]
+                print(side["kind"], side["call_id"], values.get("packets"), values.get("lost_pct"), sep=",")
+        """
+    )
+    assert sorted(said.split()) == ["rtcp,call-1,None,25.0", "rtp,call-1,640.0,None"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_at_once_and_cleanly(valkey: Valkey, start: Start, number: signal.Signals) -> None:
     process = start("--receiver", "scenario")
