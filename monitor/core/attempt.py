@@ -149,9 +149,12 @@ class Attempt:
         # A CANCEL whose INVITE was not seen on its hop may be the client's.
         return min((at_us for branch, at_us in self.cancels.items() if branch not in branches), default=0)
 
-    def went_on(self, transaction: Transaction) -> bool:
-        """Whether it was seen farther from the client than on this hop."""
-        return any(other.vias > transaction.vias and other.seen_request for other in self.transactions)
+    def silent_beyond(self, transaction: Transaction) -> bool:
+        """Whether it was sent on from this hop, and no response came there: then that is where it is stuck."""
+        return any(
+            other.vias > transaction.vias and other.seen_request and not other.response_us
+            for other in self.transactions
+        )
 
     def timeout_told_us(self, silent: Transaction) -> int:
         """When the sender of a request that it proxied told its own client that it timed out (408); 0: it did not."""

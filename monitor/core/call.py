@@ -280,7 +280,9 @@ class Call(Fold):
             elsewhere_us=self._elsewhere_us(transaction),
             timeout_us=min(filter(None, (each.timeout_told_us(transaction) for each in self.attempts)), default=0),
         )
-        verdict = setup.unanswered(setup.INVITE_UNANSWERED, transaction, around, self.context.settings, self.now_us)
+        attempt, verdict = self.attempts.holding(transaction), None
+        if attempt is None or not attempt.silent_beyond(transaction):
+            verdict = setup.unanswered(setup.INVITE_UNANSWERED, transaction, around, self.context.settings, self.now_us)
         subject = setup.silent_subject(transaction)
         self.judge(setup.INVITE_UNANSWERED, subject, verdict, transaction.first_us, at_us, out)
 

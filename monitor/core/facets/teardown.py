@@ -137,7 +137,7 @@ class Teardown(Facet[Call]):
             report=report_on(transaction, fold.undelivered),
         )
         verdict = None
-        if not bye.went_on(transaction):
+        if not bye.silent_beyond(transaction):
             verdict = unanswered(rules.BYE_UNANSWERED, transaction, around, fold.context.settings, fold.now_us)
         fold.judge(rules.BYE_UNANSWERED, silent_subject(transaction), verdict, transaction.first_us, at_us, out)
 

@@ -188,3 +188,20 @@ def test_two_branches_to_one_peer_are_judged_apart() -> None:
         response(100, 3.6, "proxy>bob", branch="two", vias=2),
     )
     assert Watch(events, until=10).story("invite-unanswered") == [("suspected", 1.5)]
+
+
+def test_behind_a_proxy_that_keeps_no_state_the_farthest_hop_is_to_blame() -> None:
+    times = (0, 0.5, 1.5, 3.5)
+    near = [request("INVITE", at, "alice>proxy") for at in times]
+    far = [request("INVITE", at + 0.01, "proxy>bob", vias=2) for at in times]
+    events = sorted([*near, *far], key=lambda event: event.captured_us)
+    assert Watch(events, until=20).finding("invite-unanswered").hop == hop("proxy>bob")
+    # It had an answer, and kept it.
+    watch = Watch([*events, response(180, 4, "proxy>bob", vias=2)], until=20)
+    assert {
+        finding.hop: str(finding.state) for finding in watch.call.findings if finding.code == "invite-unanswered"
+    } == {
+        hop("proxy>bob"): "cleared",
+    }
+    watch.wait(40)
+    assert hop("alice>proxy") in {finding.hop for finding in watch.call.findings if finding.state != "cleared"}
