@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
-from bench import backlog, capture, compiled, live, programs, report, storage
+from bench import backlog, capture, compiled, live, memory, programs, report, storage
 from bench.installation import DATABASES, Database
 from bench.programs import PROGRAMS, SNGREP, Program, Run, RunError
 
@@ -22,7 +23,7 @@ STAGES = {
     "encode": "encode batches",
     "decode": "decode batches",
 }
-PARTS = ("programs", "stages", "backlog", "storage", "live")
+PARTS = ("programs", "stages", "memory", "backlog", "storage", "live")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "stages" in arguments.parts:
             measured = _stages(file, arguments.rounds, core)
             found.stages = report.stage_rows(measured, STAGES)
+        if "memory" in arguments.parts:
+            found.memory = [_memory(arguments.dialogs, hops, console) for hops in (1, 2)]
         if "backlog" in arguments.parts:
             found.backlog = [_backlog(file, database, console) for database in DATABASES]
         if "storage" in arguments.parts:
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure (all)")
     parser.add_argument("--messages", type=int, default=capture.MESSAGES, help="SIP messages in the capture")
+    parser.add_argument("--dialogs", type=int, default=memory.DIALOGS, help="open dialogs whose memory is measured")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, help="the core to run on (the first that may be used)")
     parser.add_argument("--out", type=Path, default=capture.OUT, help="where captures and results go")
@@ -94,6 +98,13 @@ def _stages(file: Path, rounds: int, core: int | None) -> dict[str, Any]:
     output = subprocess.run(command, check=True, cwd=capture.ROOT, stdout=subprocess.PIPE).stdout
     measured: dict[str, Any] = json.loads(output)
     return measured
+
+
+def _memory(dialogs: int, hops: int, console: Console) -> report.Held:
+    console.print(f"Holding {dialogs:,} dialogs over {hops} hop{'s' if hops > 1 else ''} …")
+    command = [sys.executable, "-m", "bench.memory", str(dialogs), str(hops)]
+    output = subprocess.run(command, check=True, cwd=capture.ROOT, stdout=subprocess.PIPE).stdout
+    return msgspec.json.decode(output, type=report.Held)
 
 
 def _backlog(file: Path, database: Database, console: Console) -> report.Cleared:

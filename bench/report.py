@@ -50,6 +50,16 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.octets.values()) / max(1, self.messages)
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What open dialogs take in memory."""
+
+    dialogs: int
+    hops: int  # over which each is seen
+    messages: int
+    octets_a_dialog: float
+    resident_mib: float  # of the whole process
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The live path at one rate, by count."""
 
@@ -73,6 +83,7 @@ class Report(msgspec.Struct, kw_only=True):
     machine: dict[str, str]
     programs: list[Row] = []
     stages: list[Row] = []
+    memory: list[Held] = []
     backlog: list[Cleared] = []
     storage: list[Kept] = []
     live: list[Step] = []
@@ -152,6 +163,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_program_table(report.programs))
     if report.stages:
         console.print(_stage_table(report.stages))
+    if report.memory:
+        console.print(_memory_table(report.memory))
     if report.backlog:
         console.print(_backlog_table(report.backlog))
     if report.storage:
@@ -186,6 +199,14 @@ def _stage_table(rows: list[Row]) -> Table:
     table = _table("Our stages, each alone, one core", "messages/s", "best", "µs a message")
     for row in rows:
         table.add_row(row.stage, f"{row.median_rate:,.0f}", f"{row.best_rate:,.0f}", f"{1e6 / row.median_rate:.1f}")
+    return table
+
+
+def _memory_table(rows: list[Held]) -> Table:
+    table = _table("Open dialogs in memory", "dialogs", "messages", "octets each", "process, MiB")
+    for row in rows:
+        figures = (f"{row.dialogs:,}", f"{row.messages:,}", f"{row.octets_a_dialog:,.0f}", f"{row.resident_mib:,.0f}")
+        table.add_row(f"over {row.hops} hop{'s' if row.hops > 1 else ''}", *figures)
     return table
 
 

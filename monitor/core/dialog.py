@@ -217,12 +217,18 @@ class Dialogs:
 
     def __init__(self) -> None:
         self.resent: list[Answer] = []  # those that some hop carried more than once
-        self._dialogs: dict[tuple[str, str], Dialog] = {}
-        self._answers: dict[tuple[int, str, str], Answer] = {}
+        # Most calls have one of each: lists take a third of what tables would.
+        self._dialogs: list[Dialog] = []
+        self._answers: list[Answer] = []
 
     def find(self, one_tag: str, other_tag: str) -> Dialog | None:
         """The dialog of these tags, whoever says which."""
-        return self._dialogs.get((one_tag, other_tag)) or self._dialogs.get((other_tag, one_tag))
+        for dialog in self._dialogs:
+            if (dialog.from_tag == one_tag and dialog.to_tag == other_tag) or (
+                dialog.from_tag == other_tag and dialog.to_tag == one_tag
+            ):
+                return dialog
+        return None
 
     def of(self, one_tag: str, other_tag: str) -> Dialog:
         """The same, or a new one; beyond the bound, one that is not kept."""
@@ -230,24 +236,24 @@ class Dialogs:
         if dialog is None:
             dialog = Dialog(one_tag, other_tag)
             if len(self._dialogs) < _MOST_DIALOGS:
-                self._dialogs[one_tag, other_tag] = dialog
+                self._dialogs.append(dialog)
         return dialog
 
     def over(self, before_us: int = _NEVER) -> bool:
         """Whether each dialog that was answered has ended, before a time."""
         answered = alive = 0
-        for dialog in self._dialogs.values():
+        for dialog in self._dialogs:
             if dialog.answered_us:
                 answered += 1
                 alive += dialog.state is not TERMINATED or dialog.bye_us >= before_us
         if answered == alive == 1:
             # A BYE whose tags fit nothing is the end of the only dialog there is.
-            return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs.values())
+            return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs)
         return not alive
 
     def last_bye_us(self) -> int:
         """When the last of the dialogs that were answered ended; 0 where none has."""
-        return max((dialog.bye_us for dialog in self._dialogs.values() if dialog.answered_us), default=0)
+        return max((dialog.bye_us for dialog in self._dialogs if dialog.answered_us), default=0)
 
     def acknowledged(self) -> bool | None:
         """Whether each 2xx that forms a dialog got its ACK; None where there is none."""
@@ -257,23 +263,25 @@ class Dialogs:
 
     def answer_of(self, event: SipEvent) -> Answer:
         """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""
-        key = (event.cseq, event.from_tag, event.to_tag)
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = Answer(*key)
-            if len(self._answers) > _MOST_ANSWERS:
-                self._forget_answer()
+        cseq, from_tag, to_tag = event.cseq, event.from_tag, event.to_tag
+        for answer in self._answers:
+            if answer.cseq == cseq and answer.from_tag == from_tag and answer.to_tag == to_tag:
+                return answer
+        answer = Answer(cseq, from_tag, to_tag)
+        self._answers.append(answer)
+        if len(self._answers) > _MOST_ANSWERS:
+            self._forget_answer()
         return answer
 
     def answers(self) -> list[Answer]:
         """The 2xx that were seen."""
-        return [answer for answer in self._answers.values() if answer.sendings]
+        return [answer for answer in self._answers if answer.sendings]
 
     def strays(self, answer: Answer) -> list[Answer]:
         """What ACKs were seen of this dialog that belong to no 2xx: with another CSeq, or another tag."""
         return [
             other
-            for other in self._answers.values()
+            for other in self._answers
             if not other.sendings
             and other.from_tag == answer.from_tag
             and (other.cseq == answer.cseq or other.to_tag == answer.to_tag)
@@ -281,7 +289,8 @@ class Dialogs:
 
     def _forget_answer(self) -> None:
         """Let the oldest go that nobody waits for; else the oldest."""
-        over = (key for key, answer in self._answers.items() if answer.ack_us and not answer.forms_dialog)
-        answer = self._answers.pop(next(over, next(iter(self._answers))))
+        over = (answer for answer in self._answers if answer.ack_us and not answer.forms_dialog)
+        answer = next(over, self._answers[0])
+        self._answers.remove(answer)
         if answer in self.resent:
             self.resent.remove(answer)

@@ -74,6 +74,7 @@ class Fold(ABC):
     """Base of the three kinds. Subclasses implement `add`, `fire`, `over` and `record`."""
 
     __slots__ = (
+        "_begun",
         "_copies",
         "_deadlines",
         "_facets",
@@ -133,7 +134,8 @@ class Fold(ABC):
         self.findings: dict[tuple[str, str], Finding] = {}
         self._openers = context.openers[key.kind]
         self._families = self._openers.families
-        self._facets: list[Facet[Any] | None] = [None] * len(self._families)
+        self._facets: list[Facet[Any]] = []  # those that have begun, in the order of the families
+        self._begun = 0  # which they are: a bit for each family
         self._copies = Copies(most_messages)
         self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
         self._lingers = False
@@ -180,8 +182,7 @@ class Fold(ABC):
         if sight is RETRANSMISSION:
             self.retransmissions += 1
             for facet in self._facets:
-                if facet is not None:
-                    facet.again(event, number, transaction, out)
+                facet.again(event, number, transaction, out)
         else:
             self._show(event, number, transaction, out)
 
@@ -197,13 +198,19 @@ class Fold(ABC):
         elif event.status not in (100, 400):
             self.asked = None
         reading = Reading(event.raw)
-        facets = self._facets
         for place in self._openers.of(event):
-            if facets[place] is None and self._families[place].begins(event, reading):
-                facets[place] = self._families[place](self)
-        for facet in facets:
-            if facet is not None:
-                facet.news(event, reading, number, transaction, out)
+            if not self._begun >> place & 1 and self._families[place].begins(event, reading):
+                self._facet_at(place)
+        for facet in self._facets:
+            facet.news(event, reading, number, transaction, out)
+
+    def _facet_at(self, place: int) -> Facet[Any]:
+        """That of the family with this place; begun, if it was not."""
+        before = (self._begun & (1 << place) - 1).bit_count()
+        if not self._begun >> place & 1:
+            self._begun |= 1 << place
+            self._facets.insert(before, self._families[place](self))
+        return self._facets[before]
 
     def facet(self, family: type[T]) -> T | None:
         """What a family of findings keeps of the record; None where nothing concerned it yet."""
@@ -221,10 +228,7 @@ class Fold(ABC):
         self.last_us = max(self.last_us, side.captured_us)
         for index, family in enumerate(self._families):
             if side.kind in family.beside:
-                facet = self._facets[index]
-                if facet is None:
-                    facet = self._facets[index] = family(self)
-                facet.witness(side, number, out)
+                self._facet_at(index).witness(side, number, out)
         return True
 
     def fall_silent(self, limit_us: int, at_us: int, out: list[Update]) -> None:
@@ -232,10 +236,7 @@ class Fold(ABC):
         self.now_us = max(self.now_us, at_us)
         for index, family in enumerate(self._families):
             if family.on_silence:
-                facet = self._facets[index]
-                if facet is None:
-                    facet = self._facets[index] = family(self)
-                facet.silent(limit_us, at_us, out)
+                self._facet_at(index).silent(limit_us, at_us, out)
 
     def introduce(self, event: SipEvent) -> None:
         """Learn who asks whom, from the message that is nearest to the client; of these, the first."""

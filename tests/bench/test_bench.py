@@ -79,6 +79,15 @@ def test_stages_are_measured_and_written_as_json(tmp_path: Path, file: Path) -> 
     assert written["messages"] == MESSAGES
 
 
+def test_the_memory_of_open_dialogs_is_measured(tmp_path: Path, file: Path) -> None:
+    del file
+    arguments = ["memory", "--dialogs", "300", "--messages", str(MESSAGES), "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    one, two = json.loads((tmp_path / "bench.json").read_text())["memory"]
+    assert (one["dialogs"], one["messages"], two["dialogs"], two["messages"]) == (300, 1_500, 300, 3_000)
+    assert 0 < one["octets_a_dialog"] < two["octets_a_dialog"]
+
+
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_backlog_is_cleared_to_the_last_message(database: Database, file: Path) -> None:
     cleared = backlog.measure(file, database)

@@ -1,6 +1,7 @@
 """By what a call may be found again behind a B2BUA: the marks of its INVITE and of its answer."""
 
 import re
+from array import array
 from collections.abc import Iterator
 from typing import Final
 
@@ -41,8 +42,9 @@ class LegMarks(Facet[Call]):
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._asked: tuple[int, str] | None = None  # CSeq and From tag of the INVITE that was read last
-        self._bodies: set[int] = set()
-        self._told: set[int] = set()
+        # Digests of what was read and told. They are few, and there are many calls.
+        self._bodies = array("q")
+        self._told = array("q")
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -85,14 +87,14 @@ class LegMarks(Facet[Call]):
         body = reading.body
         name = hash(body)
         if name not in self._bodies and len(self._bodies) < _MOST_MARKS:
-            self._bodies.add(name)
+            self._bodies.append(name)
             yield from _media(body)
 
     def _is_fresh(self, mark: Mark) -> bool:
         name = hash((mark.kind, mark.text))
         if name in self._told or len(self._told) >= _MOST_MARKS:
             return False
-        self._told.add(name)
+        self._told.append(name)
         return True
 
 
