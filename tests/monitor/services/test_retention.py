@@ -16,6 +16,7 @@ from monitor.models import (
     MessageChunk,
     Peer,
     Registration,
+    SubjectRow,
     Transaction,
 )
 from monitor.services import retention
@@ -90,3 +91,23 @@ def test_of_too_many_peers_those_known_last_stay(monkeypatch: pytest.MonkeyPatch
         Peer.objects.create(address=f"10.0.0.{number}", since_us=number)
     retention.prune(0)
     assert set(Peer.objects.values_list("since_us", flat=True)) == {2, 3}
+
+
+def test_findings_about_sources_go_when_they_are_old_and_those_of_an_import_with_it() -> None:
+    for days, import_id in ((13, 0), (15, 0), (15, 7)):
+        at_us = NOW - days * DAY
+        SubjectRow.objects.create(
+            import_id=import_id,
+            kind="source",
+            name="203.0.113.7",
+            code="scanner",
+            severity="minor",
+            state="confirmed",
+            at_us=at_us,
+            last_us=at_us,
+            count=1,
+            cause="It scans.",
+            remedy="Drop it.",
+        )
+    assert retention.prune(NOW - 14 * DAY) == 1
+    assert sorted(SubjectRow.objects.values_list("import_id", flat=True)) == [0, 7]
