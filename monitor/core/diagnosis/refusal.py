@@ -39,6 +39,12 @@ _UNAVAILABLE: Final = Refusal(
     "Is the callee registered, with a contact that still answers? Do-not-disturb gives this, too.",
     Severity.MINOR,
 )
+NO_ANSWER: Final = Refusal(
+    "unavailable",
+    "it rang there, and nobody answered in time",
+    "Set a voice mailbox, or a forwarding on no reply, for this number; or let it ring longer.",
+    Severity.MINOR,
+)
 _TIMEOUT: Final = Refusal(
     "timeout",
     "it waited for an answer further on and got none",

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from collectors.sip.timers import SECOND
 from monitor.core.attempt import CHALLENGES, Attempt, repairable
-from monitor.core.diagnosis.refusal import refusal
+from monitor.core.diagnosis.refusal import NO_ANSWER, refusal
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends, seconds, times
 from monitor.core.diagnosis.unreachable import unreachable
@@ -40,7 +40,8 @@ REJECTED: Final = Rule(
     severity=Severity.MAJOR,
     when="A final response ≥ 400 reached the caller and is not repaired by another attempt. Those that ask for one "
     "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it. Challenges, the caller's own cancel "
-    "(487), busy (486, 600) and decline (603) never count, nor does a Reason that says so (Q.850 cause 17).",
+    "(487), busy (486, 600) and decline (603) never count, nor does a Reason that says so (Q.850 cause 17). "
+    "A 408 or 480 after it rang means that nobody answered.",
     source="RFC 3261 §21, RFC 3326",
     remedy="By class: see below.",
 )
@@ -66,6 +67,8 @@ RETRY_AFTER_IGNORED: Final = Rule(
 
 # The caller's own cancel, busy, and decline are how calls end, not how they fail.
 NO_FAULT: Final = frozenset({486, 487, 600, 603})
+# What a server says that has let a phone ring for long enough.
+_GIVEN_UP: Final = frozenset({408, 480})
 
 
 class Surroundings(NamedTuple):
@@ -171,6 +174,8 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
         return None
     origin = attempt.origin(status)
     why = refusal(status, final.explanation)
+    if status in _GIVEN_UP and any(transaction.rung_us for transaction in attempt.transactions):
+        why = NO_ANSWER
     if not why.failure:
         return None
     _, server = ends(origin.hop)

@@ -105,6 +105,13 @@ def test_a_refusal_is_explained_by_its_class(status: int, reason: str, meaning: 
     assert (finding.state, finding.severity, finding.messages) == ("confirmed", severity, (1, 2))
 
 
+@pytest.mark.parametrize("status", [408, 480])
+def test_a_phone_that_rang_until_a_server_gave_up_was_not_answered(status: int) -> None:
+    finding = Watch([request("INVITE", 0), response(180, 1), response(status, 30)], until=60).finding("rejected")
+    assert (finding.variant, finding.severity) == ("unavailable", Severity.MINOR)
+    assert "it rang there, and nobody answered in time" in finding.cause
+
+
 @pytest.mark.parametrize("reason", ["Q.850;cause=17", 'q.850;cause=17;text="x"', 'SIP;cause=486;text="Busy"'])
 def test_a_refusal_that_says_busy_by_its_reason_is_no_failure(reason: str) -> None:
     assert Watch([request("INVITE", 0), response(480, 1, headers=[("Reason", reason)])], until=60).findings() == {}
