@@ -156,10 +156,9 @@ def _subjects(sources: Sources, step: Step) -> list[SubjectFinding]:
     """What the second stage makes of a step."""
     for update in step.updates:
         sources.take(update)
+    sources.advance(step.watermark_us)
     if step.last:
         sources.finish()
-    else:
-        sources.advance(step.watermark_us)
     return sources.changed()
 
 

@@ -288,3 +288,37 @@ def test_an_import_tells_of_sources_and_takes_that_along_when_it_is_deleted() ->
     assert (found.name, found.code, found.count, row.findings) == ("10.0.0.1", "scanner", 1, 1)
     imports.delete(row.id)
     assert not SubjectRow.objects.exists()
+
+
+def test_an_import_comes_to_the_findings_about_sources_that_analyze_comes_to(tmp_path: Path) -> None:
+    def frame(at_s: float, source: str, destination: str, start: str, *headers: str) -> tuple[int, bytes]:
+        lines = [
+            start,
+            "Via: SIP/2.0/UDP 203.0.113.7;rport;branch=z9hG4bK1",
+            "From: <sip:a@b>;tag=1",
+            "To: <sip:a@b>",
+            *headers,
+            "Content-Length: 0",
+        ]
+        payload = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        return NOW + round(at_s * SECOND), ethernet(ipv4(udp(payload, 5060), source, destination))
+
+    phone, server = "203.0.113.7", "198.51.100.1"
+    register = ("Call-ID: r", "CSeq: 1 REGISTER", "Contact: <sip:a@203.0.113.7>;expires=30")
+    scan = ("Call-ID: s", "CSeq: 1 OPTIONS", "User-Agent: friendly-scanner")
+    file = pcap(
+        [
+            frame(0, phone, server, "REGISTER sip:b SIP/2.0", *register),
+            frame(0.1, server, phone, "SIP/2.0 200 OK", *register),
+            frame(20, "203.0.113.9", server, "OPTIONS sip:1@b SIP/2.0", *scan),
+            frame(40, "203.0.113.9", server, "OPTIONS sip:1@b SIP/2.0", *scan),
+        ]
+    )
+    path = tmp_path / "some.pcap"
+    path.write_bytes(file)
+    row = imports.add("some.pcap", [file], NOW)
+    run_import(row.id)
+    told = {(each.name, each.finding.code, each.finding.cause, each.count) for each in analyze(path).subjects}
+    stored = set(SubjectRow.objects.filter(import_id=row.id).values_list("name", "code", "cause", "count"))
+    assert stored == told
+    assert {code for _, code, _, _ in stored} == {"scanner", "registration-expired"}
