@@ -81,7 +81,11 @@ class Attempt:
 
     def deepest(self) -> Transaction:
         """The hop farthest from the client, the latest of them."""
-        return max(self.transactions, key=lambda hop: (hop.vias, hop.first_us, hop.hop))
+        return max(self.transactions, key=_depth)
+
+    def undecided(self, until_us: int) -> Transaction:
+        """The deepest hop without a final response up to a time, where the nearest has none."""
+        return max((hop for hop in self.transactions if not 0 < hop.final_us <= until_us), key=_depth)
 
     def destination(self) -> str:
         """Where it went: the endpoint that answered it, else that of the deepest hop."""
@@ -230,6 +234,10 @@ class Attempts(Generic[A]):
         """When the initial attempt after this one began; 0 when there is none."""
         later = (each.first_us for each in self._all if each.initial and each.first_us > attempt.first_us)
         return min(later, default=0)
+
+
+def _depth(transaction: Transaction) -> tuple[int, int, str]:
+    return transaction.vias, transaction.first_us, transaction.hop
 
 
 def _distance(transaction: Transaction) -> tuple[bool, int]:

@@ -156,6 +156,8 @@ class Call(Fold):
         transaction.answered(event, number)
         self.note(transaction)
         if event.cseq_method != "INVITE":
+            if event.cseq_method == "BYE":
+                self._bye(event, number, out)  # which may itself be lost
             return transaction
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
@@ -266,7 +268,8 @@ class Call(Fold):
         if again_us > due_us:
             self.wake_at(again_us, Timer.NO_FINAL, attempt)
             return
-        verdict = setup.no_final_response(attempt, settings, self.now_us)
+        went_on_us = min(filter(None, (self.bye_us, self.dialogs.acked_us(attempt))), default=0)
+        verdict = setup.no_final_response(attempt, settings, self.now_us, went_on_us=went_on_us)
         self.judge(setup.NO_FINAL_RESPONSE, attempt.subject, verdict, attempt.first_us, due_us, out)
         attempt.timed_out_us = attempt.timed_out_us or due_us
 
@@ -325,8 +328,10 @@ class Call(Fold):
             hop: text for hop in answer.ack_hops if (text := trouble_of("ACK", answer.cseq, hop, self.undelivered))
         }
         seen = ack.delivery(answer, dialog, strays, settings, heard=self.context.peers.heard, troubles=troubles)
+        # The first 2xx that was seen may be a resend, and its ACK was lost with those before it.
+        since_us = answer.first_us - settings.timers.timeout_us
         for rule, judge in ack.JUDGES:
-            self.judge(rule, answer.subject, judge(seen, settings, now_us), answer.first_us, at_us, out)
+            self.judge(rule, answer.subject, judge(seen, settings, now_us), since_us, at_us, out)
 
     def judge_acks(self, at_us: int, out: list[Update]) -> None:
         """Say of each 2xx that was resent what became of its ACK."""

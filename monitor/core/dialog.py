@@ -261,6 +261,11 @@ class Dialogs:
         forming = [answer for answer in answers if answer.forms_dialog] or answers
         return all(answer.ack_us for answer in forming) if forming else None
 
+    def acked_us(self, attempt: Attempt) -> int:
+        """When the first ACK of an INVITE was seen, whatever it acknowledges; 0: never."""
+        answers = [a for a in self._answers if a.cseq == attempt.cseq and a.from_tag == attempt.from_tag]
+        return min((answer.ack_us for answer in answers if answer.ack_us), default=0)
+
     def answer_of(self, event: SipEvent) -> Answer:
         """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""
         cseq, from_tag, to_tag = event.cseq, event.from_tag, event.to_tag

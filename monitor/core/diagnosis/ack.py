@@ -22,10 +22,10 @@ MISSING_ACK: Final = Rule(
     severity=Severity.CRITICAL,
     when="A 2xx to INVITE has no ACK with its Call-ID, CSeq number and both tags, over any path; asked for each To "
     "tag. *Suspected* at the third retransmission of the 2xx, 3.5 s after it. *Confirmed* 64·T1 after it, or when "
-    "the callee hangs up after at least one retransmission. Says whether no ACK was seen at all, one with a wrong "
-    "CSeq or tag, one that an element on the path received and did not send on, or one that went to where nobody takes "
-    "it: an address that was never heard, or is unreachable by the word of an ICMP error, most often the Contact of "
-    "the 2xx. *Cleared* by a late ACK.",
+    "the callee hangs up after at least one retransmission, while it still resends. Says whether no ACK was seen at "
+    "all, one with a wrong CSeq or tag, one that an element on the path received and did not send on, or one that "
+    "went to where nobody takes it: an address that was never heard, or is unreachable by the word of an ICMP error, "
+    "most often the Contact of the 2xx. *Cleared* by a late ACK.",
     source="RFC 3261 §13.3.1.4, RFC 6026",
     remedy="See where the caller sends the ACK: the Contact and Record-Route of the 200 OK must be reachable from it. "
     "A private address there (NAT, SIP ALG), a firewall between, or a wrong external address on the callee's "
@@ -175,8 +175,9 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     hung_up_us = _callee_hung_up(seen, acked_us)
     deadline_us = answer.first_us + settings.timers.timeout_us
     suspected_us = sending.nth_us(settings.suspect_resends + 1)
-    given_up_us = hung_up_us if 0 < sending.nth_us(2) < hung_up_us else 0
-    timed_out_us = deadline_us if suspected_us and now_us >= deadline_us else 0
+    resending = _still_resent(sending, seen.dialog, settings)
+    given_up_us = hung_up_us if 0 < sending.nth_us(2) < hung_up_us and resending else 0
+    timed_out_us = deadline_us if suspected_us and now_us >= deadline_us and resending else 0
     certain_us = given_up_us or timed_out_us
     state = standing(
         suspected_us=suspected_us or certain_us,
@@ -199,6 +200,15 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
         remedy=remedy,
         variant=variant,
     )
+
+
+def _still_resent(sending: Sending, dialog: Dialog | None, settings: Settings) -> bool:
+    """Whether the callee may have resent its 2xx up to the BYE, so that it had no ACK by then.
+
+    Where two resends or more should have come in between and did not, it had one: over a way that is not seen.
+    """
+    due_us = min(settings.timers.t1_us << min(sending.sends - 1, 8), settings.timers.t2_us)
+    return dialog is None or not dialog.bye_us or dialog.bye_us <= sending.last_us + 2 * due_us
 
 
 def ack_ignored(seen: Delivery, settings: Settings, now_us: int) -> Finding | None:

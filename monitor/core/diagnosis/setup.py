@@ -30,7 +30,9 @@ INVITE_UNANSWERED: Final = Rule(
 NO_FINAL_RESPONSE: Final = Rule(
     code="no-final-response",
     severity=Severity.MAJOR,
-    when="180 s after the last 101–199 (a 100 does not count) there is no final response, and nobody cancelled.",
+    when="180 s after the last 101–199 (a 100 does not count) there is no final response, and nobody cancelled. An ACK "
+    "of the INVITE, or a BYE, tells that there was one that was not seen. *Suspected* where one was seen on a part of "
+    "the way, or the INVITE was not.",
     source="RFC 3261 §16.6 (11), §16.7 (2), §16.8",
     remedy="A proxy must end such a call itself (Timer C). Check the ring timeout of the callee's PBX or queue, "
     "and whether its final response is lost on the way back.",
@@ -139,20 +141,23 @@ def _silence(transaction: Transaction, around: Surroundings, settings: Settings,
     )
 
 
-def no_final_response(attempt: Attempt, settings: Settings, now_us: int) -> Finding | None:
-    """`no-final-response`."""
+def no_final_response(attempt: Attempt, settings: Settings, now_us: int, *, went_on_us: int) -> Finding | None:
+    """`no-final-response`. `went_on_us`: an ACK or a BYE that follows a final response only; 0: none was seen."""
     deadline_us = attempt.ringing_us + settings.no_final_us
-    if not attempt.ringing_us or now_us < deadline_us or 0 < attempt.cancelled_us <= deadline_us:
+    if not attempt.ringing_us or now_us < deadline_us:
         return None
-    if any(t.final_us and t.final_us <= deadline_us for t in attempt.nearest()):
+    over_us = [attempt.cancelled_us, went_on_us, *(hop.final_us for hop in attempt.nearest())]
+    if any(0 < at_us <= deadline_us for at_us in over_us):
         return None
-    place = attempt.deepest()
+    place = attempt.undecided(deadline_us)
+    farther = any(0 < hop.final_us <= deadline_us for hop in attempt.transactions)
     last = max(attempt.transactions, key=lambda transaction: transaction.provisional_us)
     _, server = ends(place.hop)
     return NO_FINAL_RESPONSE.finding(
         subject=attempt.subject,
-        # Of a caller out of sight, a CANCEL would not have been seen.
-        state=FindingState.CONFIRMED if attempt.asked else FindingState.SUSPECTED,
+        # Of a caller out of sight, a CANCEL would not have been seen; a final response that went part of the way
+        # may have gone the rest of it unseen.
+        state=FindingState.CONFIRMED if attempt.asked and not farther else FindingState.SUSPECTED,
         at_us=deadline_us,
         hop=place.hop,
         messages={*place.numbers[:1], last.provisional_number},

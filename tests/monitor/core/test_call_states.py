@@ -203,6 +203,12 @@ def test_a_bye_alone_is_no_call() -> None:
     assert [record.method for record in watch.transactions] == ["BYE"]
 
 
+def test_a_response_to_a_bye_that_was_not_seen_ends_the_call_too() -> None:
+    answered = [request("INVITE", 0), response(200, 2), request("ACK", 2.1, to_tag="b", branch="own")]
+    watch = Watch([*answered, response(200, 9, method="BYE")], until=10)
+    assert (watch.call.state, watch.call.duration_ms) == (CallState.ENDED, 7000)
+
+
 def test_a_bye_with_tags_that_fit_nothing_ends_the_only_dialog() -> None:
     assert Watch([INVITE, OK, ACK, bye_of_bob(9, from_tag="x", to_tag="y")]).call.state == CallState.ENDED
     forks = [INVITE, OK, response(200, 2.2, to_tag="c")]

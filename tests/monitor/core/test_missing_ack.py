@@ -133,6 +133,22 @@ def test_a_callee_that_hangs_up_after_one_resend_confirms_it_at_once() -> None:
     assert Watch(scenario.events(), until=80).story("missing-ack") == [("confirmed", 3.0)]
 
 
+@pytest.mark.parametrize(("sends", "bye"), [(2, 4.6), (2, 27), (3, 7.6), (4, 13.6)])
+def test_a_callee_that_had_stopped_resending_when_it_hung_up_got_an_ack_that_went_another_way(
+    sends: int, bye: float
+) -> None:
+    bob_hangs_up = request("BYE", bye, "bob>alice", from_tag="b", to_tag="a")
+    watch = Watch([request("INVITE", 0), *sent_without_ack(SENDS[:sends]), bob_hangs_up], until=80)
+    assert ("confirmed", bye) not in watch.story("missing-ack")
+    assert watch.story("missing-ack") == ([("suspected", 5.5)] if sends > 3 else [])
+
+
+def test_an_ack_that_was_lost_with_the_first_200_is_no_more_than_suspected_to_be_missing() -> None:
+    watch = Watch([request("INVITE", 0)])
+    watch.lose(1.9, 2.4).see(sent_without_ack(SENDS[1:5])).wait(80)
+    assert watch.story("missing-ack") == [("suspected", 9.5)]
+
+
 def test_a_callee_that_hangs_up_before_it_resends_tells_nothing() -> None:
     scenario, alice, bob = direct()
     alice.never_acks()

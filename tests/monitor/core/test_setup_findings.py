@@ -53,6 +53,33 @@ def test_a_call_that_is_decided_in_time_has_its_final_response(end: SipEvent) ->
     assert Watch(events, until=300).story("no-final-response") == []
 
 
+@pytest.mark.parametrize(
+    "sign",
+    [
+        request("ACK", 3, to_tag="b"),
+        request("ACK", 3, "alice>carol", to_tag="b", branch="own"),
+        request("BYE", 90, "bob>alice", from_tag="b", to_tag="a"),
+        response(200, 90, method="BYE"),
+    ],
+)
+def test_an_ack_or_a_bye_tells_of_a_final_response_that_was_not_seen(sign: SipEvent) -> None:
+    events = [request("INVITE", 0), response(180, 1), sign]
+    assert Watch(events, until=300).story("no-final-response") == []
+
+
+def test_a_final_response_that_was_not_seen_all_the_way_is_suspected_to_be_stuck_where_it_came_last() -> None:
+    events = [
+        *(request("INVITE", 0, "alice>proxy"), request("INVITE", 0.01, "proxy>bob", vias=2)),
+        *(response(180, 1, "proxy>bob", vias=2), response(180, 1.01, "alice>proxy")),
+        response(486, 20, "proxy>bob", vias=2),
+    ]
+    watch = Watch(events, until=300)
+    assert watch.story("no-final-response") == [("suspected", 181.01)]
+    finding = watch.finding("no-final-response")
+    assert finding.hop == hop("alice>proxy")
+    assert "10.0.0.2:5060 was ringing" in finding.cause
+
+
 def test_a_final_response_after_that_does_not_take_it_back() -> None:
     watch = Watch([request("INVITE", 0), response(180, 1)], until=185)
     watch.see([response(486, 190)]).wait(400)
