@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple, TypeAlias
 
-from collectors.wire.events import SideEvent
+from collectors.wire.events import RTCP, SideEvent
 from monitor.core.negotiation import Exchange, Sight
 
 _MOST_FLOWS: Final = 64  # of one call
@@ -37,14 +37,19 @@ class Leg(NamedTuple):
 class Flows:
     """What was told of one call."""
 
-    __slots__ = ("_flows", "silences")
+    __slots__ = ("_controlled", "_flows", "silences")
 
     def __init__(self) -> None:
         self._flows: dict[tuple[Place, Place], float] = {}  # source, destination → packets
+        self._controlled: set[Place] = set()  # where RTCP went
         self.silences: dict[Place, Silence] = {}
 
     def take(self, side: SideEvent) -> None:
-        """A report of presence, or of absence."""
+        """A report of presence, or of absence; or RTCP."""
+        if side.kind == RTCP:
+            if len(self._controlled) < _MOST_FLOWS:
+                self._controlled.add((side.destination, side.destination_port))
+            return
         packets = side.values.get("packets", 0.0)
         destination = side.destination, side.destination_port
         if packets > 0:
@@ -56,6 +61,11 @@ class Flows:
             watched_us = round(side.values.get("watched_ms", 0.0) * 1000)
             seen = side.values.get("host_seen", 0.0) > 0 or (known is not None and known.host_seen)
             self.silences[destination] = Silence(side.captured_us, side.captured_us - watched_us, seen)
+
+    def controlled(self, place: Place) -> bool:
+        """Whether RTCP went to a place, on its port or the next (RFC 3550 §11, RFC 5761): the way there is open."""
+        address, port = place
+        return not self._controlled.isdisjoint((place, (address, port + 1)))
 
     def between(self, source: Place, destination: Place) -> float:
         """Packets that left the one announced place, or went to the other: NAT may hide one of the two."""

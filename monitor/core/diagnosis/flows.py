@@ -15,7 +15,8 @@ ONE_WAY_AUDIO: Final = Rule(
     when="The call is answered, both sides agreed to send and to hear audio, without ICE, and ten seconds later RTP "
     "was seen in one direction only. Only where RTP is watched. *Confirmed* where the missing direction could have "
     "been seen: media of another stream was seen going to that host, or media is between the same two addresses as the "
-    "messages, which were seen both ways. *Cleared* by RTP that comes late.",
+    "messages, which were seen both ways. Where RTCP goes to the silent side all the same, the way is open and the "
+    "other side may be muted: then it is minor, and *suspected*. *Cleared* by RTP that comes late.",
     source="RFC 3264 §5.1, RFC 3550",
     remedy="See the address and port that {client} gave for its media: can the other side reach them? NAT, a firewall "
     "that lets only one direction through, and a wrong external address are the usual causes.",
@@ -44,15 +45,21 @@ def one_way_audio(leg: Leg, flows: Flows) -> Finding | None:
     client, server = ends(leg.offer.hop)
     offerer, answerer = (client, server) if leg.exchange.by_client else (server, client)
     listener, speaker = (offerer, answerer) if deaf == leg.offered else (answerer, offerer)
+    # Its RTCP comes through: it is the silent side that sends no audio, muted, or on hold without saying so.
+    muted = flows.controlled(deaf)
+    certain = not muted and (silence.host_seen or _between_the_same(leg))
     return ONE_WAY_AUDIO.finding(
         subject=leg.subject,
-        state=FindingState.CONFIRMED if silence.host_seen or _between_the_same(leg) else FindingState.SUSPECTED,
+        severity=Severity.MINOR if muted else Severity.MAJOR,
+        state=FindingState.CONFIRMED if certain else FindingState.SUSPECTED,
+        variant="muted" if muted else "blocked",
         at_us=silence.at_us,
         hop=leg.offer.hop,
         messages={leg.offer.number, leg.answer.number},
         cause=f"{listener} hears nothing: it wants its audio at {endpoint(*deaf)}, and in "
         f"{seconds(silence.at_us - silence.since_us)} no RTP was seen going there, while "
-        f"{max(to_answerer, to_offerer):.0f} packets went to {speaker}.",
+        f"{max(to_answerer, to_offerer):.0f} packets went to {speaker}."
+        f"{' RTCP goes there all the same, so that the way is open.' if muted else ''}",
         remedy=ONE_WAY_AUDIO.remedy.format(client=listener),
     )
 

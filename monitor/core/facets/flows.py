@@ -3,7 +3,7 @@
 from typing import ClassVar, Final
 
 from collectors.sip.reading import Reading
-from collectors.wire.events import RTP, SideEvent, SipEvent
+from collectors.wire.events import RTCP, RTP, SideEvent, SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.flows import NO_MEDIA, ONE_WAY_AUDIO, no_media, one_way_audio
 from monitor.core.facet import Facet
@@ -20,7 +20,7 @@ class Flowing(Facet[Call]):
 
     __slots__ = ("_flows",)
 
-    beside: ClassVar[frozenset[str]] = frozenset({RTP})
+    beside: ClassVar[frozenset[str]] = frozenset({RTP, RTCP})
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
@@ -39,9 +39,10 @@ class Flowing(Facet[Call]):
             self._judge(event.captured_us, out)
 
     def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
-        """RTP was seen, or was not."""
+        """RTP was seen, or was not; or RTCP was."""
         self._flows.take(side)
-        self._judge(side.captured_us, out)
+        if side.kind == RTP or self._flows.silences:
+            self._judge(side.captured_us, out)
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         fold, media = self.fold, self.fold.facet(Media)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from collectors.wire.events import RTP, SideEvent, SipEvent
+from collectors.wire.events import RTCP, RTP, SideEvent, SipEvent
 from monitor.core.updates import Severity
 from tests.support.beside import beside
 from tests.support.messages import hop, request, response, us
@@ -50,6 +50,21 @@ def test_rtp_in_one_direction_only_between_the_hosts_of_the_messages_is_one_way_
         "while 400 packets went to 10.0.0.3:5060."
     )
     assert "10.0.0.1:5060 gave for its media" in finding.remedy
+
+
+@pytest.mark.parametrize("port", [4000, 4001])
+@pytest.mark.parametrize("first", [True, False])
+def test_rtcp_that_goes_the_silent_way_shows_that_it_is_open(port: int, first: bool) -> None:
+    report = replace(flow(12.2 if first else 12.7, BOB, (ALICE[0], port)), kind=RTCP, values={"loss_percent": 0.0})
+    finding = stories(
+        *sorted((flow(12, ALICE, BOB), silence(12.5, ALICE), report), key=lambda each: each.captured_us)
+    ).finding("one-way-audio")
+    assert (finding.state, finding.severity, finding.variant) == (
+        "confirmed" if not first else "suspected",
+        Severity.MINOR,
+        "muted",
+    )
+    assert finding.cause.endswith("RTCP goes there all the same, so that the way is open.")
 
 
 def test_the_other_side_may_be_deaf_too() -> None:
