@@ -6,7 +6,7 @@ from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.correlator import Correlator
-from monitor.core.facet import Facet, Families
+from monitor.core.facet import Facet, Families, Openers
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Kind, Update
 from tests.support.messages import request, response, us
@@ -101,3 +101,10 @@ def test_only_a_request_that_waits_for_its_answer_is_kept() -> None:
         kept = correlator.take(event, []).asked
         asked.append(kept.method if kept else "none")
     assert asked == ["INVITE", "INVITE", "none", "none", "none", "INFO", "INFO"]
+
+
+def test_of_methods_without_number_only_some_are_remembered() -> None:
+    openers = Openers((Silent,))
+    events = [request(f"M{number}", 0) for number in range(5_000)]
+    assert {openers.of(event) for event in events} == {(0,)}
+    assert len(openers._known) == 4_096
