@@ -31,6 +31,10 @@ NO_MEDIA: Final = Rule(
     "ports of media, addresses in the SDP that lead nowhere, and SRTP that one side waits for.",
 )
 
+_MUTED: Final = (
+    "Was the side that {client} talks to muted, or on hold without saying so in its SDP? Else look at its silence "
+    "suppression, and at what it records and sends."
+)
 _WATCHED_US: Final = 5 * SECOND  # since the two agreed on these places
 _ENOUGH: Final = 50.0  # packets that are a stream and no probe
 
@@ -60,7 +64,7 @@ def one_way_audio(leg: Leg, flows: Flows) -> Finding | None:
         f"{seconds(silence.at_us - silence.since_us)} no RTP was seen going there, while "
         f"{max(to_answerer, to_offerer):.0f} packets went to {speaker}."
         f"{' RTCP goes there all the same, so that the way is open.' if muted else ''}",
-        remedy=ONE_WAY_AUDIO.remedy.format(client=listener),
+        remedy=_MUTED.format(client=listener) if muted else ONE_WAY_AUDIO.remedy.format(client=listener),
     )
 
 
