@@ -22,11 +22,9 @@ class RAck(msgspec.Struct, frozen=True):
 
 def read_cseq(value: str) -> CSeq | None:
     """'4711 INVITE' as a value; None where it is none: a number that is not below 2**32, no method."""
-    number, *rest = value.split(None, 1)[:2] or [""]
+    number, method = _words(value)
     sequence = whole_number(number, 2**32)
-    if sequence is None or not rest or not is_token(rest[0].strip()):
-        return None
-    return CSeq(sequence, rest[0].strip())
+    return CSeq(sequence, method) if sequence is not None and is_token(method) else None
 
 
 def read_rseq(value: str) -> int | None:
@@ -36,7 +34,12 @@ def read_rseq(value: str) -> int | None:
 
 def read_rack(value: str) -> RAck | None:
     """'776656 1 INVITE' as a value; None where it is none."""
-    rseq, *rest = value.split(None, 1)[:2] or [""]
-    sequence = whole_number(rseq, 2**32)
-    cseq = read_cseq(rest[0]) if rest else None
+    rseq, rest = _words(value)
+    sequence, cseq = whole_number(rseq, 2**32), read_cseq(rest)
     return RAck(sequence, cseq.number, cseq.method) if sequence is not None and cseq is not None else None
+
+
+def _words(value: str) -> tuple[str, str]:
+    """The first word, and the rest; only SP and HTAB are between (§25.1: LWS)."""
+    first, _, rest = value.replace("\t", " ").strip(" ").partition(" ")
+    return first, rest.strip(" ")
