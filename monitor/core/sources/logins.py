@@ -1,5 +1,6 @@
 """`brute-force`: passwords tried on accounts."""
 
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -152,6 +153,7 @@ class Logins:
         )
 
 
+@lru_cache(8192)
 def network_of(address: str) -> str:
     """The network that an address is of: /24, /48; the text itself where it is no address."""
     try:
