@@ -380,8 +380,9 @@ class Registration(Fold):
         for realm in login.challenged & login.nonces.keys():
             used = login.nonces[realm]
             given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= login.first_us]
+            # Of an earlier use that was not refused, the success may be out of sight.
             served = any(
-                other.success_us and other.first_us < login.first_us and used in other.nonces.values()
+                realm not in other.challenged and other.first_us < login.first_us and used in other.nonces.values()
                 for other in self.logins
             )
             if given and max(given).nonce == used and not served:

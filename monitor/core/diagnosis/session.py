@@ -44,7 +44,7 @@ MISSING_ANSWER: Final = Rule(
     severity=Severity.MAJOR,
     when="An offer is never answered: the 2xx has no SDP and no provisional response of that dialog had, or the ACK "
     "(PRACK) of an offer in a 2xx (reliable 18x) has none. Minor when only an unreliable provisional response carries "
-    "it, and when the session stands already.",
+    "it, and when the session stands already. *Suspected* where a PRACK tells of a reliable 18x that may have had it.",
     source="RFC 3261 §13.2.1, RFC 6337 §2.1",
     remedy="Without an answer the other side does not know where to send its media. See which element leaves it out, "
     "or takes it away: compare the message before and behind each hop.",
@@ -187,8 +187,8 @@ def _said(stream: Stream) -> str:
 # --- answers that never came -------------------------------------------------------------------------
 
 
-def missing_answer(exchange: Exchange) -> Finding | None:
-    """`missing-answer`."""
+def missing_answer(exchange: Exchange, *, pracked: bool) -> Finding | None:
+    """`missing-answer`. `pracked`: a PRACK tells of a reliable 18x, of which not all may have been seen."""
     answer = exchange.answer
     if not exchange.concluded or (answer is not None and answer.role is not EARLY):
         return None
@@ -207,7 +207,7 @@ def missing_answer(exchange: Exchange) -> Finding | None:
     return MISSING_ANSWER.finding(
         subject=exchange.subject,
         severity=Severity.MAJOR if initial else Severity.MINOR,
-        state=FindingState.CONFIRMED,
+        state=FindingState.SUSPECTED if pracked and exchange.by_client else FindingState.CONFIRMED,
         at_us=place.at_us,
         hop=place.hop,
         messages={place.number, *(carried.near.number for carried in _conclusion(exchange))},

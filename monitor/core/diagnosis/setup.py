@@ -41,9 +41,10 @@ REJECTED: Final = Rule(
     code="rejected",
     severity=Severity.MAJOR,
     when="A final response ≥ 400 reached the caller and is not repaired by another attempt. Those that ask for one "
-    "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it. Challenges, the caller's own cancel "
-    "(487), busy (486, 600) and decline (603) never count, nor does a Reason that says so (Q.850 cause 17). "
-    "A 408 or 480 after it rang means that nobody answered.",
+    "(422, 488, 503 and the like) are *suspected* for 4 s, and *cleared* by it; where the request was not seen, it "
+    "stays so, for that may have been a re-INVITE. Challenges, the caller's own cancel (487), busy (486, 600) and "
+    "decline (603) never count, nor does a Reason that says so (Q.850 cause 17). A 408 or 480 after "
+    "it rang means that nobody answered.",
     source="RFC 3261 §21, RFC 3326",
     remedy="By class: see below.",
 )
@@ -125,8 +126,7 @@ def _silence(transaction: Transaction, around: Surroundings, settings: Settings,
         suspected_us = waited_us if now_us >= waited_us else 0
     else:
         suspected_us = transaction.nth_sent_us(settings.suspect_sends)
-    # Over UDP, a client that did not resend may have got a response that was not seen here.
-    timed_out = now_us >= deadline_us and (transaction.reliable or transaction.sends > 1)
+    timed_out = now_us >= deadline_us and (transaction.reliable or _still_resent(transaction, deadline_us, settings))
     certain = [deadline_us] if timed_out and around.heard(deadline_us) else []
     if suspected_us:
         certain += [at_us for at_us in around.elsewhere_us if suspected_us < at_us and around.heard(at_us)]
@@ -139,6 +139,17 @@ def _silence(transaction: Transaction, around: Surroundings, settings: Settings,
         confirmed_us=min(certain, default=0),
         cleared_us=response_us or around.repaired_us,
     )
+
+
+def _still_resent(transaction: Transaction, until_us: int, settings: Settings) -> bool:
+    """Whether a client resent its request over UDP up to a time, or nearly so.
+
+    Where two resends or more should have come and did not, it may have got a response that was not seen here.
+    """
+    due_us = settings.timers.t1_us << min(transaction.sends - 1, 8)
+    if transaction.method != "INVITE":
+        due_us = min(due_us, settings.timers.t2_us)
+    return transaction.last_sent_us + 3 * due_us >= until_us
 
 
 def no_final_response(attempt: Attempt, settings: Settings, now_us: int, *, went_on_us: int) -> Finding | None:
@@ -174,7 +185,9 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
         return None
     due_us = final.final_us + (settings.repair_us if repairable(status) else 0)
     due = not repairable(status) or now_us >= due_us
-    state = standing(suspected_us=final.final_us, confirmed_us=due_us if due else 0, cleared_us=retried_us)
+    # Of a request out of sight, it is not known that it was no re-INVITE.
+    confirmed_us = due_us if due and attempt.asked else 0
+    state = standing(suspected_us=final.final_us, confirmed_us=confirmed_us, cleared_us=retried_us)
     if state is None:
         return None
     origin = attempt.origin(status)

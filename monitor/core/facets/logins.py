@@ -128,10 +128,10 @@ class Logins(Facet[Fold]):
         self.fold.judge(rules.AUTH_FAILED, realm, verdict, given_us, at_us, out)
 
     def _is_latest(self, realm: str, tried: Try, tries: list[Try]) -> bool:
-        """Whether a try used the latest nonce of a realm, and that had not served before."""
+        """Whether a try used the latest nonce of a realm, and that had not served before, as far as is known."""
         used = tried.nonces.get(realm, "")
         given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= tried.first_us]
-        earlier = (other for other in tries if other.accepted_us and other.first_us < tried.first_us)
+        earlier = (other for other in tries if realm not in other.challenged and other.first_us < tried.first_us)
         served = any(used in other.nonces.values() for other in earlier)
         return bool(given) and max(given).nonce == used and not served
 

@@ -48,13 +48,14 @@ _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 class Media(Facet[Call]):
     """Offers and answers of a call."""
 
-    __slots__ = ("_reached", "_silent", "bids")
+    __slots__ = ("_pracked", "_reached", "_silent", "bids")
 
     most: ClassVar[int] = 6  # offers that are kept: the first, and the last ones
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self.bids: list[Bid] = []
+        self._pracked = False  # a PRACK was seen
         self._reached: frozenset[Place] = _NONE  # where RTP was seen to go, and where it was missed
         self._silent: frozenset[Place] = _NONE
 
@@ -124,6 +125,7 @@ class Media(Facet[Call]):
 
     def _request(self, event: SipEvent, reading: Reading, number: int) -> bool:
         """An INVITE, UPDATE or PRACK."""
+        self._pracked = self._pracked or event.method == "PRACK"
         method, octets = event.method, _description(event, reading)
         bid = self._find(method, event)
         if bid is None:
@@ -262,7 +264,7 @@ class Media(Facet[Call]):
         for exchange in made:
             yield from media.compared(exchange)
             dialogs.setdefault(exchange.tags, []).append(exchange)
-            if missing := session.missing_answer(exchange):
+            if missing := session.missing_answer(exchange, pracked=self._pracked):
                 yield session.MISSING_ANSWER, missing
         for tags, history in dialogs.items():
             for finding in session.direction_mismatches(history, self._bye_us(tags)):

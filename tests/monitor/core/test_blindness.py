@@ -17,12 +17,12 @@ def unacknowledged() -> list[SipEvent]:
 
 def unanswered() -> list[SipEvent]:
     heard = response(200, -5, "alice>bob", method="OPTIONS", call_id="other")
-    return [heard, *(request("INVITE", at) for at in (0, 0.5, 1.5, 3.5))]
+    return [heard, *(request("INVITE", at) for at in (0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5))]
 
 
 def unregistered() -> list[SipEvent]:
     heard = response(200, -5, "alice>edge", method="OPTIONS", call_id="other")
-    return [heard, *(request("REGISTER", at, "alice>edge") for at in (0, 0.5, 1.5, 3.5))]
+    return [heard, *(request("REGISTER", at, "alice>edge") for at in (0, 0.5, 1.5, *range(3, 32, 4)))]
 
 
 def undecided() -> list[SipEvent]:

@@ -130,6 +130,12 @@ def test_a_reinvite_that_ends_without_a_stream_is_minor() -> None:
 # --- missing-answer
 
 
+def test_an_answer_may_have_been_in_a_reliable_18x_of_which_only_the_prack_was_seen() -> None:
+    begin = [request("INVITE", 0, body=sdp(audio(PCMU))), request("PRACK", 0.5, to_tag="b", cseq=2)]
+    watch = Watch([*begin, response(200, 2), request("ACK", 2.1, to_tag="b", branch="own")])
+    assert watch.story("missing-answer") == [("suspected", 2.0)]
+
+
 def test_an_answered_call_without_a_description_in_its_2xx_has_no_answer() -> None:
     watch = Watch(answered(sdp(audio(PCMU)), ""))
     finding = watch.finding("missing-answer")

@@ -184,6 +184,12 @@ def test_credentials_that_could_not_be_right_are_no_failed_login(second: SipEven
     assert Watch(events, until=60).findings() == {}
 
 
+def test_a_nonce_whose_first_use_has_an_outcome_out_of_sight_may_have_served() -> None:
+    first = [register(0, 1), answer(401, 0.1, 1, "n1"), register(0.2, 2, "n1")]
+    watch = Watch([*first, register(60, 3, "n1"), answer(401, 60.1, 3, "n2")], until=62)
+    assert watch.standing() == set()
+
+
 def test_a_nonce_that_has_served_is_stale_when_it_is_challenged() -> None:
     events = [
         *(register(0, 1), answer(401, 0.1, 1, "n1"), register(0.2, 2, "n1"), answer(200, 0.3, 2)),

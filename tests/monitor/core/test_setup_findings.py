@@ -228,6 +228,13 @@ def test_a_fork_that_refuses_is_no_failure_of_a_call_that_another_answers() -> N
     assert (watch.findings(), watch.call.state) == ({}, CallState.ENDED)
 
 
+def test_a_refusal_whose_request_was_not_seen_may_be_that_of_a_reinvite() -> None:
+    watch = Watch([response(488, 1, cseq=2)], until=20)
+    assert watch.story("rejected") == [("suspected", 1.0)]
+    watch.see([request("INVITE", 0.9, cseq=2, to_tag="b")])
+    assert "rejected" not in watch.standing()
+
+
 def test_a_refused_reinvite_is_no_refused_call() -> None:
     events = [
         *(request("INVITE", 0), response(200, 1), request("ACK", 1.1, to_tag="b", branch="own")),

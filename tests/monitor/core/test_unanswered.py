@@ -53,6 +53,12 @@ def test_it_is_suspected_at_the_third_send_and_confirmed_at_timer_b() -> None:
     assert (before.state, watch.call.state) == (CallState.TRYING, CallState.FAILED)
 
 
+def test_a_client_that_soon_stops_resending_may_have_got_a_response_out_of_sight() -> None:
+    watch = Watch([heard("bob"), *invites(times=SENDS[:5])], until=60)
+    assert watch.story("invite-unanswered") == [("suspected", 1.5)]
+    assert Watch([heard("bob"), *invites(times=SENDS[:6])], until=60).findings()["invite-unanswered"] == "confirmed"
+
+
 def test_a_peer_of_which_only_requests_are_seen_may_answer_out_of_sight() -> None:
     """They come another way, as through two firewalls of which one is tapped."""
     asks = request("OPTIONS", -10, "bob>alice", call_id="other")

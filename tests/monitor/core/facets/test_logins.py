@@ -54,6 +54,11 @@ def test_a_second_challenge_to_the_latest_nonce_is_a_wrong_password() -> None:
     assert (told.source, told.account, told.status) == ("10.0.0.1:5060", "sip:alice@example.com", 407)
 
 
+def test_a_nonce_whose_first_use_has_an_outcome_out_of_sight_may_be_stale() -> None:
+    events = [asked(0, 1), challenged(0.1, 1), asked(0.2, 2, "n1"), asked(60, 3, "n1"), challenged(60.1, 3, "n2")]
+    assert "auth-failed" not in Watch(events, until=90).standing()
+
+
 def test_more_attempts_are_gathered_and_told() -> None:
     events = [asked(0, 1), challenged(0.1, 1)]
     for cseq in (2, 3):
