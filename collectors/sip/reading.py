@@ -3,7 +3,19 @@
 `parse` gives what each message is asked for; a `Reading` gives the rest to whoever looks closer. Total.
 """
 
+import re
+from functools import lru_cache
+from operator import itemgetter
+from typing import Final
+
 from collectors.sip.message import head, start_line, values
+from collectors.sip.via import read_via
+
+_UNREAD: Final[list[bytes]] = []  # never changed
+_LONGEST_LINE: Final = 8_192
+_BLANKS: Final = frozenset(b" \t")
+_SENT_BY: Final = re.compile(rb"\r\nVia:([A-Za-z0-9:./ \[\]-]{1,100});")
+_first_octet: Final = itemgetter(0)
 
 
 class Reading:
@@ -13,8 +25,8 @@ class Reading:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._lines: list[bytes] = []  # of the head; none before they are asked for
-        self._begin = 0  # of the body
+        self._lines = _UNREAD  # of the head
+        self._begin = 0  # of the body; 0 before it is asked for
 
     def first(self, name: str) -> str:
         """The first value of a header; "" where there is none."""
@@ -24,23 +36,54 @@ class Reading:
     def all(self, name: str) -> list[str]:
         """All values of a header, one an occurrence, commas left alone."""
         if not self._lines:
-            self._lines, self._begin = head(self.raw)
+            self._split()
         return values(self._lines, name)
+
+    def _split(self) -> None:
+        raw = self.raw
+        end = raw.find(b"\r\n\r\n")
+        lines = raw[: end + 2].splitlines()
+        if end > 0 and b"" not in lines and _BLANKS.isdisjoint(map(_first_octet, lines)):
+            self._lines, self._begin = lines, end + 4  # as most are: no line is folded, none empty
+        else:
+            self._lines, self._begin = head(raw)
 
     @property
     def start_line(self) -> str:
         """The first line."""
-        return start_line(self.raw)
+        raw = self.raw
+        end = raw.find(b"\r\n")
+        if 0 < end < _LONGEST_LINE and raw.find(b"\r") == end and raw.find(b"\n") == end + 1:
+            return raw[:end].decode("utf-8", "replace")
+        return start_line(raw)
 
     @property
     def target(self) -> str:
         """The Request-URI; "" where there is none."""
-        words = start_line(self.raw).split(" ", 2)
+        words = self.start_line.split(" ", 2)
         return words[1] if len(words) == 3 else ""
+
+    @property
+    def sent_by(self) -> tuple[str, int | None]:
+        """Host and port of the topmost Via, an IPv6 reference in its brackets; ("", None) where there is none."""
+        raw = self.raw
+        at = raw.find(b"\r")
+        if at > 0 and raw.find(b"\n", 0, at) < 0:
+            found = _SENT_BY.match(raw, at)
+            if found:  # the first header, as nearly always
+                return _sent_by(found[1])
+        via = read_via(self.first("via"))
+        return via.host, via.port
 
     @property
     def body(self) -> bytes:
         """What follows the headers, whatever Content-Length says."""
-        if not self._lines:
-            self._lines, self._begin = head(self.raw)
+        if not self._begin:
+            self._split()
         return self.raw[self._begin :]
+
+
+@lru_cache(8192)
+def _sent_by(value: bytes) -> tuple[str, int | None]:
+    via = read_via(value.decode().strip())
+    return via.host, via.port

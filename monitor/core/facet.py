@@ -8,6 +8,7 @@ of arrival within the window; its verdicts go through `Fold.judge`, and its dead
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from collectors.sip.reading import Reading
@@ -46,6 +47,14 @@ class Facet(ABC, Generic[F]):
     def begins(event: SipEvent, reading: Reading) -> bool:
         """Whether this message is the first that concerns the family."""
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """Whether `news` of such a message can matter once the facet is there: asked once a kind, and remembered.
+
+        `found`: the record has findings. News of a message with a fault is told to all.
+        """
+        return True
+
     @abstractmethod
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
@@ -73,22 +82,54 @@ class Facet(ABC, Generic[F]):
 Families: TypeAlias = dict[Kind, tuple[type[Facet[Any]], ...]]
 
 
+class Kindred:
+    """A kind of message: whom it concerns. Families are named by their places, a set of them by an int of bits."""
+
+    __slots__ = ("hear", "hear_when_found", "may_begin")
+
+    def __init__(self, may_begin: int, hear: int, hear_when_found: int) -> None:
+        self.may_begin = may_begin  # those that it may begin
+        self.hear = hear  # of those that have begun
+        self.hear_when_found = hear_when_found  # where the record has findings
+
+
+@lru_cache(_MOST_KINDS)
+def places(bits: int) -> tuple[int, ...]:
+    """The places in such a set, in order."""
+    return tuple(place for place in range(bits.bit_length()) if bits >> place & 1)
+
+
+@lru_cache(_MOST_KINDS)
+def ranks(bits: int, begun: int) -> tuple[int, ...]:
+    """Where those of a set stand among those that have begun, in order."""
+    return tuple(rank for rank, place in enumerate(places(begun)) if bits >> place & 1)
+
+
 class Openers:
-    """Which families a message may begin, by what kind of message it is."""
+    """The families of one kind of record, by what kind of message concerns them."""
 
     def __init__(self, families: tuple[type[Facet[Any]], ...]) -> None:
         self.families = families
-        self._all = tuple(range(len(families)))
-        self._known: dict[tuple[str, int, str], tuple[int, ...]] = {}
+        everybody = (1 << len(families)) - 1
+        self._all = Kindred(everybody, everybody, everybody)
+        self._known: dict[tuple[str, int, str], Kindred] = {}
 
-    def of(self, event: SipEvent) -> tuple[int, ...]:
-        """The places of these families."""
+    def of(self, event: SipEvent) -> Kindred:
+        """Whom such a message concerns."""
         if event.fault:
             return self._all
         kind = (event.method, event.status, event.cseq_method)
         found = self._known.get(kind)
         if found is None:
-            found = tuple(place for place, family in enumerate(self.families) if family.may_begin(*kind))
+            found = self._new(*kind)
             if len(self._known) < _MOST_KINDS:  # of methods there may be any number
                 self._known[kind] = found
         return found
+
+    def _new(self, method: str, status: int, cseq_method: str) -> Kindred:
+        begin = hear = hear_when_found = 0
+        for place, family in enumerate(self.families):
+            begin |= family.may_begin(method, status, cseq_method) << place
+            hear |= family.hears(method, status, cseq_method, found=False) << place
+            hear_when_found |= family.hears(method, status, cseq_method, found=True) << place
+        return Kindred(begin, hear, hear_when_found)

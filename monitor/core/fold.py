@@ -23,7 +23,7 @@ from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.context import Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
-from monitor.core.facet import Facet
+from monitor.core.facet import Facet, places, ranks
 from monitor.core.hop import request_hop
 from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
@@ -197,12 +197,19 @@ class Fold(ABC):
             self.asked = None if event.method == "ACK" else event
         elif event.status not in (100, 400):
             self.asked = None
-        reading = Reading(event.raw)
-        for place in self._openers.of(event):
-            if not self._begun >> place & 1 and self._families[place].begins(event, reading):
+        reading, kind = Reading(event.raw), self._openers.of(event)
+        for place in places(kind.may_begin & ~self._begun):
+            if self._families[place].begins(event, reading):
                 self._facet_at(place)
-        for facet in self._facets:
-            facet.news(event, reading, number, transaction, out)
+        found = bool(self.findings)
+        for rank in ranks(kind.hear_when_found if found else kind.hear, self._begun):
+            self._facets[rank].news(event, reading, number, transaction, out)
+            if not found and self.findings:
+                # The first finding of the record: the facets behind may have something to say of it.
+                for later in ranks(kind.hear_when_found, self._begun):
+                    if later > rank:
+                        self._facets[later].news(event, reading, number, transaction, out)
+                break
 
     def _facet_at(self, place: int) -> Facet[Any]:
         """That of the family with this place; begun, if it was not."""

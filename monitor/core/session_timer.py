@@ -42,18 +42,19 @@ class Grant:
         """Who is to refresh: an endpoint."""
         return ends(self.hop)[0] if self.refresher == "uac" else ends(self.far_hop)[1]
 
-    def seen(self, event: SipEvent, reading: Reading, number: int) -> None:
-        """It was seen on a hop. A proxy may add a timer for a callee that knows none (§8.2)."""
+    def seen(self, event: SipEvent, reading: Reading, number: int) -> bool:
+        """It was seen on a hop; whether that is the nearest. A proxy may add a timer for a callee without (§8.2)."""
         self.at_us = min(self.at_us, event.captured_us)
         if not self.far_hop or event.vias > self.far_vias:
             self.far_hop, self.far_vias = request_hop(event), event.vias
         if self.hop and event.vias >= self.vias:
-            return
+            return False
         self.hop, self.vias, self.number = request_hop(event), event.vias, number
         expires = read_session_expires(reading.first("session-expires"))
         self.seconds, self.refresher = (expires.seconds, expires.refresher) if expires else (0, "")
         if event.status == 422:
             self.least = read_delta(reading.first("min-se")) or 0
+        return True
 
 
 class Intervals:

@@ -27,6 +27,11 @@ class LostAcks(Facet[Call]):
         """By no message."""
         return False
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """No message: the core judges when one comes."""
+        return False
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:

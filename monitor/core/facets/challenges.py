@@ -41,6 +41,11 @@ class TurnedAway(Facet[Call | Registration | Standalone]):
         """It is a challenge, or an overloaded server."""
         return event.status in _HEADERS or event.status == _UNAVAILABLE
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """A challenge, or 503."""
+        return status in _HEADERS or status == _UNAVAILABLE
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
@@ -55,12 +60,20 @@ class TurnedAway(Facet[Call | Registration | Standalone]):
                     RetryAfterGiven(self.fold.key, event.captured_us, client, server, event.cseq_method, rest.seconds)
                 )
         elif event.status in _HEADERS and not self._told_weak:
-            challenges = [parameters(value) for value in reading.all(_HEADERS[event.status])]
+            values = reading.all(_HEADERS[event.status])
+            if any(map(_is_strong, values)):
+                return
+            challenges = [parameters(value) for value in values]
             weak = [each for each in challenges if _is_weak(each)]
             if weak and len(weak) == len(challenges):
                 self._told_weak = True
                 realm = weak[0].get("realm", "")[:_LONGEST_REALM]
                 out.append(WeaklyChallenged(self.fold.key, event.captured_us, client, server, weak[0][""], realm))
+
+
+def _is_strong(value: str) -> bool:
+    """Whether a digest has a qop, by how nearly every server writes it: that spares the reading."""
+    return value[:7].lower() == "digest " and (', qop="auth' in value or ',qop="auth' in value)
 
 
 def _is_weak(challenge: dict[str, str]) -> bool:

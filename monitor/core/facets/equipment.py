@@ -31,6 +31,11 @@ class Equipment(Facet[Call]):
         """With the first INVITE."""
         return event.method == "INVITE"
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """INVITE."""
+        return method == "INVITE"
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:

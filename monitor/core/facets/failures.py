@@ -37,6 +37,11 @@ class Failures(Facet[Call]):
         """With the first refusal of an INVITE."""
         return event.status >= 300 and event.cseq_method == "INVITE"
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """A refusal; where one was found without ACK, an ACK."""
+        return (status >= 300 and cseq_method == "INVITE") or (method == "ACK" and found)
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:

@@ -27,9 +27,19 @@ class Flowing(Facet[Call]):
         self._flows = Flows()
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """No message may."""
+        return False
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """Only with a report."""
         return False
+
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """What may carry the answer."""
+        return method == "ACK" or 200 <= status < 300
 
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]

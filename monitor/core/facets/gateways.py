@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 from collectors.sip.address import Scope, inside, scope
 from collectors.sip.reading import Reading
 from collectors.sip.sdp import looks_like_sdp
-from collectors.sip.via import read_via
 from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import SIP_ALG, sip_alg
@@ -93,16 +92,16 @@ class Gateways(Facet[Call | Registration | Standalone]):
 
 def _parts(event: SipEvent, reading: Reading) -> tuple[str, ...]:
     body = reading.body
-    via = read_via(reading.first("via"))
+    host, port = reading.sent_by
     description = str(hash(body)) if looks_like_sdp(body) else ""
-    return event.contact, f"{via.host}:{via.port}", description, reading.first("content-length")
+    return event.contact, f"{host}:{port}", description, reading.first("content-length")
 
 
 def _mixed(event: SipEvent, reading: Reading) -> str:
     """How a message from a public address mixes both sides of a NAT; "" where it does not."""
     if event.method and event.vias == 1 and event.contact and hidden(event.source, event.contact):
-        via = read_via(reading.first("via"))
-        if via.host.strip("[]") == event.source:
+        host, _ = reading.sent_by
+        if host.strip("[]") == event.source:
             return (
                 f"{event.source} is in the Via of a message that has the private {event.contact} as Contact: a phone "
                 "that knows its public address gives it in both, one that does not in none; a gateway may have "

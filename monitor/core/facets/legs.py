@@ -3,6 +3,7 @@
 import re
 from array import array
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from collectors.sip.reading import Reading
@@ -56,6 +57,11 @@ class LegMarks(Facet[Call]):
         """With the first INVITE."""
         return event.method == "INVITE"
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """An INVITE, its answer, REFER."""
+        return method in ("INVITE", "REFER") or (200 <= status < 300 and cseq_method == "INVITE")
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
@@ -68,7 +74,7 @@ class LegMarks(Facet[Call]):
             marks = _referral(addr_spec(reading.first("refer-to"))[0])
         else:
             return
-        fresh = tuple(mark for mark in marks if self._is_fresh(mark))
+        fresh = tuple([mark for mark in marks if self._is_fresh(mark)])
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
@@ -140,6 +146,7 @@ def _referral(target: str) -> Iterator[Mark]:
         yield Mark(MarkKind.REFERRAL, party)
 
 
+@lru_cache(8192)
 def _party(uri: str) -> str:
     """What a user or number is called on every leg: of a number the last digits."""
     user = user_of(uri).partition(";")[0].lower()

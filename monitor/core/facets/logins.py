@@ -40,6 +40,11 @@ class Logins(Facet[Fold]):
         """With the first challenge, or the first credentials, should they be seen before it."""
         return event.status in CHALLENGES or (event.method != "" and b"uthorization:" in event.raw)
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """All but 100."""
+        return status != 100
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:

@@ -90,6 +90,11 @@ class Media(Facet[Call]):
 
     # --- messages
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """What may carry an offer or an answer, or tells that it was refused; a BYE ends what was found."""
+        return method == "ACK" or (method == "BYE" and found) or (cseq_method in _OFFERS and status != 100)
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
@@ -374,7 +379,9 @@ def _description(event: SipEvent, reading: Reading) -> bytes | None:
     """The session description of a message; b"" where it has none, None where that can't be told."""
     end = event.raw.find(b"\r\n\r\n")
     octets = event.raw[end + 4 :] if end > 0 else reading.body
-    if not octets.strip():
+    if octets[:2] == b"v=" and not event.fault:
+        return octets
+    if not octets or octets.isspace():
         return None if event.fault in _CUT else b""
     if event.fault in _CUT:
         return None

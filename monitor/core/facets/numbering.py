@@ -34,6 +34,11 @@ class Numbering(Facet[Call]):
         line = event.raw[: event.raw.find(b"\n")].lower()
         return b"npdi" in line or b"rn=" in line or b"cic=" in line
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """INVITE."""
+        return method == "INVITE"
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:

@@ -21,11 +21,12 @@ _MOST_PROVISIONALS: Final = 32
 class Ringing(Facet[Call]):
     """Where it rings, by attempt."""
 
-    __slots__ = ("_rung",)
+    __slots__ = ("_due_us", "_rung")
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._rung: dict[Attempt, list[Rung]] = {}
+        self._due_us = 0  # before that, none has rung for long; 0 while none rings
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -37,6 +38,11 @@ class Ringing(Facet[Call]):
         """With the first 180."""
         return event.status == 180
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """180; anything may end what was found."""
+        return status == 180 or found
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
@@ -45,7 +51,7 @@ class Ringing(Facet[Call]):
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
                 self._rings(attempt, Rung(event.captured_us, transaction.hop, event.vias, number))
-        elif self.fold.findings:
+        elif self._due_us <= self.fold.now_us and self.fold.findings:
             for attempt in self._rung:
                 self._judge(attempt, event.captured_us, out)
         elif 200 <= event.status < 300 and event.cseq_method == "INVITE":
@@ -63,9 +69,10 @@ class Ringing(Facet[Call]):
             self._rung = {}
 
     def _rings(self, attempt: Attempt, rung: Rung) -> None:
-        places = self._rung.setdefault(attempt, [])
+        places, due_us = self._rung.setdefault(attempt, []), rung.at_us + self.fold.context.settings.ringing_us
         if not places:
-            self.fold.wake_facet(rung.at_us + self.fold.context.settings.ringing_us, self, attempt)
+            self.fold.wake_facet(due_us, self, attempt)
+        self._due_us = min(self._due_us or due_us, due_us)
         if len(places) < _MOST_RUNG:
             places.append(rung)
 
@@ -94,6 +101,11 @@ class Reliability(Facet[Call]):
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first of them."""
         return 100 < event.status < 200 and b"100rel" in event.raw and reading.first("rseq") != ""
+
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """PRACK, 101–199."""
+        return method == "PRACK" or (100 < status < 200 and cseq_method == "INVITE")
 
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]

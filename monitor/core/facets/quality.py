@@ -27,9 +27,19 @@ class Quality(Facet[Call]):
         self._qualities = Qualities()
 
     @staticmethod
+    def may_begin(method: str, status: int, cseq_method: str) -> bool:
+        """BYE, or a response to it."""
+        return cseq_method == "BYE"
+
+    @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With statistics in a BYE, or its response; or with the first report."""
         return event.cseq_method == "BYE" and b"rtp" in event.raw.lower() and bool(statistics_of(reading))
+
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """BYE, or a response to it."""
+        return cseq_method == "BYE"
 
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]

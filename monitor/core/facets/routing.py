@@ -5,7 +5,6 @@ from typing import Any, Final, NamedTuple
 
 from collectors.sip.address import Scope, scope
 from collectors.sip.grammar import listed
-from collectors.sip.message import header_values, start_line
 from collectors.sip.reading import Reading
 from collectors.sip.uri import addr_spec, host_of, without_parameters
 from collectors.wire.events import SipEvent
@@ -98,13 +97,18 @@ class Loops(Facet[Call]):
         """With an INVITE that has come far."""
         return event.vias >= _DEEP and event.method == "INVITE"
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """INVITE."""
+        return method == "INVITE"
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
         """An INVITE at an element."""
         if event.method != "INVITE":
             return
-        uri = _request_uri(event)
+        uri = _request_uri(reading)
         subject = f"{event.cseq} {event.from_tag}"
         place = (subject, event.destination, uri, reading.first("route")[:_LONGEST])
         visits = self._visits.get(place)
@@ -164,6 +168,11 @@ class RouteSets(Facet[Call]):
         """With the first 2xx that names one."""
         return 200 <= event.status < 300 and event.cseq_method == "INVITE" and b"ecord-" in event.raw
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """A request, or a 2xx to an INVITE."""
+        return method != "" or (200 <= status < 300 and cseq_method == "INVITE")
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
@@ -172,17 +181,17 @@ class RouteSets(Facet[Call]):
             name = (event.from_tag, event.to_tag, event.source)
             if transaction is not None and event.method in ("ACK", "PRACK", "CANCEL"):
                 return
-            if not self._sent(name, event, number):
+            if not self._sent(name, event, reading, number):
                 return
         elif self.begins(event, reading) and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
-                self._recorded(event, transaction.hop, number)
+                self._recorded(event, reading, transaction.hop, number)
         else:
             return
         self._judge(event.captured_us, out)
 
-    def _sent(self, name: tuple[str, str, str], event: SipEvent, number: int) -> bool:
+    def _sent(self, name: tuple[str, str, str], event: SipEvent, reading: Reading, number: int) -> bool:
         """Keep the first requests of a side, which sends all of them one way; whether this was one."""
         requests = self._requests.get(name)
         if requests is None:
@@ -191,14 +200,14 @@ class RouteSets(Facet[Call]):
             requests = self._requests[name] = []
         if requests is _RIGHT or len(requests) >= _MOST_REQUESTS:
             return False
-        uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(header_values(event.raw, "route")))
+        uri, routes = without_parameters(_request_uri(reading)).lower(), _uris(tuple(reading.all("route")))
         requests.append(Routed(event.method, event.captured_us, request_hop(event), number, uri, routes))
         return True
 
-    def _recorded(self, event: SipEvent, hop: str, number: int) -> None:
+    def _recorded(self, event: SipEvent, reading: Reading, hop: str, number: int) -> None:
         tags = (event.from_tag, event.to_tag)
         if tags in self._sets or len(self._sets) < _MOST_DIALOGS:
-            uris = _uris(tuple(header_values(event.raw, "record-route")))
+            uris = _uris(tuple(reading.all("record-route")))
             route_set = RouteSet(event.vias, hop, number, uris)
             self._sets.setdefault(tags, []).append(route_set)
 
@@ -229,8 +238,8 @@ class RouteSets(Facet[Call]):
         return number, recorded
 
 
-def _request_uri(event: SipEvent) -> str:
-    return start_line(event.raw).partition(" ")[2].partition(" ")[0][:_LONGEST]
+def _request_uri(reading: Reading) -> str:
+    return reading.start_line.partition(" ")[2].partition(" ")[0][:_LONGEST]
 
 
 @lru_cache(1_024)

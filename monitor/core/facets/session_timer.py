@@ -41,14 +41,19 @@ class SessionTimers(Facet[Call]):
             return False
         return event.status == 422 or ((b"ession-" in event.raw or b"\nx" in event.raw) and _named(reading))
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """What asks, grants or refuses; anything may end what was found."""
+        return found or (cseq_method in _METHODS and (method != "" or 200 <= status < 300 or status == 422))
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
         """A request that asks, a response that grants or refuses; any other message may show that the call goes on."""
         if event.cseq_method in _METHODS:
             if event.method:
-                self._ask(event, reading)
-                self._judge_all(event.captured_us, out)
+                if self._ask(event, reading) or self.fold.findings:
+                    self._judge_all(event.captured_us, out)
             elif 200 <= event.status < 300 or event.status == 422:
                 self._grant(event, reading, number, out)
         elif self.fold.findings:
@@ -66,11 +71,14 @@ class SessionTimers(Facet[Call]):
         else:
             fold.fall_silent(limit_us, due_us, out)
 
-    def _ask(self, event: SipEvent, reading: Reading) -> None:
+    def _ask(self, event: SipEvent, reading: Reading) -> bool:
+        """Keep what a request asks for; whether that is news."""
         name = (event.cseq_method, event.cseq, event.from_tag)
-        if name not in self._asked and len(self._asked) < _MOST_REQUESTS:
-            expires = read_session_expires(reading.first("session-expires"))
-            self._asked[name] = (expires.seconds if expires else 0, read_delta(reading.first("min-se")) or 0)
+        if name in self._asked or len(self._asked) >= _MOST_REQUESTS:
+            return False
+        expires = read_session_expires(reading.first("session-expires"))
+        self._asked[name] = (expires.seconds if expires else 0, read_delta(reading.first("min-se")) or 0)
+        return True
 
     def _grant(self, event: SipEvent, reading: Reading, number: int, out: list[Update]) -> None:
         refused = event.status == 422
@@ -81,10 +89,11 @@ class SessionTimers(Facet[Call]):
             if len(self._dialogs) < _MOST_DIALOGS:
                 self._dialogs[tags] = intervals
         grant, new = intervals.of(event)
-        grant.seen(event, reading, number)
+        nearer = grant.seen(event, reading, number)
         if new and grant.seconds and not refused:
             self._wake(intervals, grant)
-        self._judge(intervals, event.captured_us, out)
+        if nearer or self.fold.findings:
+            self._judge(intervals, event.captured_us, out)
 
     def _wake(self, intervals: Intervals, grant: Grant) -> None:
         expiry_us, timeout_us = grant.at_us + grant.seconds * SECOND, self.fold.context.settings.timers.timeout_us

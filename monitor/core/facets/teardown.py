@@ -77,7 +77,8 @@ class Teardown(Facet[Call]):
                 self._await(transaction, at_us)
             elif event.status >= 300:
                 self.fold.wake_facet(at_us + self.fold.context.settings.repair_us, self)
-            self._measure()
+            if transaction.succeeded_us or self.fold.disconnect_us:
+                self._measure()
         if self.fold.findings or event.status >= 300:
             self._judge(at_us, out)
         self._judge_release(at_us, out)

@@ -53,6 +53,11 @@ class Transfers(Facet[Fold]):
         """With the first REFER, or the first NOTIFY about one that was not seen."""
         return event.cseq_method == "REFER" or (event.method == "NOTIFY" and _of_refer(event, reading))
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """REFER, a response to one, NOTIFY."""
+        return cseq_method == "REFER" or method == "NOTIFY"
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
@@ -130,6 +135,11 @@ class Redirections(Facet[Call]):
     def begins(event: SipEvent, reading: Reading) -> bool:
         """With the first of them."""
         return 300 <= event.status < 400 and event.cseq_method == "INVITE"
+
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """A redirection, or an INVITE that may follow it."""
+        return method == "INVITE" or (300 <= status < 400 and cseq_method == "INVITE")
 
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]

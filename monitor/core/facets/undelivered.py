@@ -50,6 +50,11 @@ class Undelivered(Facet[Addressed]):
         for transaction in self.fold.transactions.named(side.branch, side.cseq, side.method):
             self._judge(transaction, side.captured_us, out)
 
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        """A request."""
+        return method != ""
+
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:

@@ -4,7 +4,6 @@ from typing import Final
 
 from collectors.sip.address import inside
 from collectors.sip.reading import Reading
-from collectors.sip.via import read_via
 from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import VIA_MISMATCH, Misled, via_mismatch
@@ -102,8 +101,8 @@ def _misleading(event: SipEvent, reading: Reading) -> tuple[str, int] | None:
     # Nearly every client asks for rport: one look at the octets spares the reading.
     if not event.method or event.transport != "udp" or b"rport" in event.raw:
         return None
-    via = read_via(reading.first("via"))
-    port = via.port or _PORT
-    if port == event.source_port or via.host.strip("[]") == event.source or not inside(via.host):
+    host, port = reading.sent_by
+    port = port or _PORT
+    if port == event.source_port or host.strip("[]") == event.source or not inside(host):
         return None
-    return f"{via.host}:{port}", port
+    return f"{host}:{port}", port
