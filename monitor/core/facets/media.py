@@ -48,7 +48,7 @@ _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 class Media(Facet[Call]):
     """Offers and answers of a call."""
 
-    __slots__ = ("_pracked", "_reached", "_silent", "bids")
+    __slots__ = ("_found", "_pracked", "_reached", "_silent", "bids")
 
     most: ClassVar[int] = 6  # offers that are kept: the first, and the last ones
 
@@ -56,6 +56,7 @@ class Media(Facet[Call]):
         super().__init__(fold)
         self.bids: list[Bid] = []
         self._pracked = False  # a PRACK was seen
+        self._found = False  # whether there was ever something to be said of them
         self._reached: frozenset[Place] = _NONE  # where RTP was seen to go, and where it was missed
         self._silent: frozenset[Place] = _NONE
 
@@ -112,7 +113,7 @@ class Media(Facet[Call]):
         if method == "ACK":
             return self._confirmation(event, reading, number)
         if method == "BYE":
-            return any(code in _RULES for code, _ in self.fold.findings)
+            return self._found
         if event.cseq_method not in _OFFERS or event.status == 100:
             return False
         if method:
@@ -143,7 +144,7 @@ class Media(Facet[Call]):
             return False
         news = self._carry(bid, REQUEST, "", event, octets, number)
         # Of an offer alone only its addresses tell something; another offer may end what was found before.
-        return news and (bool(self.fold.findings) or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
+        return news and (self._found or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
 
     def _answer(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
         """A 101–299 to one of them."""
@@ -164,7 +165,7 @@ class Media(Facet[Call]):
         return self._carry(bid, role, event.to_tag, event, octets, number)
 
     def _refusal(self, event: SipEvent) -> bool:
-        if event.status in CHALLENGES and not self.fold.findings:
+        if event.status in CHALLENGES and not self._found:
             return False  # it asks for credentials, and says nothing of the media
         if self._find(event.cseq_method, event) is None:
             return False
@@ -213,7 +214,7 @@ class Media(Facet[Call]):
             known = Carried(role, tag, sight, digest)
             bid.add(known)
         else:
-            told_better = known.seen(sight, digest) and bool(self.fold.findings)
+            told_better = known.seen(sight, digest) and self._found
         if session.exposed(read, event.source, event.destination):
             if known.exposed is None or sight.at_us < known.exposed.at_us:
                 known.exposed = sight
@@ -224,7 +225,7 @@ class Media(Facet[Call]):
 
     def _plain(self) -> bool:
         """Whether each offer has one answer, or waits for one, and nothing is to be said of them: as of most calls."""
-        return not self.fold.findings and all(map(self._is_plain, self.bids))
+        return not self._found and all(map(self._is_plain, self.bids))
 
     def _is_plain(self, bid: Bid) -> bool:
         if len(bid.carried) != 2:
@@ -246,7 +247,7 @@ class Media(Facet[Call]):
             _, first = found.setdefault((rule.code, finding.subject), (rule, finding))
             if finding.at_us < first.at_us:
                 found[rule.code, finding.subject] = rule, finding
-        if fold.findings:
+        if self._found:
             for (code, subject), known in list(fold.findings.items()):
                 if (
                     known.state is not FindingState.CLEARED
@@ -254,6 +255,7 @@ class Media(Facet[Call]):
                     and self._holds(code, subject)
                 ):
                     fold.judge(_RULES[code], subject, None, known.at_us, at_us, out)
+        self._found = self._found or bool(found)
         for rule, finding in found.values():
             fold.judge(rule, finding.subject, finding, finding.at_us, at_us, out)
 

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.correlator import Correlator
+from monitor.core.diagnosis.teardown import SHORT_CALL
 from monitor.core.facet import Facet, Families, Openers
 from monitor.core.transaction import Transaction
-from monitor.core.updates import Kind, Update
+from monitor.core.updates import FindingState, Kind, Update
 from tests.support.messages import request, response, us
 
 
@@ -53,6 +56,51 @@ class Silent(Facet[Call]):
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
     ) -> None:
         self.fold.wake_facet(event.captured_us + 1, self)
+
+
+class Teller(Facet[Call]):
+    """Finds something in the first 180, and hears of nothing else."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        return status == 180
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        return True
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        verdict = SHORT_CALL.finding(
+            subject="", state=FindingState.CONFIRMED, at_us=event.captured_us, hop="", messages={number}, cause="Told."
+        )
+        self.fold.judge(SHORT_CALL, "", verdict, 0, event.captured_us, out)
+
+
+class Listener(Facet[Call]):
+    """Hears of a message only where there are findings."""
+
+    __slots__ = ()
+
+    def __init__(self, fold: Call) -> None:
+        super().__init__(fold)
+        SEEN.append([])
+
+    @staticmethod
+    def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
+        return found
+
+    @staticmethod
+    def begins(event: SipEvent, reading: Reading) -> bool:
+        return True
+
+    def news(
+        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
+    ) -> None:
+        SEEN[-1].append(f"{number}")
 
 
 SEEN: list[list[str]] = []
@@ -106,5 +154,35 @@ def test_only_a_request_that_waits_for_its_answer_is_kept() -> None:
 def test_of_methods_without_number_only_some_are_remembered() -> None:
     openers = Openers((Silent,))
     events = [request(f"M{number}", 0) for number in range(5_000)]
-    assert {openers.of(event) for event in events} == {(0,)}
+    assert {openers.of(event).may_begin for event in events} == {1}
     assert len(openers._known) == 4_096
+
+
+def test_the_first_finding_is_heard_of_by_the_facets_behind_it_within_the_same_message() -> None:
+    SEEN.clear()
+    correlator = Correlator(families={**FAMILIES, Kind.CALL: (Teller, Listener)})
+
+    for event in (request("INVITE", 0), response(180, 1), response(200, 2)):
+        correlator.feed(event)
+
+    assert SEEN == [["2", "3"]]
+
+
+def test_a_malformed_message_is_shown_to_all_facets() -> None:
+    correlator = Correlator()
+    route = [("Session-Expires", "1800;refresher=uac"), ("Record-Route", "<sip:proxy;lr>")]
+    for event in (
+        request("INVITE", 0, vias=4, headers=route),
+        replace(request("INFO", 0.1, cseq=4, to_tag="b"), fault="no-via"),
+        response(302, 0.1, "bob>carol", vias=5),
+        response(183, 0.2, vias=4, headers=[("Require", "100rel"), ("RSeq", "1")]),
+        response(200, 2, vias=4, headers=route),
+        request("ACK", 2.1, to_tag="b", vias=4),
+        request("REFER", 3, cseq=2, to_tag="b", headers=[("Refer-To", "<sip:carol@example.com>")]),
+        response(202, 3.1, method="REFER", cseq=2),
+        request("BYE", 9, cseq=3, to_tag="b", headers=[("P-RTP-Stat", "PS=9,OS=9,PR=9,OR=9,PL=0,JI=1")]),
+        replace(request("ACK", 9.1, cseq=4, to_tag="b"), fault="no-via"),
+        replace(response(183, 9.2, method="UPDATE", cseq=5), fault="no-via"),
+    ):
+        call = correlator.take(event, [])
+    assert sorted({code for code, _ in call.findings}) == ["malformed", "redirected"]

@@ -1,0 +1,50 @@
+"""A message that is read further says what the slower functions say, however its head is written."""
+
+import pytest
+
+from collectors.sip.message import body, header, header_values, start_line
+from collectors.sip.reading import Reading
+from collectors.sip.via import read_via
+
+REQUEST = b"INVITE sip:bob@example.com SIP/2.0"
+VIA = b"Via: SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1"
+REST = b"\r\nSubject: one\r\n\r\nv=0\r\n\r\n"
+HEADS = {
+    "as most are": REQUEST + b"\r\n" + VIA + REST,
+    "a response": b"SIP/2.0 200 OK\r\n" + VIA + REST,
+    "a reference of IPv6": REQUEST + b"\r\nVia: SIP / 2.0 / UDP [2001:db8::1]:5070 ;branch=x" + REST,
+    "two values in one line": REQUEST + b"\r\nVia: SIP/2.0/UDP 10.0.0.1, SIP/2.0/UDP 10.0.0.2;branch=x" + REST,
+    "a quoted semicolon": REQUEST + b'\r\nVia: SIP/2.0/UDP "a;b":5070;branch=x' + REST,
+    "a compact Via before": REQUEST + b"\r\nv: SIP/2.0/UDP 10.0.0.2\r\n" + VIA + REST,
+    "a Via behind others": REQUEST + b"\r\nSubject: two\r\n" + VIA + REST,
+    "no Via": REQUEST + REST,
+    "a folded header": REQUEST + b"\r\n" + VIA + b"\r\nSubject: one\r\n two\r\n\r\nv=0\r\n",
+    "LF alone": (REQUEST + b"\r\n" + VIA + REST).replace(b"\r\n", b"\n"),
+    "CR alone": (REQUEST + b"\r\n" + VIA + REST).replace(b"\r\n", b"\r"),
+    "LF before CRLF": b"INVITE sip:bob@example.com SIP/2.0\nSubject: two\r\n" + VIA + REST,
+    "line ends before it": b"\r\n\r\n" + REQUEST + b"\r\n" + VIA + REST,
+    "a blank line of another kind": REQUEST + b"\r\n" + VIA + b"\n\nv=0" + REST,
+    "no blank line": REQUEST + b"\r\n" + VIA,
+    "one line": REQUEST,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("raw", HEADS.values(), ids=HEADS.keys())
+def test_a_message_reads_the_same_however_it_is_written(raw: bytes) -> None:
+    via = read_via(header(raw, "via") or "")
+    reading = Reading(raw)
+
+    assert reading.sent_by == (via.host, via.port)
+    assert reading.start_line == start_line(raw)
+    assert reading.body == body(raw)
+    assert reading.all("subject") == header_values(raw, "subject")
+    assert reading.first("via") == (header(raw, "via") or "")
+
+
+def test_headers_may_be_asked_for_before_the_body() -> None:
+    reading = Reading(HEADS["as most are"])
+
+    assert reading.first("subject") == "one"
+    assert reading.body == b"v=0\r\n\r\n"
+    assert reading.target == "sip:bob@example.com"
