@@ -14,7 +14,7 @@ from bisect import insort
 from enum import IntEnum
 from typing import Final
 
-from collectors.sip.timers import COPY_US
+from collectors.sip.timers import COPY_US, SECOND
 from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt
 from monitor.core.hop import request_hop
@@ -102,6 +102,10 @@ class Dialog:
             self.bye_us, self.bye_tag, self.bye_number = event.captured_us, event.from_tag, number
 
 
+# Resends are T2 apart, 16 s where that is long (3GPP radio access): what comes later is a call that is played again.
+_APART_US: Final = 30 * SECOND
+
+
 class Sending:
     """How often one hop carried a 2xx. Times in µs."""
 
@@ -118,6 +122,8 @@ class Sending:
 
     def add(self, at_us: int, number: int) -> None:
         """One more copy on this hop. A call that passes here twice (a spiral) shows two at once."""
+        if self.sends and at_us > self.last_us + _APART_US:
+            return
         if any(abs(at_us - known_us) < COPY_US for known_us in self.times):
             return
         self.first_us = min(self.first_us, at_us)

@@ -44,6 +44,17 @@ def sent_without_ack(times: list[float], on: str = "alice>bob", to_tag: str = "b
 # --- missing-ack
 
 
+@pytest.mark.parametrize("acked", ["alice>bob", "alice>carol"])
+def test_a_call_that_is_played_again_with_all_its_names_resends_nothing(acked: str) -> None:
+    def played(at: float) -> list[SipEvent]:
+        ack = request("ACK", at + 2.6, acked, to_tag="b", branch="own")
+        bye = request("BYE", at + 30, "bob>alice", from_tag="b", to_tag="a")
+        return [request("INVITE", at), *sent_without_ack([at + 2, at + 2.5]), ack, bye]
+
+    watch = Watch([*played(0), *played(62)], until=200, settings=Settings(linger_us=None))
+    assert watch.findings() == {}
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_it_is_suspected_at_the_third_resend_and_confirmed_when_the_callee_hangs_up(transport: str) -> None:
     scenario, alice, _ = direct(transport)
