@@ -170,4 +170,6 @@ class Teardown(Facet[Call]):
             if short and len(self._byes):  # a BYE whose CSeq names another method is none of these
                 first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
                 verdict = rules.short_call(first, call.answered_us, ended_us)
-            call.judge(rules.SHORT_CALL, "", verdict, call.first_us, at_us, out)
+            # With what began the call, another answer that lasted may have been lost.
+            since_us = call.first_us - call.context.settings.timers.timeout_us
+            call.judge(rules.SHORT_CALL, "", verdict, since_us, at_us, out)
