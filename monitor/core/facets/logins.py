@@ -23,12 +23,13 @@ _NEVER_RETRIED: Final = frozenset({"BYE", "OPTIONS"})
 class Logins(Facet[Fold]):
     """Which requests were challenged, with what, and came again how."""
 
-    __slots__ = ("_nonces", "_tries")
+    __slots__ = ("_found", "_nonces", "_tries")
 
     def __init__(self, fold: Fold) -> None:
         super().__init__(fold)
         self._tries: dict[tuple[str, int, str], Try] = {}  # by method, CSeq number and From tag
         self._nonces: list[Nonce] = []
+        self._found = False  # whether there was ever something to be said of them
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -71,7 +72,7 @@ class Logins(Facet[Fold]):
             tried.accepted_us = min(tried.accepted_us or at_us, at_us)
             if 200 <= event.status < 300 and not self.fold.findings:
                 self._settle(tried)
-        if self.fold.findings or (event.status in CHALLENGES and len(self._tries) > 1):
+        if self._found or (event.status in CHALLENGES and len(self._tries) > 1):
             self._judge(at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
@@ -122,6 +123,7 @@ class Logins(Facet[Fold]):
                 retried_us = min(later, default=0) or tried.accepted_us
                 settings, now_us = self.fold.context.settings, self.fold.now_us
                 verdict = rules.auth_not_attempted(tried, retried_us, settings, now_us)
+                self._found = self._found or verdict is not None
                 self.fold.judge(rules.AUTH_NOT_ATTEMPTED, tried.subject, verdict, tried.challenged_us, at_us, out)
 
     def _judge_realm(self, realm: str, tries: list[Try], at_us: int, out: list[Update]) -> None:
@@ -130,6 +132,7 @@ class Logins(Facet[Fold]):
         last_us = failed[-1].first_us if failed else 0
         verdict = rules.auth_failed(failed, realm, min((each for each in accepted if each > last_us), default=0))
         given_us = min((nonce.at_us for nonce in self._nonces), default=0)
+        self._found = self._found or verdict is not None
         self.fold.judge(rules.AUTH_FAILED, realm, verdict, given_us, at_us, out)
 
     def _is_latest(self, realm: str, tried: Try, tries: list[Try]) -> bool:

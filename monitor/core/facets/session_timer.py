@@ -31,8 +31,8 @@ class SessionTimers(Facet[Call]):
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
-        """A request that may change the session, or a response to one."""
-        return cseq_method in _METHODS
+        """A request that may change the session, or a response that grants or refuses an interval."""
+        return cseq_method in _METHODS and (method != "" or 200 <= status < 300 or status == 422)
 
     @staticmethod
     def begins(event: SipEvent, reading: Reading) -> bool:
