@@ -3,6 +3,7 @@
 Challenges by Basic or without qop, once a record; and how long an overloaded server wants to be left alone.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from collectors.sip.auth import parameters
@@ -76,7 +77,7 @@ def _is_strong(value: str) -> bool:
     return value[:7].lower() == "digest " and (', qop="auth' in value or ',qop="auth' in value)
 
 
-def _is_weak(challenge: dict[str, str]) -> bool:
+def _is_weak(challenge: Mapping[str, str]) -> bool:
     """Basic, or a digest without qop that is not of IMS AKA, whose password serves once (RFC 3310)."""
     if challenge[""] == "basic":
         return True
