@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from collectors.wire.events import RTCP, RTP, SideEvent, SipEvent
+from monitor.core.flows import Flows
 from monitor.core.updates import Severity
 from tests.support.beside import beside
 from tests.support.messages import hop, request, response, us
@@ -186,3 +187,11 @@ def test_flows_and_silences_of_a_call_are_bounded() -> None:
     quiet = [silence(7 + number / 100, ("10.8.8.8", number)) for number in range(100)]
     watch = stories(*many, *quiet, flow(12, ALICE, BOB), silence(12.5, ALICE))
     assert watch.findings() == {}  # there was no room for it
+
+
+def test_places_of_rtcp_are_remembered_up_to_a_bound() -> None:
+    flows = Flows()
+    for port in range(5_000, 5_100):
+        flows.take(replace(flow(3, BOB, (ALICE[0], port)), kind=RTCP))
+    known = [port for port in range(5_000, 5_100) if flows.controlled((ALICE[0], port))]
+    assert known == list(range(5_000, 5_064))
