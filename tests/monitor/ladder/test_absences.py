@@ -30,7 +30,13 @@ TIMER = [("Session-Expires", "90;refresher=uac")]
             "╌ no ACK yet ╌╌✗",
         ),
         (
-            [INVITE, response(200, 2), ACK, *(request("BYE", at, to_tag="b") for at in (9, 9.5, 10.5, 12.5))],
+            [
+                *(INVITE, response(200, 2), ACK),
+                *(
+                    request("BYE", 9 + at, to_tag="b")
+                    for at in (0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
+                ),
+            ],
             60,
             "bye-unanswered confirmed, 32.0 s = 64·T1",
             "✗╌ no response ╌╌",
