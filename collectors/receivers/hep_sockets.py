@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -68,7 +69,7 @@ def _open(place: Place) -> socket.socket:
     return opened
 
 
-class Reader(threading.Thread):
+class Reader(threading.Thread, ABC):
     """Reads some sockets into the inbox until it is stopped."""
 
     def __init__(self, name: str, inbox: Inbox, allowed: AllowList) -> None:
@@ -97,8 +98,9 @@ class Reader(threading.Thread):
         """End soon."""
         self._stopping.set()
 
+    @abstractmethod
     def _turn(self) -> None:
-        raise NotImplementedError
+        """Read what is there, or wait a moment for it."""
 
     def _close(self, opened: object) -> None:
         if isinstance(opened, socket.socket):
