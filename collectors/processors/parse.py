@@ -27,6 +27,7 @@ def events(
     """
     found: list[SipEvent] = []
     for datagram in datagrams:
+        # Field by field: an event made by a call with `*` takes a third longer.
         captured_us, source, source_port, destination, destination_port, transport, observer, raw, cut = astuple(
             datagram
         )

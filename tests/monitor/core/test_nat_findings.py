@@ -51,12 +51,12 @@ def message(
 
 
 def invite(at: float = 0, headers: Headers = (PRIVATE,), **others: object) -> SipEvent:
-    return message("INVITE sip:bob@example.com SIP/2.0", at, HOME, SERVER, headers, **others)  # type: ignore[arg-type]
+    return message("INVITE sip:bob@example.com SIP/2.0", at, HOME, SERVER, headers, **others)  # type: ignore[arg-type]  # texts and numbers, as `message` takes them
 
 
 def ok(at: float, **others: object) -> SipEvent:
     headers = (("Contact", f"<sip:bob@{SERVER}>"),)
-    return message("SIP/2.0 200 OK", at, SERVER, HOME, headers, to_tag="b", **others)  # type: ignore[arg-type]
+    return message("SIP/2.0 200 OK", at, SERVER, HOME, headers, to_tag="b", **others)  # type: ignore[arg-type]  # texts and numbers, as `message` takes them
 
 
 def bye(at: float, destination: str = PHONE, headers: Headers = (), port: int = 5060) -> SipEvent:
