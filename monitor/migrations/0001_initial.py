@@ -104,6 +104,46 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='StorageState',
+            fields=[
+                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('busy_until_us', models.BigIntegerField(default=0)),
+                ('aged_us', models.BigIntegerField(default=0)),
+                ('measured_us', models.BigIntegerField(default=0)),
+                ('octets', models.BigIntegerField(default=0)),
+                ('limit', models.BigIntegerField(default=0)),
+                ('disks', models.JSONField(default=list)),
+                ('standing', models.JSONField(default=list)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='StorageUse',
+            fields=[
+                ('kind', models.CharField(max_length=10, primary_key=True, serialize=False)),
+                ('octets', models.BigIntegerField(default=0)),
+                ('used', models.BigIntegerField(default=0)),
+                ('rows', models.BigIntegerField(default=0)),
+                ('limit', models.BigIntegerField(default=0)),
+                ('reaches_us', models.BigIntegerField(null=True)),
+                ('trouble', models.TextField(default='')),
+                ('packed', models.JSONField(default=dict)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Removal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=10)),
+                ('hour', models.IntegerField()),
+                ('at_us', models.BigIntegerField()),
+                ('reached_us', models.BigIntegerField()),
+                ('rows', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('kind', 'hour'), name='removal_hour')],
+            },
+        ),
+        migrations.CreateModel(
             name='Alert',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -5,6 +5,7 @@ from monitor.models.imports import Import
 from monitor.models.measures import MeasureBucket
 from monitor.models.records import Call, FindingRow, LegMark, MessageChunk, Registration, SubjectRow, Transaction
 from monitor.models.settings import Setting
+from monitor.models.storage import Removal, StorageState, StorageUse
 from monitor.models.streams import Collector, CommitLog, DeadLetter, IngestWorker, LossRange, Overview, Partition, Peer
 
 __all__ = [
@@ -26,7 +27,10 @@ __all__ = [
     "Partition",
     "Peer",
     "Registration",
+    "Removal",
     "Setting",
+    "StorageState",
+    "StorageUse",
     "SubjectRow",
     "Transaction",
 ]
