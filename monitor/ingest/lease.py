@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from monitor.ingest.shard import Place
 from monitor.models import IngestWorker, Partition
 from monitor.services.apply_updates import LEASE_US
-from monitor.services.sql import NOW_US
+from monitor.services.database import now_us
 
 _FORGOTTEN_US: Final = 3_600_000_000
 
@@ -130,11 +130,3 @@ def _session(owner: str) -> str:
 def place(row: Partition) -> Place:
     """Where a partition stands."""
     return Place(row.number, row.epoch, row.stream_offset, row.watermark_us, row.version, bytes(row.marks))
-
-
-def now_us() -> int:
-    """The database's clock, µs since the epoch."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {NOW_US[connection.vendor]}")
-        (now,) = cursor.fetchone()
-    return int(now)

@@ -9,16 +9,20 @@ repeat, under the same Message-ID. Celery only rings; `due` is what a sweep find
 """
 
 import logging
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
-from django.db.models import Case, F, Q, Value, When
+from django.db import Error, connection
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from collectors.sip.timers import SECOND
 from monitor.models import Delivery
 from monitor.notify import email
 from monitor.notify.errors import SendError
+from monitor.services import database
 from monitor.services.alerts import new_message_id
 from monitor.services.settings import mail
 from monitor.services.sql import text
@@ -29,21 +33,24 @@ FIRST_RETRY_US: Final = 10 * SECOND
 LAST_RETRY_US: Final = 600 * SECOND
 # RFC 5321 §4.5.4.1 lets mail wait for days; what an alert says is old by then.
 GIVE_UP_US: Final = 3 * 24 * 3600 * SECOND
-# Longer than a transport's own time-outs, so that only a dead worker's claim runs out.
+# Prolonged for as long as an attempt lasts, so that only a dead worker's claim runs out.
 CLAIM_US: Final = 90 * SECOND
+PROLONG_S: Final = 30.0
 SWEPT: Final = 100
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The right to make one attempt, until it runs out."""
+    """The right to make one attempt, until it runs out. No other attempt of this delivery has its number."""
 
     delivery_id: int
-    until_us: int
+    attempt: int
 
 
 def clock_us() -> int:
-    """Now, µs since the epoch."""
-    return time.time_ns() // 1_000
+    """Now, µs since the epoch, by the database's clock: a worker's own may be far from that of whoever it competes
+    with, and of who said when a delivery is due.
+    """
+    return database.now_us()
 
 
 def due(now_us: int, limit: int = SWEPT) -> list[int]:
@@ -54,14 +61,15 @@ def due(now_us: int, limit: int = SWEPT) -> list[int]:
 
 def claim(delivery_id: int, now_us: int) -> Claim | None:
     """Take a delivery for one attempt; None when another has it, or its time has not come."""
-    until_us = now_us + CLAIM_US
     taken = Delivery.objects.filter(_claimable(now_us), pk=delivery_id).update(
         state="sending",
-        claimed_until_us=until_us,
+        claimed_until_us=now_us + CLAIM_US,
         attempts=F("attempts") + 1,
         possible_repeats=F("possible_repeats") + Case(When(state="sending", then=Value(1)), default=Value(0)),
     )
-    return Claim(delivery_id, until_us) if taken else None
+    if not taken:
+        return None
+    return Claim(delivery_id, Delivery.objects.values_list("attempts", flat=True).get(pk=delivery_id))
 
 
 def deliver(delivery_id: int) -> str:
@@ -77,7 +85,8 @@ def deliver(delivery_id: int) -> str:
         if settings.smtp is None or not delivery.recipient:
             missing = "no mail server is set" if settings.smtp is None else "no recipient is set"
             return _finish(claimed, state="kept", last_error=f"Not sent: {missing}.")
-        email.send(delivery, settings)
+        with _kept(claimed):
+            email.send(delivery, settings)
     except SendError as error:
         return _failed(claimed, delivery, error)
     except Exception as error:
@@ -144,10 +153,36 @@ def _failed(claimed: Claim, delivery: Delivery, error: SendError) -> str:
 
 def _finish(claimed: Claim, *, state: str, last_error: str, **columns: int) -> str:
     """Write the outcome, unless the claim ran out and another attempt is under way."""
-    Delivery.objects.filter(pk=claimed.delivery_id, state="sending", claimed_until_us=claimed.until_us).update(
-        state=state, last_error=text(last_error, 2_000), **columns
-    )
+    _held(claimed).update(state=state, last_error=text(last_error, 2_000), **columns)
     return state
+
+
+def _held(claimed: Claim) -> QuerySet[Delivery]:
+    """The delivery, for as long as this claim holds it."""
+    return Delivery.objects.filter(pk=claimed.delivery_id, state="sending", attempts=claimed.attempt)
+
+
+@contextmanager
+def _kept(claimed: Claim) -> Iterator[None]:
+    """Prolongs the claim meanwhile, from aside: a server may take long, and must not be sent a repeat for it."""
+    over = threading.Event()
+    keeper = threading.Thread(target=_prolong, args=(claimed, over), name="claim", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def _prolong(claimed: Claim, over: threading.Event) -> None:
+    while not over.wait(PROLONG_S):
+        try:
+            _held(claimed).update(claimed_until_us=clock_us() + CLAIM_US)
+        except Error as error:
+            log.warning("the claim on delivery %d can't be prolonged: %s", claimed.delivery_id, error)
+        finally:
+            connection.close()
 
 
 def _copy(delivery: Delivery, recipient: str, now_us: int, sender: str) -> int:

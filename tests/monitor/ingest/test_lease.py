@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 from django.db import DatabaseError, connection
 
-from monitor.ingest import lease
 from monitor.ingest.lease import Leases
 from monitor.models import IngestWorker, Partition
 from monitor.services.apply_updates import LEASE_US
+from monitor.services.database import now_us
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_a_renewal_prolongs_the_lease() -> None:
     leases.acquire(4)
     Partition.objects.update(lease_until_us=1)
     leases.renew()
-    assert all(until > lease.now_us() for until in Partition.objects.values_list("lease_until_us", flat=True))
+    assert all(until > now_us() for until in Partition.objects.values_list("lease_until_us", flat=True))
 
 
 def test_what_is_given_back_is_free_at_once() -> None:
@@ -92,7 +92,7 @@ def test_the_lease_of_a_process_of_this_machine_that_is_gone_need_not_run_out() 
 @pytest.mark.parametrize("owner", ["elsewhere:1:abc", f"{os.uname().nodename}:1:abc", "odd", ""])
 def test_the_lease_of_anybody_else_must_run_out(owner: str) -> None:
     leases = prepared(1)
-    Partition.objects.update(owner=owner, lease_until_us=lease.now_us() + 1_000_000)
+    Partition.objects.update(owner=owner, lease_until_us=now_us() + 1_000_000)
     assert leases.acquire(1) == []
 
 
@@ -117,7 +117,7 @@ def test_an_owner_that_is_frozen_with_its_rows_locked_is_put_to_rest() -> None:
         return  # on SQLite one worker does all, and the supervisor kills it when it is frozen
     frozen, other = prepared(), prepared()
     frozen.acquire(4)
-    Partition.objects.update(lease_until_us=lease.now_us() - 1)
+    Partition.objects.update(lease_until_us=now_us() - 1)
     with closing(cast("Any", connection.copy())) as session:
         cursor = session.cursor()
         # As `share` names it: the session of the frozen one, in the midst of a commit.
@@ -128,7 +128,7 @@ def test_an_owner_that_is_frozen_with_its_rows_locked_is_put_to_rest() -> None:
         assert other.acquire(4) == []
         cursor.execute("SELECT 1")  # it may only be slow: nothing was done to it
         cursor.execute("ROLLBACK")
-        Partition.objects.update(lease_until_us=lease.now_us() - 2 * LEASE_US)
+        Partition.objects.update(lease_until_us=now_us() - 2 * LEASE_US)
         cursor.execute("BEGIN")
         cursor.execute("UPDATE monitor_partition SET version = 1")
         assert other.acquire(4) == []

@@ -2,11 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 
 HANG_UP = ""
+DRIP = "250-"  # one octet now and then, and never the end of the line
 _DEFAULT = {
     "EHLO": "250-mail.test\r\n250 AUTH PLAIN LOGIN",
     "AUTH": "235 2.7.0 welcome",
@@ -19,12 +21,16 @@ _DEFAULT = {
 
 
 @contextmanager
-def scripted(**answers: str) -> Iterator[int]:
-    """Serves one connection on 127.0.0.1; yields the port. `END` answers the mail itself, `GREETING` the connection."""
+def scripted(pauses: Mapping[str, float] | None = None, /, **answers: str) -> Iterator[int]:
+    """Serves one connection on 127.0.0.1; yields the port. `END` answers the mail itself, `GREETING` the connection.
+
+    `pauses`: seconds before an answer.
+    """
+    waits = {("." if name == "END" else name): seconds for name, seconds in (pauses or {}).items()}
     script = _DEFAULT | {("." if name == "END" else name): answer for name, answer in answers.items()}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(5)
-        thread = threading.Thread(target=_serve, args=(listener, script))
+        thread = threading.Thread(target=_serve, args=(listener, script, waits))
         thread.start()
         try:
             yield listener.getsockname()[1]
@@ -32,16 +38,29 @@ def scripted(**answers: str) -> Iterator[int]:
             thread.join(5)
 
 
-def _serve(listener: socket.socket, script: dict[str, str]) -> None:
+def _serve(listener: socket.socket, script: dict[str, str], waits: dict[str, float]) -> None:
     connection, _ = listener.accept()
     connection.settimeout(5)
     # A client that speaks TLS, or gave up, is no concern of this server's.
     with suppress(OSError), connection, connection.makefile("rb") as lines:
-        for answer in _answers(lines, script):
+        for answer in _answers(lines, script, waits):
+            if answer == DRIP:
+                _drip(connection)
             connection.sendall(f"{answer}\r\n".encode())
 
 
-def _answers(lines: BufferedReader, script: dict[str, str]) -> Iterator[str]:
+def _drip(connection: socket.socket) -> None:
+    """Until the client has had enough."""
+    connection.settimeout(0.05)
+    connection.sendall(DRIP.encode())
+    for _ in range(100):
+        connection.sendall(b".")
+        with suppress(TimeoutError):
+            if not connection.recv(1):
+                return
+
+
+def _answers(lines: BufferedReader, script: dict[str, str], waits: dict[str, float]) -> Iterator[str]:
     """What is said, until it is time to hang up."""
     answer = script.get("GREETING", "220 mail.test")
     in_mail = False
@@ -50,5 +69,6 @@ def _answers(lines: BufferedReader, script: dict[str, str]) -> Iterator[str]:
         while in_mail and (line := lines.readline()) and line != b".\r\n":
             pass
         command = "." if in_mail else lines.readline().decode("latin-1").split(" ")[0].strip().upper()
+        time.sleep(waits.get(command, 0))
         answer = script.get(command, "500 what?") if command else HANG_UP
         in_mail = command == "DATA" and answer.startswith("354")

@@ -1,6 +1,7 @@
 """Deliveries: claimed by one, tried again, sent at least once under one name, kept where nobody takes them."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from monitor.models import Delivery, Setting
 from monitor.notify import email, outbox
 from monitor.services import settings
 from tests.monitor.notify.scripted import HANG_UP, scripted
+from tests.support.processes import wait_for
 from tests.support.smtp import SmtpServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +40,13 @@ def delivery(recipient: str = "noc@example.com", **columns: object) -> Delivery:
         "created_us": outbox.clock_us(),
     }
     return Delivery.objects.create(**(values | columns))
+
+
+def _in_a_thread(delivery_id: int) -> str:
+    try:
+        return outbox.deliver(delivery_id)
+    finally:
+        connections.close_all()
 
 
 def again(row: Delivery) -> str:
@@ -135,17 +144,40 @@ def test_a_claim_that_ran_out_is_taken_by_another_as_a_possible_repeat() -> None
     assert row.state == "sent"
 
 
+def test_a_claim_is_prolonged_while_a_server_takes_its_time_so_that_nobody_sends_a_repeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "PROLONG_S", 0.05)
+    row = delivery()
+    with scripted({"END": 0.5}) as port, ThreadPoolExecutor(1) as pool:
+        use(port)
+        sending = pool.submit(_in_a_thread, row.pk)
+        claimed = wait_for(lambda: Delivery.objects.filter(state="sending").first())
+        assert sending.result() == "sent"
+    row.refresh_from_db()
+    assert row.claimed_until_us > claimed.claimed_until_us
+    assert (row.attempts, row.possible_repeats) == (1, 0)
+
+
+def test_due_is_what_the_database_says_whatever_the_clock_of_a_worker(
+    smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(smtp_server.port)
+    row = delivery()
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 3_600 * 10**9)  # this worker's host is an hour behind
+    assert outbox.due(outbox.clock_us()) == [row.pk]
+    assert outbox.deliver(row.pk) == "sent"
+
+
 def test_of_many_that_ring_at_once_one_sends(smtp_server: SmtpServer) -> None:
     use(smtp_server.port)
     row = delivery()
     start = threading.Barrier(6)
 
     def attempt(_: int) -> str:
-        try:
-            start.wait(5)
-            return outbox.deliver(row.pk)
-        finally:
-            connections.close_all()
+        start.wait(5)
+        return _in_a_thread(row.pk)
 
     with ThreadPoolExecutor(6) as pool:
         outcomes = list(pool.map(attempt, range(6)))

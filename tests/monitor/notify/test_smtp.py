@@ -1,13 +1,14 @@
 """One mail to one server: what it answers, whose fault that is, and whether trying again helps."""
 
+import time
 from email.message import EmailMessage
 
 import pytest
 
 from monitor.conf import Smtp
-from monitor.notify.email.smtp import transmit
+from monitor.notify.email.smtp import Patience, transmit
 from monitor.notify.errors import SendError
-from tests.monitor.notify.scripted import HANG_UP, scripted
+from tests.monitor.notify.scripted import DRIP, HANG_UP, scripted
 from tests.support.processes import free_port
 from tests.support.smtp import SmtpServer
 
@@ -37,6 +38,8 @@ FAILURES = [
     ({"END": "451 4.3.0 try later"}, False, False, "451 4.3.0 try later"),
     ({"END": "552 5.3.4 too large"}, True, False, "552 5.3.4 too large"),
     ({"DATA": "421 4.3.2 going down"}, False, False, "421 4.3.2 going down"),
+    ({"DATA": "554 5.5.1 no valid recipients"}, True, False, "554 5.5.1 no valid recipients"),
+    ({"DATA": HANG_UP}, False, False, "closed"),
     ({"RCPT": "550 5.1.1 no such user"}, True, False, "550 to noc@example.com: 5.1.1 no such user"),
     ({"RCPT": "450 4.2.1 greylisted"}, False, False, "450 to noc@example.com: 4.2.1 greylisted"),
     ({"MAIL": "530 5.7.0 log in first"}, True, False, "530 to offhook@example.com: 5.7.0 log in first"),
@@ -52,7 +55,7 @@ def test_a_failure_says_whether_trying_again_helps(
     answers: dict[str, str], permanent: bool, uncertain: bool, said: str
 ) -> None:
     with scripted(**answers) as port, pytest.raises(SendError) as caught:
-        transmit(server(port), mail(), timeout_s=2)
+        transmit(server(port), mail(), Patience(answer=2))
     assert (caught.value.permanent, caught.value.uncertain) == (permanent, uncertain)
     assert str(caught.value).startswith(f"127.0.0.1:{port}")
     assert said in str(caught.value)
@@ -67,8 +70,30 @@ def test_nobody_listening_is_worth_another_try() -> None:
 
 def test_a_server_that_falls_silent_is_worth_another_try() -> None:
     with scripted(MAIL="100 \r\n") as port, pytest.raises(SendError) as caught:
-        transmit(server(port, username="x", password="p"), mail(), timeout_s=0.5)
+        transmit(server(port, username="x", password="p"), mail(), Patience(answer=0.5))
     assert not caught.value.uncertain
+
+
+@pytest.mark.parametrize("where", ["GREETING", "MAIL", "DATA"])
+def test_a_server_that_says_a_little_now_and_then_holds_nobody_for_ever(where: str) -> None:
+    began = time.monotonic()
+    with scripted(**{where: DRIP}) as port, pytest.raises(SendError) as caught:
+        transmit(server(port), mail(), Patience(answer=2, talk=0.3))
+    assert time.monotonic() - began < 2
+    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
+
+
+def test_a_server_that_takes_long_to_look_through_a_mail_is_waited_for() -> None:
+    with scripted({"END": 0.6}) as port:
+        assert transmit(server(port), mail(), Patience(answer=0.3, talk=0.4, taking=5)) == "250 2.0.0 taken"
+
+
+@pytest.mark.parametrize("answer", ["250 2.0.0 taken", DRIP])
+def test_but_not_for_ever_and_then_it_may_have_it(answer: str) -> None:
+    pauses = {"END": 1.0} if answer != DRIP else {}
+    with scripted(pauses, END=answer) as port, pytest.raises(SendError) as caught:
+        transmit(server(port), mail(), Patience(taking=0.3))
+    assert (caught.value.permanent, caught.value.uncertain) == (False, True)
 
 
 def test_a_login_that_is_refused_is_final_and_never_shows_the_password() -> None:
@@ -101,5 +126,5 @@ def test_encryption_that_is_not_offered_is_final() -> None:
 
 def test_tls_to_a_server_that_speaks_none_is_an_error_and_no_crash() -> None:
     with scripted() as port, pytest.raises(SendError) as caught:
-        transmit(server(port, tls="tls"), mail(), timeout_s=1)
+        transmit(server(port, tls="tls"), mail(), Patience(answer=1))
     assert not caught.value.uncertain
