@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 
 from monitor.ingest.shard import Place
 from monitor.models import IngestWorker, Partition
+from monitor.services import shelves
 from monitor.services.apply_updates import LEASE_US
 from monitor.services.database import now_us
 
@@ -33,7 +34,8 @@ class Leases:
         self._partitions = partitions
 
     def prepare(self) -> None:
-        """Make the partitions' rows."""
+        """Make the partitions' rows, and places for the records of the days to come."""
+        shelves.make_ahead(now_us())
         rows = [Partition(number=number) for number in range(self._partitions)]
         Partition.objects.bulk_create(rows, ignore_conflicts=True)
 

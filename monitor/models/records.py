@@ -1,12 +1,19 @@
 """Calls, registrations, standalone transactions; their findings and their messages.
 
-A record is named by (day, key, incarnation), which never change (`RecordKey`): the day is part of every
-unique key, so that a day can become a partition and be dropped whole; no foreign keys between these
-tables, for the same reason. In the indexes the key comes first: ingest looks for it without knowing the
-day. Rows that an import made carry its id; live rows carry 0.
+A record is named by (day, key, incarnation), which never change (`RecordKey`). Where its rows lie is their
+*shelf*, the same for all rows of a record: `OPEN` from its first message until it is put away, `IMPORTED`
+where an import made it, else the UTC day (YYYYMMDD) of its last message. On PostgreSQL each shelf is a
+partition (`monitor.services.shelves`), so that a day is dropped whole and never holds what goes on; no
+foreign keys between these tables, for the same reason. In the indexes the key comes first: ingest looks for
+it without knowing the day. Rows that an import made carry its id; live rows carry 0.
 """
 
+from typing import Final
+
 from django.db import models
+
+OPEN: Final = 0
+IMPORTED: Final = -1
 
 
 class RecordBase(models.Model):
@@ -19,7 +26,8 @@ class RecordBase(models.Model):
     call_id = models.TextField()
     discriminator = models.TextField(default="")
     partition = models.SmallIntegerField()
-    import_id = models.BigIntegerField(default=0)
+    import_id = models.IntegerField(default=0)
+    shelf = models.IntegerField(default=OPEN)
     open = models.BooleanField(default=True)
     status = models.SmallIntegerField(null=True)
     first_us = models.BigIntegerField()
@@ -46,7 +54,7 @@ def _indexes(name: str) -> list[models.Index]:
 
 
 def _unique(name: str) -> models.UniqueConstraint:
-    return models.UniqueConstraint(fields=["key", "day", "incarnation", "import_id"], name=f"{name}_key")
+    return models.UniqueConstraint(fields=["key", "day", "incarnation", "import_id", "shelf"], name=f"{name}_key")
 
 
 class Call(RecordBase):
@@ -118,7 +126,8 @@ class FindingRow(models.Model):
     day = models.IntegerField()
     key = models.BigIntegerField()
     incarnation = models.SmallIntegerField()
-    import_id = models.BigIntegerField(default=0)
+    import_id = models.IntegerField(default=0)
+    shelf = models.IntegerField(default=OPEN)
     slug = models.CharField(max_length=40)
     code = models.CharField(max_length=40)
     subject = models.TextField(default="")
@@ -135,7 +144,7 @@ class FindingRow(models.Model):
         indexes = [models.Index(fields=["code", "-at_us"], name="finding_code")]
         constraints = [
             models.UniqueConstraint(
-                fields=["key", "day", "incarnation", "import_id", "code", "subject"], name="finding_key"
+                fields=["key", "day", "incarnation", "import_id", "shelf", "code", "subject"], name="finding_key"
             ),
         ]
 
@@ -146,7 +155,8 @@ class LegMark(models.Model):
     day = models.IntegerField()
     key = models.BigIntegerField()
     incarnation = models.SmallIntegerField()
-    import_id = models.BigIntegerField(default=0)
+    import_id = models.IntegerField(default=0)
+    shelf = models.IntegerField(default=OPEN)
     mark = models.BigIntegerField()
     kind = models.CharField(max_length=12)
     at_us = models.BigIntegerField()
@@ -154,7 +164,9 @@ class LegMark(models.Model):
     class Meta:
         indexes = [models.Index(fields=["key", "day", "incarnation", "import_id"], name="mark_call")]
         constraints = [
-            models.UniqueConstraint(fields=["mark", "key", "day", "incarnation", "import_id"], name="mark_key"),
+            models.UniqueConstraint(
+                fields=["mark", "key", "day", "incarnation", "import_id", "shelf"], name="mark_key"
+            ),
         ]
 
 
@@ -192,7 +204,8 @@ class MessageChunk(models.Model):
     day = models.IntegerField()
     key = models.BigIntegerField()
     incarnation = models.SmallIntegerField()
-    import_id = models.BigIntegerField(default=0)
+    import_id = models.IntegerField(default=0)
+    shelf = models.IntegerField(default=OPEN)
     first_number = models.IntegerField()  # of its first message within the record; 0 where it has none
     count = models.IntegerField()
     first_side = models.IntegerField(default=0)  # of its first side event within the record; 0 where it has none
@@ -204,6 +217,7 @@ class MessageChunk(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["key", "day", "incarnation", "import_id", "first_number", "first_side"], name="chunk_key"
+                fields=["key", "day", "incarnation", "import_id", "shelf", "first_number", "first_side"],
+                name="chunk_key",
             ),
         ]

@@ -14,16 +14,28 @@ from monitor.core.updates import (
     Severity,
     TransactionRecord,
 )
+from monitor.models.records import IMPORTED, OPEN
 from monitor.packing import pack
 from monitor.services.harvest import Chunk
 from monitor.services.sql import Table, big, json, text, when
 
 Row: TypeAlias = tuple[Any, ...]
 
-_NAME: Final = ("day", "key", "incarnation", "import_id")
+_NAME: Final = ("day", "key", "incarnation", "import_id", "shelf")
 _COMMON: Final = (
-    *("day", "key", "incarnation", "slug", "call_id", "discriminator", "partition", "import_id", "open", "status"),
-    *("first_us", "last_us", "messages", "retransmissions", "hops", "anomalies", "severity", "codes", "version"),
+    *("day", "key", "incarnation", "slug", "call_id", "discriminator", "partition", "import_id", "shelf", "open"),
+    *(
+        "status",
+        "first_us",
+        "last_us",
+        "messages",
+        "retransmissions",
+        "hops",
+        "anomalies",
+        "severity",
+        "codes",
+        "version",
+    ),
 )
 TABLES: Final = {
     Kind.CALL: Table(
@@ -48,24 +60,24 @@ TABLES: Final = {
 }
 MARKS: Final = Table(
     "monitor_legmark",
-    ("day", "key", "incarnation", "import_id", "mark", "kind", "at_us"),
-    ("mark", "key", "day", "incarnation", "import_id"),
+    (*_NAME, "mark", "kind", "at_us"),
+    (*_NAME, "mark"),
 )
 FINDINGS: Final = Table(
     "monitor_findingrow",
     (
-        *("kind", "day", "key", "incarnation", "import_id", "slug", "code", "subject", "severity", "state"),
+        *("kind", *_NAME, "slug", "code", "subject", "severity", "state"),
         *("at_us", "hop", "evidence", "cause", "remedy", "variant"),
     ),
-    ("day", "key", "incarnation", "import_id", "code", "subject"),
+    (*_NAME, "code", "subject"),
 )
 CHUNKS: Final = Table(
     "monitor_messagechunk",
     (
-        *("kind", "day", "key", "incarnation", "import_id", "first_number", "count", "first_side", "side_count"),
+        *("kind", *_NAME, "first_number", "count", "first_side", "side_count"),
         *("watermark_us", "messages", "side"),
     ),
-    ("day", "key", "incarnation", "import_id", "first_number", "first_side"),
+    (*_NAME, "first_number", "first_side"),
 )
 _WORST_FIRST: Final = [severity.value for severity in Severity]
 
@@ -83,7 +95,7 @@ def record(value: Record, partition: int, import_id: int, version: int) -> Row:
         text(key.call_id),
         text(key.discriminator),
         partition,
-        import_id,
+        *_whose(import_id),
         value.open,
         value.status,
         big(value.first_us),
@@ -97,6 +109,11 @@ def record(value: Record, partition: int, import_id: int, version: int) -> Row:
         version,
         *_own(value),
     )
+
+
+def _whose(import_id: int) -> Row:
+    """Import and shelf of what is written: what is live lies with what goes on until it is put away."""
+    return import_id, IMPORTED if import_id else OPEN
 
 
 def _own(value: Record) -> Row:
@@ -149,7 +166,7 @@ def findings(value: Record, import_id: int) -> Iterator[Row]:
             key.day,
             key.hash,
             key.incarnation,
-            import_id,
+            *_whose(import_id),
             key.slug,
             finding.code,
             text(finding.subject),
@@ -163,7 +180,7 @@ def marks(update: LegMarked, import_id: int) -> Iterator[Row]:
     """The rows of the marks that a call showed."""
     key = update.key
     for mark in update.marks:
-        yield (key.day, key.hash, key.incarnation, import_id, mark.hash, mark.kind.value, big(update.at_us))
+        yield (key.day, key.hash, key.incarnation, *_whose(import_id), mark.hash, mark.kind.value, big(update.at_us))
 
 
 def _particulars(finding: Finding) -> Row:
@@ -185,7 +202,7 @@ def chunk(value: Chunk, import_id: int) -> Row:
         key.day,
         key.hash,
         key.incarnation,
-        import_id,
+        *_whose(import_id),
         value.first_number,
         len(value.events),
         value.first_side,

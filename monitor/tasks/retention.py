@@ -7,14 +7,16 @@ from celery import shared_task
 from django.conf import settings
 
 from collectors.sip.timers import SECOND
-from monitor.services import retention
+from monitor.services import retention, shelves
 
 log = logging.getLogger(__name__)
 
 
 @shared_task(name="monitor.tasks.prune")
 def prune() -> None:
-    """Delete what is too old."""
+    """Make room for the days to come, and delete what is too old."""
     days = settings.CONFIG.retention_days
-    if deleted := retention.prune(time.time_ns() // 1_000 - days * 86_400 * SECOND):
+    now_us = time.time_ns() // 1_000
+    shelves.make_ahead(now_us)
+    if deleted := retention.prune(now_us - days * 86_400 * SECOND):
         log.info("deleted %d rows older than %d days", deleted, days)

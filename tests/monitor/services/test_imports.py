@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 NOW = int(time.time()) * SECOND
 TABLES = (Call, Registration, Transaction, FindingRow)
 # What differs by nature between what was seen live and what came from a file.
-APART = ("id", "version", "import_id", "partition", "open")
+APART = ("id", "version", "import_id", "shelf", "partition", "open")
 
 
 def clock() -> int:
