@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NotRequired, Required, TypedDict
 import msgspec
 import redis
 from channels.layers import get_channel_layer
+from django.db import Error
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -146,9 +147,9 @@ class Announcer:
         """Tell every page what this commit changed."""
         if time.monotonic() < self._try_again_at:
             return
-        frame = delta(sequence, metrics, touched)
         slugs = {*touched.calls, *touched.registrations, *touched.transactions}
         try:
+            frame = delta(sequence, metrics, touched)
             self._send([(LIVE, frame)])
             self._send(
                 [
@@ -157,6 +158,9 @@ class Announcer:
                 ]
             )
             self._lost = False
+        except Error as error:
+            # The commit stands; whoever asks the database next finds out what is wrong with it.
+            log.warning("what changed can't be read for the pages: %s", error)
         except (redis.RedisError, OSError, TimeoutError) as error:
             if not self._lost:
                 log.warning("the bus does not take frames, pages are not live: %s", error)

@@ -2,7 +2,8 @@
 
 One turn: read what is not folded, fold it, and write in one transaction the marks, the alerts, the
 outbox and the own row. Then, and only then, ring Celery and tell the browsers. Whatever fails before
-the commit leaves the database as it was; the memory is dropped and restored from there.
+the commit leaves the database as it was; the memory is dropped and restored from there. An entry on which
+our own code fails, or whose outcome the database refuses, is tried again by itself, and then set aside.
 """
 
 import logging
@@ -12,7 +13,7 @@ import time
 from typing import Final, Protocol
 
 import msgspec
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 
 from collectors.sip.timers import SECOND
 from monitor.announce import Announcer, Touched
@@ -20,12 +21,13 @@ from monitor.conf import load
 from monitor.core.metrics import Metrics
 from monitor.core.overview import NO_PARTITION, Overview, horizon_us
 from monitor.core.updates import Committed
+from monitor.ingest.suspects import Suspects
 from monitor.models import Partition
 from monitor.overview.bell import POLL_S, Bell
 from monitor.overview.lease import FencedError, Lease
 from monitor.overview.restore import restored
 from monitor.overview.ringer import Ringer, ring_celery
-from monitor.services import alerts, commit_log, subjects
+from monitor.services import alerts, commit_log, database, subjects
 from monitor.services.sql import big
 from monitor.watchdog import Watchdog
 
@@ -41,6 +43,10 @@ SPARE_S: Final = 1.0
 RETRY_S: Final = 1.0
 KEPT_US: Final = 2 * horizon_us()  # of the log: twice what a restart folds again
 _TIDY_S: Final = 60.0
+
+
+class RefusedError(Exception):
+    """The database is there, and what came of some entries could not be found out, or not be written."""
 
 
 class Outlet(Protocol):
@@ -59,6 +65,7 @@ class Watcher:
         self._outlet = outlet
         self._lease = lease or Lease()
         self._overview: Overview | None = None
+        self._suspects = Suspects()
         self._watchdog = Watchdog()
         self._last_fold = self._last_tidy = time.monotonic()
 
@@ -73,8 +80,9 @@ class Watcher:
                 log.warning("another overview took over; this one stands by")
                 self._overview = None
                 continue
-            except DatabaseError as error:
-                log.error("the database does not answer as it should, trying again: %s", error)
+            except (Error, RefusedError) as error:
+                what = "what was committed" if isinstance(error, RefusedError) else "the database"
+                log.error("%s is not as it should be, trying again: %s", what, error)
                 self._overview = None
                 connection.close()
                 stop.wait(RETRY_S)
@@ -88,9 +96,9 @@ class Watcher:
         if self._overview is None and not self._start():
             self._bell.wait(SPARE_S)
             return True
-        entries = commit_log.unfolded(BITE)
+        entries = commit_log.unfolded(1 if self._suspects.careful(NO_PARTITION) else BITE)
         if entries:
-            self._commit(entries)
+            self._take(entries)
             return False
         if tick := self._tick():
             self._commit([], tick)
@@ -105,7 +113,7 @@ class Watcher:
         self._overview = None
         try:
             self._lease.release()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("the lease could not be given back, it runs out by itself: %s", error)
 
     def _start(self) -> bool:
@@ -122,15 +130,42 @@ class Watcher:
         self._watchdog.alive()
         self._lease.renew(_clock_us())
 
+    def _take(self, entries: list[commit_log.Entry]) -> None:
+        """Fold and commit, or set aside what has failed twice by itself."""
+        names = [str(entry.id) for entry in entries]
+        if reason := self._suspects.guilty(NO_PARTITION, names[0]):
+            self._set_aside(entries[0], reason)
+            entries = entries[:1]
+        else:
+            try:
+                self._commit(entries)
+            except FencedError:
+                raise
+            except Exception as error:
+                if isinstance(error, Error) and database.is_away(error):
+                    raise
+                log.exception("entries %s to %s of the commit log can't be folded", names[0], names[-1])
+                self._suspects.failed(NO_PARTITION, names, error, 0)
+                raise RefusedError(f"{type(error).__name__}: {error}") from error
+        self._suspects.took(NO_PARTITION, len(entries))
+
+    def _set_aside(self, entry: commit_log.Entry, reason: str) -> None:
+        now_us = _clock_us()
+        log.error("entry %d of the commit log is set aside: it can't be folded", entry.id)
+        with transaction.atomic():
+            sequence = self._lease.commit(now_us)
+            commit_log.set_aside(entry, reason, now_us)
+        self._lease.committed(sequence)
+
     def _commit(self, entries: list[commit_log.Entry], tick: Committed | None = None) -> None:
         overview = self._overview
         assert overview is not None, "only a started watcher commits"  # noqa: S101 - `turn` sees to it
         commits = [entry.committed for entry in entries] or ([tick] if tick else [])
-        decisions = [decision for committed in commits for decision in overview.feed(committed)]
-        metrics = overview.metrics()
-        now_us = _clock_us()
-        columns = {"watermark_us": big(metrics.at_us), "metrics": msgspec.to_builtins(metrics)}
         try:
+            decisions = [decision for committed in commits for decision in overview.feed(committed)]
+            metrics = overview.metrics()
+            now_us = _clock_us()
+            columns = {"watermark_us": big(metrics.at_us), "metrics": msgspec.to_builtins(metrics)}
             with transaction.atomic():
                 sequence = self._lease.commit(now_us, **columns)
                 commit_log.mark(entries, sequence)
@@ -180,4 +215,4 @@ def run() -> int:
 
 
 def _clock_us() -> int:
-    return time.time_ns() // 1_000
+    return database.now_us()

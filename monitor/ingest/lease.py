@@ -17,9 +17,8 @@ from django.db.models import Q, QuerySet
 
 from monitor.ingest.shard import Place
 from monitor.models import IngestWorker, Partition
-from monitor.services import shelves
+from monitor.services import database, shelves
 from monitor.services.apply_updates import LEASE_US
-from monitor.services.database import now_us
 
 _FORGOTTEN_US: Final = 3_600_000_000
 
@@ -35,7 +34,7 @@ class Leases:
 
     def prepare(self) -> None:
         """Make the partitions' rows, and places for the records of the days to come."""
-        shelves.make_ahead(now_us())
+        shelves.make_ahead(database.now_us())
         rows = [Partition(number=number) for number in range(self._partitions)]
         Partition.objects.bulk_create(rows, ignore_conflicts=True)
 
@@ -46,9 +45,8 @@ class Leases:
         """
         if connection.vendor == "sqlite":
             return self._partitions
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('application_name', %s, false)", (_session(self.owner),))
-        now = now_us()
+        database.name_session(_session(self.owner))
+        now = database.now_us()
         IngestWorker.objects.update_or_create(owner=self.owner, defaults={"alive_until_us": now + LEASE_US})
         IngestWorker.objects.filter(alive_until_us__lt=now - _FORGOTTEN_US).delete()
         return ceil(self._partitions / IngestWorker.objects.filter(alive_until_us__gte=now).count())
@@ -59,12 +57,12 @@ class Leases:
             return []
         rows = Partition.objects.filter(number__lt=self._partitions).exclude(number__in=self.epochs)
         gone = [owner for owner in set(rows.values_list("owner", flat=True)) if self._is_gone(owner)]
-        free = rows.filter(Q(lease_until_us__lt=now_us()) | Q(owner__in=[self.owner, *gone]))
+        free = rows.filter(Q(lease_until_us__lt=database.now_us()) | Q(owner__in=[self.owner, *gone]))
         with transaction.atomic():
             # A row that another worker is about to write is not free, whatever it says.
             taken = list(free.select_for_update(skip_locked=True).order_by("number")[:most])
             for row in taken:
-                row.owner, row.epoch, row.lease_until_us = self.owner, row.epoch + 1, now_us() + LEASE_US
+                row.owner, row.epoch, row.lease_until_us = self.owner, row.epoch + 1, database.now_us() + LEASE_US
                 row.save(update_fields=["owner", "epoch", "lease_until_us"])
             if len(taken) < most:
                 _wake_the_dead(free.exclude(number__in=[row.number for row in taken]))
@@ -74,7 +72,7 @@ class Leases:
     def renew(self) -> list[int]:
         """Prolong what is held; returns the partitions that turn out to be lost."""
         mine = Partition.objects.filter(owner=self.owner, number__in=self.epochs)
-        if mine.update(lease_until_us=now_us() + LEASE_US) == len(self.epochs):
+        if mine.update(lease_until_us=database.now_us() + LEASE_US) == len(self.epochs):
             return []
         still = set(mine.values_list("number", flat=True))
         lost = [number for number in self.epochs if number not in still]
@@ -108,20 +106,9 @@ class Leases:
 
 
 def _wake_the_dead(locked: QuerySet[Partition]) -> None:
-    """End the sessions of owners that hold a row and let its lease run out long ago: they are frozen.
-
-    The database does that itself to a session that idles within a transaction, but not to one that was
-    frozen between the statements of a pipeline, for which it waits as long as it takes.
-    """
-    if connection.vendor != "postgresql":
-        return
-    owners = locked.filter(lease_until_us__lt=now_us() - LEASE_US).values_list("owner", flat=True).distinct()
-    sessions = [_session(owner) for owner in owners if owner]
-    if sessions:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY(%s)", (sessions,)
-            )
+    """End the sessions of owners that hold a row and let its lease run out long ago: they are frozen."""
+    owners = locked.filter(lease_until_us__lt=database.now_us() - LEASE_US).values_list("owner", flat=True).distinct()
+    database.end_sessions([_session(owner) for owner in owners if owner])
 
 
 def _session(owner: str) -> str:

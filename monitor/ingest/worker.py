@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
 from collectors.wire.codec import BatchError, decode
 from collectors.wire.events import Batch
@@ -28,6 +28,7 @@ from monitor.ingest.suspects import Suspects
 from monitor.models import Peer
 from monitor.services.apply_updates import Fenced, apply
 from monitor.services.commit import PartitionCommit
+from monitor.services.database import is_away
 
 CYCLE_S: Final = 0.1
 BLOCK_MS: Final = 500
@@ -83,7 +84,9 @@ class Worker:
                 self._listening_us = 0
                 self._streams.close()
                 stop.wait(patience.failed("the stream store is away", error))
-            except (OperationalError, InterfaceError) as error:
+            except Error as error:
+                if not is_away(error):
+                    raise
                 self._drop()
                 connection.close()
                 stop.wait(patience.failed("the database is away", error))
@@ -152,7 +155,7 @@ class Worker:
                     shard.set_aside(entry, batch, reason or "")
                 else:
                     shard.take(entry, batch)
-            except DatabaseError:
+            except Error:
                 raise
             except Exception as error:  # a bug of ours, whatever it is, must not stop the partition
                 log.exception("partition %d: entry %s can't be taken", shard.number, entry.id)
@@ -187,9 +190,11 @@ class Worker:
         fresh = self._peers.fresh()
         try:
             apply(commits, fresh)
-        except (OperationalError, InterfaceError, Fenced):
+        except Fenced:
             raise
         except Exception as error:  # a value that the database refuses
+            if isinstance(error, Error) and is_away(error):
+                raise
             log.exception("what came of partitions %s can't be written", [commit.number for commit in commits])
             for commit in commits:
                 self._suspects.failed(commit.number, self._shards[commit.number].taken, error, commit.watermark_us)
@@ -289,6 +294,6 @@ class Worker:
     def _leave(self) -> None:
         try:
             self._leases.leave()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("the leases run out by themselves: %s", error)
         self._streams.close()

@@ -1,18 +1,22 @@
 """One active overview: a lease with an epoch in its row, and each commit fenced by it.
 
 The lease keeps two from working at once, for the sake of work; the fence keeps two from committing,
-for the sake of truth. A clock that is wrong can cost the first, never the second.
+for the sake of truth. A clock that is wrong can cost the first, never the second; so times are the
+database's, which is one for all.
 """
 
 import os
 import socket
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
+from django.db import transaction
 from django.db.models import F
 
 from collectors.sip.timers import SECOND
 from monitor.models import Overview
+from monitor.services import database
 
 LEASE_US: Final = 5 * SECOND
 RENEW_US: Final = 1 * SECOND
@@ -36,14 +40,20 @@ class Lease:
         row, _ = Overview.objects.get_or_create(id=1)
         if row.lease_until_us > now_us and row.owner != self.owner and not is_gone(row.owner):
             return False
-        taken = Overview.objects.filter(id=1, epoch=row.epoch).update(
-            owner=self.owner, epoch=F("epoch") + 1, lease_until_us=now_us + LEASE_US
-        )
-        if taken:
-            self.epoch = row.epoch + 1
-            self.sequence = Overview.objects.values_list("sequence", flat=True).get(id=1)
-            self._renewed_us = now_us
-        return bool(taken)
+        database.name_session(session(self.owner))
+        with transaction.atomic():
+            # A row that its owner is about to write is not free, whatever it says.
+            free = Overview.objects.select_for_update(skip_locked=True).filter(id=1, epoch=row.epoch).first()
+            if free is not None:
+                columns = {"owner": self.owner, "epoch": F("epoch") + 1, "lease_until_us": now_us + LEASE_US}
+                Overview.objects.filter(id=1).update(**columns)
+        if free is None:
+            # Who is frozen in the midst of a commit holds the row for as long as its session lasts.
+            if row.lease_until_us < now_us - LEASE_US:
+                database.end_sessions([session(row.owner)])
+            return False
+        self.epoch, self.sequence, self._renewed_us = free.epoch + 1, free.sequence, now_us
+        return True
 
     def commit(self, now_us: int, **columns: Any) -> int:
         """Write the row, as the first statement of a transaction; returns the new sequence.
@@ -78,6 +88,11 @@ class Lease:
 def myself() -> str:
     """This process among all others: "HOST PID-NAMESPACE PID START"."""
     return f"{_world()} {os.getpid()} {_started(os.getpid())}"
+
+
+def session(owner: str) -> str:
+    """What an owner's session with PostgreSQL is called, which takes 63 characters."""
+    return f"offhook overview {crc32(owner.encode()):08x}"
 
 
 def is_gone(owner: str) -> bool:

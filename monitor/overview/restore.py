@@ -1,5 +1,6 @@
 """The overview's memory after a start: folded again from the log, and begun from what is stored."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -8,9 +9,11 @@ from monitor.core.alerting.rules import DEFAULT_RULES, Rule
 from monitor.core.limits import Limits
 from monitor.core.overview import Overview, horizon_us
 from monitor.core.presence import number_of
-from monitor.core.updates import CallState, Kind, RecordKey, RegistrationOutcome, RegistrationSucceeded
+from monitor.core.updates import CallState, Committed, Kind, RecordKey, RegistrationOutcome, RegistrationSucceeded
 from monitor.models import Call, Collector, Registration
 from monitor.services import alerts, commit_log, subjects
+
+log = logging.getLogger(__name__)
 
 _ALIVE: Final = [state for state in CallState if state.alive]
 # Wire time and the time of a commit are of different clocks: what began so close to the log's
@@ -34,12 +37,21 @@ def restored(
     _expect(overview, since_us + _SKEW_US)
     for chunk in commit_log.folded_since(since_us):
         for committed in chunk:
-            overview.feed(committed)
+            _feed(overview, committed)
         still_mine()
     alerts.retire(rules, now_us)
     overview.restore_alerts(alerts.held(rules))
     overview.restore_subjects(subjects.standing(since_us))
     return overview
+
+
+def _feed(overview: Overview, committed: Committed) -> None:
+    try:
+        overview.feed(committed)
+    except Exception:  # a bug of ours must not keep the overview from starting for as long as the log is kept
+        log.exception(
+            "what partition %d committed up to %d is passed over", committed.partition, committed.watermark_us
+        )
 
 
 def _expect(overview: Overview, before_us: int) -> None:

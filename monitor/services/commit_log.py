@@ -14,9 +14,10 @@ import zstandard
 from django.db.models import Q
 
 from monitor.core.updates import Committed
-from monitor.models import CommitLog
+from monitor.models import CommitLog, DeadLetter
 from monitor.packing import committed as unpack
 from monitor.packing import pack
+from monitor.services.sql import text
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,19 @@ def mark(entries: Sequence[Entry], sequence: int) -> None:
         CommitLog.objects.filter(id__in=ids[start : start + _IDS]).update(folded=sequence)
 
 
+def set_aside(entry: Entry, reason: str, now_us: int) -> None:
+    """Take a row out of the log that can't be folded, now or after a restart; it is kept, and shown."""
+    row = CommitLog.objects.get(pk=entry.id)
+    DeadLetter.objects.create(
+        partition=row.partition,
+        entry_id=f"commit {row.pk}",
+        reason=text(reason, 8_000),
+        stored_us=now_us,
+        data=row.updates,
+    )
+    row.delete()
+
+
 def append(committed: Committed, now_us: int, folded: int | None = None) -> None:
     """Log something that is not of ingest: what a person did, or (already folded) a tick of the clock."""
     CommitLog.objects.create(
@@ -91,7 +105,7 @@ def forget(before_us: int) -> int:
 def _committed(number: int, partition: int, data: bytes | memoryview) -> Committed:
     try:
         return unpack(data)
-    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+    except (msgspec.MsgspecError, zstandard.ZstdError, FileNotFoundError) as error:  # the latter: of a dictionary
         # Written by another version: one row that can't be read must not stop all that follow.
         log.error("row %d of the commit log can't be read, and is passed over: %s", number, error)
         return Committed(partition, 0, [])

@@ -1,5 +1,6 @@
-"""The database's clock, and whose fault it is when the database does not take something."""
+"""The database's clock and sessions, and whose fault it is when it does not take something."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection
@@ -25,3 +26,24 @@ def is_away(error: Error) -> bool:
         return True
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return isinstance(error, InternalError) and state.startswith(_TRANSACTION_STATE)
+
+
+def name_session(name: str) -> None:
+    """Call this process's session so, that others may end it; SQLite knows no sessions."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('application_name', %s, false)", (name,))
+
+
+def end_sessions(names: Sequence[str]) -> None:
+    """End sessions of frozen processes, which hold what they locked.
+
+    PostgreSQL does that itself to a session that idles within a transaction, but not to one that was
+    frozen between the statements of a pipeline, for which it waits as long as it takes.
+    """
+    if connection.vendor == "postgresql" and names:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY(%s)",
+                (list(names),),
+            )

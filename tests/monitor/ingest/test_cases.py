@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from django.db import connection
+from django.db import Error, connection
 
 from collectors.scenario.library import play
 from collectors.sip.timers import SECOND
@@ -29,9 +29,11 @@ from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
 from monitor.ingest.worker import CommitRefused, Worker
 from monitor.models import Call, Collector, DeadLetter, LossRange, MessageChunk, Partition, Transaction
 from monitor.services.apply_updates import Fenced
+from monitor.services.database import is_away
 from tests.monitor.ingest.edge import Edge
 from tests.monitor.ingest.story import logged
 from tests.support.beside import beside
+from tests.support.database import read_only
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +205,22 @@ def test_what_the_database_refuses_is_found_and_kept_aside_by_itself(
     assert DeadLetter.objects.count() == 1
     assert Call.objects.get().messages == len(call)
     assert bench.client.xlen(stream(0)) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_nothing_for_now_has_nothing_set_aside(bench: Bench, call: list[SipEvent]) -> None:
+    bench.edge.send(call[:4])
+    bench.work(1)
+    bench.edge.send(call[4:])
+    for _ in range(3):
+        with read_only(), pytest.raises(Error) as caught:
+            bench.worker.cycle()
+        assert is_away(caught.value)
+        bench.worker._drop()  # as `run` does
+        bench.worker._tend()
+    bench.work(1)
+    assert not DeadLetter.objects.exists()
+    assert Call.objects.get().messages == len(call)
 
 
 # --- what comes late, again, or under a name that was used before

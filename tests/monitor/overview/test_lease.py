@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from django.db import DatabaseError, connection
 
 from monitor.models import Overview
 from monitor.overview import lease as module
-from monitor.overview.lease import LEASE_US, RENEW_US, FencedError, Lease, is_gone, myself
+from monitor.overview.lease import LEASE_US, RENEW_US, FencedError, Lease, is_gone, myself, session
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,3 +101,32 @@ def test_a_process_id_that_was_given_out_again_is_another_process() -> None:
 def test_without_proc_leases_run_out_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Path", lambda _: (_ for _ in ()).throw(OSError))
     assert "? ?/" in myself()
+
+
+def test_an_owner_that_is_frozen_with_its_row_locked_is_put_to_rest() -> None:
+    if connection.vendor != "postgresql":
+        return  # on SQLite the supervisor kills it
+    frozen, spare = Lease("elsewhere 1"), Lease("elsewhere 2")
+    frozen.acquire(T0)
+    with closing(cast("Any", connection.copy())) as other:
+        cursor = other.cursor()
+        # Its session in the midst of a commit.
+        cursor.execute("SELECT set_config('application_name', %s, false)", (session(frozen.owner),))
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE monitor_overview SET sequence = 7")
+        assert not spare.acquire(T0 + LEASE_US)  # without waiting for the row
+        cursor.execute("SELECT 1")  # it may only be slow: nothing was done to it
+        assert not spare.acquire(T0 + 2 * LEASE_US + 1)
+        with pytest.raises(DatabaseError):
+            cursor.execute("SELECT 1")
+    wait_for(lambda: spare.acquire(T0 + 2 * LEASE_US + 2))
+    assert spare.sequence == 0
+
+
+def test_a_session_is_named_after_its_overview() -> None:
+    if connection.vendor == "postgresql":
+        lease = Lease()
+        lease.acquire(T0)
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW application_name")
+            assert cursor.fetchone() == (session(lease.owner),)

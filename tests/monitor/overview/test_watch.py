@@ -8,23 +8,36 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, DataError, OperationalError, connection
 
 from collectors.sip.timers import SECOND
 from monitor import watch
 from monitor.announce import Touched
-from monitor.core.alerting.values import Decision
+from monitor.core.alerting.values import Decision, FindingNoted
 from monitor.core.metrics import Metrics
-from monitor.core.updates import CallState, SourceSeen
-from monitor.models import Alert, AlertOccurrence, Call, CommitLog, Delivery, Overview, Partition, SubjectRow
+from monitor.core.overview import Overview as Overviews
+from monitor.core.updates import CallStarted, CallState, Committed, SourceSeen
+from monitor.models import (
+    Alert,
+    AlertOccurrence,
+    Call,
+    CommitLog,
+    DeadLetter,
+    Delivery,
+    Overview,
+    Partition,
+    SubjectRow,
+)
+from monitor.overview import restore
 from monitor.overview.bell import Bell
 from monitor.overview.lease import FencedError, Lease
 from monitor.overview.ringer import Ringer
 from monitor.services import alerts
-from monitor.watch import Watcher
+from monitor.watch import RefusedError, Watcher
 from monitor.watchdog import ALIVE
 from tests.monitor.core.told import call, cleared, commit, raised, report, started, us
 from tests.monitor.overview.stage import Ingest, clock_us, log
+from tests.support.database import read_only
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -217,6 +230,89 @@ def test_what_fails_before_the_commit_leaves_all_as_it_was(
     assert Alert.objects.get().count == 1
 
 
+class Trap(Overviews):
+    """An overview with a fault of ours."""
+
+    def feed(self, committed: Committed) -> list[Decision]:
+        if any(isinstance(update, CallStarted) and update.key.call_id == "poison" for update in committed.updates):
+            raise ZeroDivisionError("of ours")
+        return super().feed(committed)
+
+
+def until_folded(watcher: Watcher) -> int:
+    """Turn, also where that fails, until all is folded; how often it failed."""
+    failures = 0
+    while CommitLog.objects.filter(folded=None).exists():
+        try:
+            watcher.turn()
+        except RefusedError:
+            failures += 1
+            watcher._overview = None  # as `run` does
+        assert failures < 10
+    return failures
+
+
+def test_an_entry_on_which_we_fail_is_set_aside_and_the_others_count(
+    watcher: Watcher, ringer: Ringer, heard: Heard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(restore, "Overview", Trap)
+    log(raised(1), watermark_us=now())
+    poison = log(started(2, "poison"), raised(2, "poison"), watermark_us=now())
+    data = bytes(CommitLog.objects.get(pk=poison).updates)
+    log(raised(3, "c3"), watermark_us=now())
+    assert until_folded(watcher) == 3  # all together, then twice by itself
+    letter = DeadLetter.objects.get()
+    assert (letter.entry_id, letter.partition, bytes(letter.data)) == (f"commit {poison}", 0, data)
+    assert "ZeroDivisionError: of ours" in letter.reason
+    assert "is set aside" in caplog.text
+    assert Alert.objects.get().count == 2
+    until_folded(Watcher(Silent(), ringer, heard, Lease("here")))
+    assert Alert.objects.get().count == 2
+
+
+def test_an_entry_whose_outcome_the_database_refuses_is_set_aside(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = alerts.apply
+
+    def refuse(decisions: list[Decision], now_us: int) -> alerts.Applied:
+        if any(isinstance(each, FindingNoted) and each.finding.slug == call("poison").slug for each in decisions):
+            raise DataError("value too long")
+        return whole(decisions, now_us)
+
+    monkeypatch.setattr(alerts, "apply", refuse)
+    log(raised(1, "poison"), watermark_us=now())
+    log(raised(2, "c2"), watermark_us=now())
+    until_folded(watcher)
+    assert DeadLetter.objects.count() == 1
+    assert Alert.objects.get().count == 1
+
+
+def test_a_log_on_which_we_fail_does_not_keep_it_from_starting(
+    watcher: Watcher, ringer: Ringer, heard: Heard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log(started(1, "poison"), watermark_us=now())
+    turn(watcher)
+    monkeypatch.setattr(restore, "Overview", Trap)  # a new version
+    log(raised(2, "c2"), watermark_us=now())
+    turn(Watcher(Silent(), ringer, heard, Lease("here")))
+    assert Alert.objects.get().count == 1
+    assert "is passed over" in caplog.text
+
+
+def test_a_database_that_takes_nothing_for_now_makes_nobody_guilty(watcher: Watcher) -> None:
+    log(raised(1), watermark_us=now())
+    turn(watcher)
+    number = log(raised(2, "c2"), watermark_us=now())
+    for _ in range(3):
+        with read_only(), pytest.raises(DatabaseError):
+            turn(watcher)
+    turn(watcher)
+    assert CommitLog.objects.get(pk=number).folded
+    assert not DeadLetter.objects.exists()
+    assert Alert.objects.get().count == 2
+
+
 def test_it_goes_on_when_the_database_is_back(
     watcher: Watcher, heard: Heard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -240,7 +336,7 @@ def test_it_goes_on_when_the_database_is_back(
     log(raised(1), watermark_us=now())
     watcher.run(stop)
     assert Alert.objects.exists()
-    assert "database does not answer" in caplog.text
+    assert "the database is not as it should be" in caplog.text
     assert "another overview took over" in caplog.text
     assert Overview.objects.get().lease_until_us == 0  # given back
 

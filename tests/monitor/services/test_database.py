@@ -1,0 +1,48 @@
+"""The database's clock, and whose fault it is when it does not take something."""
+
+import time
+
+import pytest
+from django.db import DatabaseError, DataError, Error, InterfaceError, OperationalError, connection
+
+from monitor.models import Peer
+from monitor.services import database
+from tests.support.database import read_only
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_its_clock_is_in_microseconds() -> None:
+    assert abs(database.now_us() - time.time_ns() // 1_000) < 60_000_000
+
+
+def test_a_database_that_is_read_only_for_now_is_away() -> None:
+    with read_only(), pytest.raises(DatabaseError) as caught:
+        Peer.objects.create(address="10.0.0.1:5060", since_us=1)
+    assert database.is_away(caught.value)
+
+
+def test_a_session_that_idled_too_long_in_its_transaction_was_away() -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite ends no transactions
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 50")
+        cursor.execute("BEGIN")
+        time.sleep(0.3)
+        with pytest.raises(DatabaseError) as caught:
+            cursor.execute("SELECT 1")
+    connection.close()
+    assert database.is_away(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (OperationalError("connection refused"), True),
+        (InterfaceError("the connection is closed"), True),
+        (DataError("value too long"), False),
+        (DatabaseError("what?"), False),
+    ],
+)
+def test_others_by_their_kind(error: Error, away: bool) -> None:
+    assert database.is_away(error) is away
