@@ -191,12 +191,12 @@ def _check_receiver(config: Config) -> str:
 
 
 def _check_store(config: Config) -> str:
-    from collectors.exporters.stream_store import StoreError, StreamStore
+    from collectors.exporters.stream_store import StoreError, open_store
 
     if config.output == "console":
         return "none is needed"
     try:
-        store = StreamStore(config.stream_url, f"offhook-collector:{config.id}")
+        store = open_store(config.stream_url, f"offhook-collector:{config.id}")
         partitions = store.connect(config.partitions)
         store.close()
     except StoreError as error:

@@ -17,6 +17,7 @@ from collectors.exporters.hep import Target, target
 from collectors.processors.filter import Network, network
 from collectors.receivers.carriers import TUNNELS
 from collectors.receivers.listen import Place, place
+from collectors.wire.cluster import is_cluster, seeds
 from collectors.wire.codec import DEFAULT_PARTITIONS
 
 RECEIVERS: Final = ("libpcap", "tshark", "file", "hep", "scenario")
@@ -210,8 +211,10 @@ def _redis_url(text: str) -> str:
         scheme = urlsplit(text).scheme
     except ValueError:
         scheme = ""
-    if scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("expected a URL that begins with redis://, rediss:// or unix://")
+    if is_cluster(text):
+        seeds(text)
+    elif scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("expected a URL that begins with redis://, rediss:// or unix://, or redis+cluster://")
     return text
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from collectors.wire.cluster import is_cluster, seeds
 from monitor.core.settings import Settings
 from monitor.core.thresholds import THRESHOLDS, configured
 
@@ -76,7 +77,7 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
 
     state_dir = Path(read("STATE_DIR", Path.cwd() / "var", _path))
     socket = f"unix://{state_dir}/valkey.sock"
-    stream_url = read("STREAM_URL", socket, _redis_url)
+    stream_url = read("STREAM_URL", socket, _stream_url)
     port = read("PORT", 8600, _port)
     bind = read("BIND", "127.0.0.1")
     public_url = read("PUBLIC_URL", f"http://{_shown_host(bind)}:{port}", _http_url)
@@ -84,7 +85,7 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
     config = Config(
         state_dir=state_dir,
         stream_url=stream_url,
-        bus_url=read("BUS_URL", stream_url, _redis_url),
+        bus_url=read("BUS_URL", socket if is_cluster(stream_url) else stream_url, _redis_url),
         database_url=read("DATABASE_URL", f"sqlite:///{state_dir}/offhook.sqlite3", _database_url),
         bind=bind,
         port=port,
@@ -209,7 +210,16 @@ def _scheme(text: str, schemes: tuple[str, ...], example: str) -> str:
 
 
 def _redis_url(text: str) -> str:
+    if is_cluster(text):
+        raise ValueError("the bus can't be a cluster (Celery and Channels need a single server), only the streams can")
     return _scheme(text, ("redis", "rediss", "unix"), "redis://:password@127.0.0.1:6379/0")
+
+
+def _stream_url(text: str) -> str:
+    if is_cluster(text):
+        seeds(text)
+        return text
+    return _redis_url(text)
 
 
 def _http_url(text: str) -> str:

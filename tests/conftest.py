@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ django.setup()
 # The product's handler holds the stderr of this moment, which pytest replaces and closes; pytest shows logs itself.
 logging.getLogger().handlers.clear()
 
+from tests.support.cluster import RedisCluster  # noqa: E402 - after the environment is made
 from tests.support.postgres import Postgres  # noqa: E402 - after the environment is made
 from tests.support.smtp import SmtpServer  # noqa: E402 - as above
 from tests.support.valkey import Valkey  # noqa: E402 - as above
@@ -110,6 +113,23 @@ def valkey(valkey_server: Valkey) -> Valkey:
     with valkey_server.client() as client:
         client.flushall()
     return valkey_server
+
+
+@pytest.fixture(scope="session")
+def cluster_server() -> Iterator[RedisCluster]:
+    """A Redis Cluster that is made for the first test that wants it."""
+    folder = Path(tempfile.mkdtemp(prefix="offhook-cluster-", dir="/tmp"))
+    server = RedisCluster(folder)
+    yield server
+    server.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def cluster(cluster_server: RedisCluster) -> RedisCluster:
+    """A real Redis Cluster, empty. A test that stops a node or makes a replica puts it back."""
+    cluster_server.flush()
+    return cluster_server
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@
 holes: the server drops what comes twice and counts what is missing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from collectors.wire.codec import partition_of
@@ -12,6 +12,7 @@ from collectors.wire.events import SCHEMA, Batch, Heartbeat, Observation, SideEv
 
 MAX_EVENTS: Final = 1_000  # in a batch
 MAX_OCTETS: Final = 1024 * 1024  # of raw data in a batch, before one more is added
+NOBODY: Final[Mapping[int, Heartbeat]] = {}
 
 
 class Batcher:
@@ -47,12 +48,14 @@ class Batcher:
                 full.append(self._cut(partition, None))
         return full
 
-    def flush(self, heartbeats: Sequence[Heartbeat] = ()) -> list[Batch]:
-        """Everything that waits: with `heartbeats`, one for each partition, a batch for every partition."""
-        if heartbeats:
-            return [self._cut(partition, heartbeat) for partition, heartbeat in enumerate(heartbeats)]
+    def flush(self, heartbeats: Mapping[int, Heartbeat] = NOBODY) -> list[Batch]:
+        """Everything that waits, and a batch for each partition that is told a heartbeat."""
         waiting = enumerate(zip(self._events, self._side, strict=True))
-        return [self._cut(partition, None) for partition, gathered in waiting if any(gathered)]
+        return [
+            self._cut(partition, heartbeats.get(partition))
+            for partition, gathered in waiting
+            if any(gathered) or partition in heartbeats
+        ]
 
     def _cut(self, partition: int, heartbeat: Heartbeat | None) -> Batch:
         events, self._events[partition] = self._events[partition], []

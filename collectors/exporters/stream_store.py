@@ -3,13 +3,17 @@
 The client's own retries are off: only the exporter knows that a retry must resend the same batch.
 """
 
-from typing import Final
+import threading
+from contextlib import suppress
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from collectors.redis_cluster import ERRORS, Cluster, answer, is_single
+from collectors.wire.cluster import is_cluster, seeds
 from collectors.wire.codec import FIELD, PARTITIONS_KEY, stream
 
 _TIMEOUT_S: Final = 2.0
@@ -28,16 +32,13 @@ class StoreError(Exception):
 class StreamStore:
     """One connection to a Redis or Valkey server."""
 
+    _acl = _ACL
+
     def __init__(self, url: str, client_name: str) -> None:
+        """Raises `StoreError`."""
         self.shown = shown(url)
         try:
-            self._client = redis.Redis.from_url(
-                url,
-                retry=Retry(NoBackoff(), 0),
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
-                client_name=client_name,
-            )
+            self._client: Any = self._new_client(url, client_name)
         except ValueError as error:
             # The error may quote the URL, and with it the password.
             raise StoreError("the stream store's URL is none that can be read", permanent=True) from error
@@ -49,7 +50,7 @@ class StreamStore:
             if known is None:
                 self._client.set(PARTITIONS_KEY, partitions, nx=True)
                 known = self._client.get(PARTITIONS_KEY)
-        except redis.RedisError as error:
+        except ERRORS as error:
             raise self._error(error) from error
         text = known.decode("ascii", "replace") if isinstance(known, bytes) else str(known)
         if not text.isdecimal() or not 1 <= int(text) <= _MAX_PARTITIONS:
@@ -74,18 +75,87 @@ class StreamStore:
         """Close the connection."""
         self._client.close()
 
-    def _error(self, error: redis.RedisError) -> StoreError:
-        if isinstance(error, redis.AuthenticationError):
+    def _new_client(self, url: str, client_name: str) -> Any:
+        return redis.Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            client_name=client_name,
+        )
+
+    def _error(self, error: Exception) -> StoreError:
+        said = answer(error)
+        if isinstance(said, redis.AuthenticationError):
             reason = "refuses the user name or password, or wants one that the URL doesn't have"
-        elif isinstance(error, redis.exceptions.NoPermissionError):
-            reason = f"does not permit this: {_ACL}"
-        elif isinstance(error, redis.exceptions.OutOfMemoryError):
+        elif isinstance(said, redis.exceptions.NoPermissionError):
+            reason = f"does not permit this: {self._acl}"
+        elif is_single(error):
+            reason = "is a single server and no cluster: name it in a URL that begins with redis://"
+        elif isinstance(said, redis.exceptions.MovedError) and not isinstance(self._client, Cluster):
+            reason = "is one node of a cluster: name its nodes in a URL that begins with redis+cluster://"
+        elif isinstance(said, redis.exceptions.OutOfMemoryError):
             return StoreError(f"{self.shown} is full")
-        elif isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-            return StoreError(f"{self.shown} does not answer: {error}")
+        elif isinstance(said, (redis.ConnectionError, redis.TimeoutError)):
+            return StoreError(f"{self.shown} does not answer: {said}")
         else:
-            return StoreError(f"{self.shown} refuses: {error}")
+            return StoreError(f"{self.shown} refuses: {said}")
         return StoreError(f"{self.shown} {reason}", permanent=True)
+
+
+class ClusterStore(StreamStore):
+    """The nodes of a Redis Cluster, of which each has some of the partitions. For several threads."""
+
+    _acl = f"{_ACL}, and +command +cluster|slots +asking"
+
+    def __init__(self, url: str, client_name: str) -> None:
+        """Raises `StoreError`."""
+        self._connecting = threading.Lock()
+        self._known = 0  # partitions, once a node has told
+        super().__init__(url, client_name)
+
+    def connect(self, partitions: int) -> int:
+        """The same. Once known, it is not asked of its node again while that is away: others go on."""
+        with self._connecting:
+            if self._client is None:
+                try:
+                    url, client_name = self._named
+                    self._client = Cluster(url, timeout_s=_TIMEOUT_S, client_name=client_name)
+                except ERRORS as error:
+                    raise self._error(error) from error
+        try:
+            self._known = super().connect(partitions)
+        except StoreError as error:
+            if error.permanent or not self._known:
+                raise
+        return self._known
+
+    def append(self, entries: list[tuple[int, bytes]]) -> list[StoreError | None]:
+        """Append (partition, batch), one after the other, each to the node that has its partition now."""
+        errors: list[StoreError | None] = []
+        for partition, data in entries:
+            try:
+                self._client.xadd(stream(partition), {FIELD: data})
+                errors.append(None)
+            except ERRORS as error:
+                errors.append(self._error(error))
+        return errors
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            with suppress(OSError):
+                self._client.close()
+
+    def _new_client(self, url: str, client_name: str) -> Any:
+        seeds(url)  # raises what is wrong with it
+        self._named = url, client_name
+        return None  # made by the first that connects: it asks a node for its map
+
+
+def open_store(url: str, client_name: str) -> StreamStore:
+    """The stream store that a URL names. Raises `StoreError`."""
+    return (ClusterStore if is_cluster(url) else StreamStore)(url, client_name)
 
 
 def shown(url: str) -> str:

@@ -96,6 +96,7 @@ def test_networks_are_read() -> None:
         ("spool_size", "much", "a megabyte or more"),
         ("stream_url", "http://host", "redis://, rediss:// or unix://"),
         ("stream_url", "redis://[", "redis://, rediss:// or unix://"),
+        ("stream_url", "redis+cluster://", "a node of the cluster has no name"),
         ("id", "a/b", "no name of letters"),
         ("partitions", "65", "no number from 1 to 64"),
         ("drop_method", "OP TIONS/", "no method"),

@@ -99,6 +99,17 @@ def test_the_empty_environment_is_a_configuration() -> None:
     assert config.public_url == "http://127.0.0.1:8600"
 
 
+def test_streams_may_be_a_cluster_and_the_bus_is_then_a_server_of_its_own() -> None:
+    cluster = "redis+cluster://:s3cret@a:7000,b:7001"
+    config = load({"OFFHOOK_STATE_DIR": "/srv/offhook", "OFFHOOK_STREAM_URL": cluster})
+    assert (config.stream_url, config.bus_url) == (cluster, "unix:///srv/offhook/valkey.sock")
+    with pytest.raises(ConfigError, match="OFFHOOK_BUS_URL: the bus can't be a cluster"):
+        load({"OFFHOOK_BUS_URL": cluster})
+    with pytest.raises(ConfigError, match="OFFHOOK_STREAM_URL: a node of the cluster has no name") as caught:
+        load({"OFFHOOK_STREAM_URL": "redis+cluster://:s3cret@a,,b"})
+    assert "s3cret" not in str(caught.value)
+
+
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         load({"OFFHOOK_PORT": "70000", "OFFHOOK_DEBUG": "maybe", "OFFHOOK_LOG_LEVEL": "loud"})

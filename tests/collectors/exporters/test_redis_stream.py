@@ -447,7 +447,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(valkey: Valkey, make: Make, ca
 
 def test_a_defect_in_the_thread_is_heard_by_the_agent(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     exporter = make()
-    monkeypatch.setattr(exporter._delivery, "step", lambda: 1 / 0)
+    monkeypatch.setattr(exporter._lanes[-1].delivery, "step", lambda: 1 / 0)
     exporter.start()
 
     def failed() -> bool:
