@@ -14,6 +14,7 @@ a 503) is told as the end only after a while.
 from typing import Any, Final
 
 from collectors.wire.events import SipEvent
+from monitor.core import out_of_sight
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import ack, progress, setup, timers
@@ -118,6 +119,8 @@ class Call(Fold):
         at_us = event.captured_us
         self.add_hop(transaction)
         attempt = self.attempts.on(transaction, event)
+        for cancel in self.transactions.named(event.branch, event.cseq, "CANCEL"):  # that overtook it
+            self._cancelled(attempt, event.branch, cancel.first_us)
         if attempt.initial:
             self.introduce(event)
         if len(self.attempts) > 1 or self.findings:
@@ -135,6 +138,8 @@ class Call(Fold):
         answer = self.dialogs.answer_of(event)
         answer.acknowledged(event, number)
         self._judge_acks(event, out)
+        if self.findings:
+            self._judge_earlier(event.captured_us, out)
         return None
 
     def _bye(self, event: SipEvent, number: int, out: list[Update]) -> None:
@@ -143,11 +148,17 @@ class Call(Fold):
             self.bye_us = at_us
         self.dialogs.of(event.from_tag, event.to_tag).hung_up(event, number)
         self._judge_acks(event, out)
+        if self.findings:
+            self._judge_earlier(at_us, out)
         self.review(at_us, out)
 
     def _cancel(self, event: SipEvent) -> None:
-        attempt, at_us = self.attempts.of(event), event.captured_us
-        if attempt is not None and attempt.cancelled(event.branch, at_us):
+        attempt = self.attempts.of(event)
+        if attempt is not None:
+            self._cancelled(attempt, event.branch, event.captured_us)
+
+    def _cancelled(self, attempt: Attempt, branch: str, at_us: int) -> None:
+        if attempt.cancelled(branch, at_us):
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.CANCELLED, attempt)
 
     def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
@@ -164,6 +175,8 @@ class Call(Fold):
             return transaction  # long forgotten
         if first and (self.findings or transaction.sends > 1):
             self._judge_resent(transaction, event.captured_us, out)
+        if self.findings:
+            self._judge_earlier(event.captured_us, out)
         if event.status < 200:
             self._provisional(event, attempt, out)
         elif event.status < 300:
@@ -208,8 +221,6 @@ class Call(Fold):
             self.answered_us, self.success = at_us, event.status
         if attempt.initial:
             self._judge_slow(attempt, at_us, out)
-        if self.findings:
-            self._judge_rejected(attempt, at_us, out)
         self.review(at_us, out)
 
     def _failure(self, event: SipEvent, transaction: Transaction, attempt: Attempt, out: list[Update]) -> None:
@@ -220,8 +231,6 @@ class Call(Fold):
             self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, FAILURE)
         if repairable(event.status):
             self.wake_at(at_us + self.context.settings.repair_us, Timer.REPAIR, attempt)
-        if self.findings:
-            self._judge_earlier(at_us, out)
         self._judge_rejected(attempt, at_us, out)
         self.review(at_us, out)
 
@@ -284,10 +293,25 @@ class Call(Fold):
             timeout_us=min(filter(None, (each.timeout_told_us(transaction) for each in self.attempts)), default=0),
         )
         attempt, verdict = self.attempts.holding(transaction), None
+        if attempt is not None:
+            around = around._replace(repaired_us=self._answered_unseen_us(transaction, attempt))
         if attempt is None or not attempt.silent_beyond(transaction):
             verdict = setup.unanswered(setup.INVITE_UNANSWERED, transaction, around, self.context.settings, self.now_us)
         subject = setup.silent_subject(transaction)
         self.judge(setup.INVITE_UNANSWERED, subject, verdict, transaction.first_us, at_us, out)
+
+    def _answered_unseen_us(self, transaction: Transaction, attempt: Attempt) -> int:
+        formed = attempt.initial and not self.answered_us  # else a BYE says nothing of it
+        came_us = (
+            out_of_sight.answered_us(
+                transaction,
+                attempt,
+                acked_us=self.dialogs.acked_us(attempt, transaction.source),
+                ended_us=self.bye_us if formed else 0,
+            ),
+            out_of_sight.retried_us(transaction, attempt, self.attempts),
+        )
+        return min(filter(None, came_us), default=0)
 
     def _judge_resent(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
         if self.findings or transaction.sends >= self.context.settings.suspect_sends:
@@ -340,12 +364,12 @@ class Call(Fold):
 
     def _judge_earlier(self, at_us: int, out: list[Update]) -> None:
         """Another attempt, or another hop, may repair what was refused, and go round what is silent."""
-        standing = {subject for (_, subject), each in self.findings.items() if each.state != FindingState.CLEARED}
-        for attempt in self.attempts if standing else ():
-            if attempt.subject in standing:
+        known = {subject for _, subject in self.findings}
+        for attempt in self.attempts:
+            if attempt.subject in known:
                 self._judge_rejected(attempt, at_us, out)
             for transaction in attempt.transactions:
-                if not transaction.final_us and setup.silent_subject(transaction) in standing:
+                if not transaction.final_us and setup.silent_subject(transaction) in known:
                     self.judge_unanswered(transaction, at_us, out)
 
     def _judge_rejected(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from collectors.sip.timers import COPY_US, SECOND
 from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt
-from monitor.core.hop import request_hop
+from monitor.core.hop import address_of, ends, request_hop
 from monitor.core.transaction import EVIDENCE
 
 _MOST_DIALOGS: Final = 256  # of one call
@@ -267,10 +267,14 @@ class Dialogs:
         forming = [answer for answer in answers if answer.forms_dialog] or answers
         return all(answer.ack_us for answer in forming) if forming else None
 
-    def acked_us(self, attempt: Attempt) -> int:
-        """When the first ACK of an INVITE was seen, whatever it acknowledges; 0: never."""
+    def acked_us(self, attempt: Attempt, source: str = "") -> int:
+        """When the first ACK of an INVITE was seen, whatever it acknowledges; from an address, where one is given.
+
+        0: never.
+        """
         answers = [a for a in self._answers if a.cseq == attempt.cseq and a.from_tag == attempt.from_tag]
-        return min((answer.ack_us for answer in answers if answer.ack_us), default=0)
+        hops = ((hop, at_us) for answer in answers for hop, at_us in answer.ack_hops.items())
+        return min((at_us for hop, at_us in hops if source in ("", address_of(ends(hop)[0]))), default=0)
 
     def answer_of(self, event: SipEvent) -> Answer:
         """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""

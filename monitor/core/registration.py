@@ -19,6 +19,7 @@ from collectors.sip.reading import Reading
 from collectors.sip.timers import SECOND
 from collectors.sip.uri import without_parameters
 from collectors.wire.events import SipEvent
+from monitor.core import out_of_sight
 from monitor.core.attempt import CHALLENGES, Attempt, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import registration as rules
@@ -346,13 +347,35 @@ class Registration(Fold):
         """Say whether a request is unanswered."""
         successes = [login.success_us for login in self.logins if login.success_us > transaction.first_us]
         around = Surroundings(
-            heard=lambda at_us: self.context.peers.answers(transaction.destination, at_us),
+            heard=lambda at_us: self._would_be_seen(transaction, at_us),
             report=report_on(transaction, self.undelivered),
-            repaired_us=min(successes, default=0),
+            repaired_us=min((*successes, *self._reacted_us(transaction)), default=0),
         )
         verdict = unanswered(rules.REGISTRATION_UNANSWERED, transaction, around, self.context.settings, self.now_us)
         subject = silent_subject(transaction)
         self.judge(rules.REGISTRATION_UNANSWERED, subject, verdict, transaction.first_us, at_us, out)
+
+    def _would_be_seen(self, transaction: Transaction, at_us: int) -> bool:
+        """Whether a response up to a time would have been. Who has none sends again over UDP, and over a stream does
+        not: there, the way back to this client must be in sight.
+        """
+        if not self.context.peers.answers(transaction.destination, at_us):
+            return False
+        return not transaction.reliable or any(
+            hop.response_us
+            for login in self.logins
+            for hop in login.transactions
+            if (hop.source, hop.destination) == (transaction.source, transaction.destination)
+        )
+
+    def _reacted_us(self, transaction: Transaction) -> list[int]:
+        """When its client came again with credentials that it had no nonce for: a challenge is out of sight."""
+        login = self.logins.holding(transaction)
+        if login is None:
+            return []
+        retried_us = out_of_sight.retried_us(transaction, login, self.logins)
+        retry = next((other for other in self.logins if other.first_us == retried_us), None)
+        return [retried_us] if retry is not None and retry.nonces.items() - login.nonces.items() else []
 
     def _judge_slow(self, login: Login, at_us: int, out: list[Update]) -> None:
         verdict = rules.slow(login, self.context.settings)

@@ -19,6 +19,7 @@ from enum import IntEnum
 from typing import Final
 
 from collectors.sip.reading import Reading
+from collectors.sip.timers import SECOND
 from collectors.wire.events import SipEvent
 from monitor.core.hop import request_hop
 from monitor.core.machine import walk
@@ -90,6 +91,8 @@ NON_INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
     (COMPLETED, FAILURE): (COMPLETED, ""),
 }
 
+# Timer A doubles: no client waits for longer, and for more than twice as long as it has waited.
+_APART_US: Final = 30 * SECOND
 # Evidence kept a transaction: the first sends tell the story, the count tells the rest.
 EVIDENCE: Final = 12
 
@@ -195,6 +198,8 @@ class Transaction:
         if at_us < self.first_us:
             self.first_us = at_us
         if at_us > self.last_sent_us:
+            if self.sends and at_us - self.last_sent_us > max(_APART_US, 2 * (self.last_sent_us - self.first_us)):
+                return  # played again
             self.last_sent_us = at_us
         self.sends += 1
         if self.sends <= EVIDENCE:

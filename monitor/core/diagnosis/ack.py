@@ -22,7 +22,8 @@ MISSING_ACK: Final = Rule(
     severity=Severity.CRITICAL,
     when="A 2xx to INVITE has no ACK with its Call-ID, CSeq number and both tags, over any path; asked for each To "
     "tag. *Suspected* at the third retransmission of the 2xx, 3.5 s after it. *Confirmed* 64·T1 after it, or when "
-    "the callee hangs up after at least one retransmission, while it still resends. Says whether no ACK was seen at "
+    "the callee hangs up after at least one retransmission, if it still resends by then, or gave up after six: where "
+    "the resends end soon, the ACK may have come over a way that is not seen. Says whether no ACK was seen at "
     "all, one with a wrong CSeq or tag, one that an element on the path received and did not send on, or one that "
     "went to where nobody takes it: an address that was never heard, or is unreachable by the word of an ICMP error, "
     "most often the Contact of the 2xx. *Cleared* by a late ACK.",
@@ -58,6 +59,7 @@ _UNREACHABLE: Final = (
     "Whoever answered must be reachable at the Contact of its 200 OK: set its external address (NAT), switch a SIP ALG "
     "off, or let the proxy before it put itself into the path (Record-Route, or fix the Contact of clients behind NAT)."
 )
+_GIVES_UP_AFTER: Final = 6  # resends of a 2xx, the least of what servers are set to
 _WRONG: Final = (
     "The caller's user agent, or a B2BUA in the path, builds the ACK wrongly: its CSeq number must be that of the "
     "INVITE, its tags those of the 200 OK that it acknowledges."
@@ -175,9 +177,14 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     hung_up_us = _callee_hung_up(seen, acked_us)
     deadline_us = answer.first_us + settings.timers.timeout_us
     suspected_us = sending.nth_us(settings.suspect_resends + 1)
-    resending = _still_resent(sending, seen.dialog, settings)
-    given_up_us = hung_up_us if 0 < sending.nth_us(2) < hung_up_us and resending else 0
-    timed_out_us = deadline_us if suspected_us and now_us >= deadline_us and resending else 0
+    bye_us = seen.dialog.bye_us if seen.dialog else 0
+    given_up_us = (
+        hung_up_us if 0 < sending.nth_us(2) < hung_up_us and _still_resent(sending, hung_up_us, settings) else 0
+    )
+    waited_us = min(bye_us or deadline_us, deadline_us)
+    timed_out_us = (
+        deadline_us if suspected_us and now_us >= deadline_us and _still_resent(sending, waited_us, settings) else 0
+    )
     certain_us = given_up_us or timed_out_us
     state = standing(
         suspected_us=suspected_us or certain_us,
@@ -202,13 +209,18 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     )
 
 
-def _still_resent(sending: Sending, dialog: Dialog | None, settings: Settings) -> bool:
-    """Whether the callee may have resent its 2xx up to the BYE, so that it had no ACK by then.
+def _still_resent(sending: Sending, until_us: int, settings: Settings) -> bool:
+    """Whether the callee resent its 2xx up to a time, or nearly so: only then is it sure to have had no ACK by then.
 
-    Where two resends or more should have come in between and did not, it had one: over a way that is not seen.
+    Where two resends or more should have come and did not, it had one, over a way that is not seen, unless it gave up:
+    some do after six. What comes again at once, and not as a timer would have it, is a copy of the capture's own.
     """
-    due_us = min(settings.timers.t1_us << min(sending.sends - 1, 8), settings.timers.t2_us)
-    return dialog is None or not dialog.bye_us or dialog.bye_us <= sending.last_us + 2 * due_us
+    timers, times_us = settings.timers, sending.times
+    if sending.sends > _GIVES_UP_AFTER and sending.last_us - sending.first_us > 2 * timers.t2_us:
+        return True
+    interval_us = times_us[-1] - times_us[-2] if len(times_us) == sending.sends > 1 else timers.t2_us
+    due_us = min(max(2 * interval_us, timers.t1_us), timers.t2_us)
+    return until_us <= sending.last_us + 2 * due_us
 
 
 def ack_ignored(seen: Delivery, settings: Settings, now_us: int) -> Finding | None:

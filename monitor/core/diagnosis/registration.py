@@ -37,7 +37,9 @@ REGISTRATION_AUTH_FAILED: Final = Rule(
 REGISTRATION_UNANSWERED: Final = Rule(
     code="registration-unanswered",
     severity=Severity.MAJOR,
-    when="As `invite-unanswered`, for REGISTER. *Cleared* when the client registers all the same.",
+    when="As `invite-unanswered`, for REGISTER. Over TCP, TLS and WebSocket it is *confirmed* only where the session "
+    "has seen a response of that registrar before: nothing else says that there was none. *Cleared* when the client "
+    "registers all the same, or answers a challenge.",
     source="RFC 3261 §17.1.2, §10.2.7",
     remedy=INVITE_UNANSWERED.remedy,
 )

@@ -23,7 +23,8 @@ INVITE_UNANSWERED: Final = Rule(
     "over UDP if it is still resent by then (a client that soon stops may have got a response that was not seen), or "
     "earlier when the sender tries another peer, if that peer's messages are visible at all; whenever the sender "
     "itself reports a timeout (408) upstream; and at once when an ICMP error quotes the request (port, host, network "
-    "or protocol unreachable, or prohibited; not when time was exceeded or fragmentation needed).",
+    "or protocol unreachable, or prohibited; not when time was exceeded or fragmentation needed). *Cleared* by what "
+    "only a response lets its client do: an ACK, a BYE, the same request under a new number.",
     source="RFC 3261 §17.1.1, §18.4",
     remedy="Is {server} up, and does it listen there? Check its process, the route and the firewall between "
     "(both ways), and that it accepts {client}: some servers drop what they do not know without a word.",

@@ -72,7 +72,7 @@ class Logins(Facet[Fold]):
             tried.accepted_us = min(tried.accepted_us or at_us, at_us)
             if 200 <= event.status < 300 and not self.fold.findings:
                 self._settle(tried)
-        if self._found or (event.status in CHALLENGES and len(self._tries) > 1):
+        if self._found or (tried.challenged_us and len(self._tries) > 1):
             self._judge(at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:

@@ -8,7 +8,7 @@ from collectors.wire.events import SipEvent
 from tests.support.messages import request, response
 from tests.support.watch import Watch
 
-ACK_TIMES = [2.0, 2.5, 3.5, 5.5, 9.5]
+ACK_TIMES = [2.0, 2.5, 3.5, 5.5, *range(9, 34, 4)]
 
 
 def unacknowledged() -> list[SipEvent]:

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.scenario.library import TWO_PROXIES, play
-from collectors.sip.timers import MILLISECOND
+from collectors.sip.timers import MILLISECOND, SECOND
 from collectors.wire.events import Loss, SipEvent
 from monitor.core.updates import FindingState, Severity
 from tests.monitor.core.test_correlating import STORIES
 from tests.monitor.core.test_order import LONG_US, WINDOW_US, Run
+from tests.support.messages import response
 
 PLAYED: Final = ("good", "early-media", "hold-resume", "lossy", "forked", "challenged")
 KEPT_UP: Final = ("registered", "refreshed", "unregistered", "pings")
@@ -120,6 +121,24 @@ def seen_twice(events: list[SipEvent], dice: random.Random) -> list[SipEvent]:
     return in_time([*events, *(moved(event, late, observer) for event in events if dice.random() < 0.6)])
 
 
+def played_again(events: list[SipEvent], dice: random.Random) -> list[SipEvent]:
+    apart_us = events[-1].captured_us - events[0].captured_us + dice.randrange(30, 900) * SECOND
+    return [moved(event, turn * apart_us) for turn in range(4) for event in events]
+
+
+def over_streams(events: list[SipEvent]) -> list[SipEvent]:
+    """The same over TCP, of servers that all were heard to answer before."""
+    begin_us, answer = events[0].captured_us - 10 * SECOND, response(200, 0, method="OPTIONS")
+    places = {(event.source, event.source_port) for event in events}
+    heard = [
+        msgspec.structs.replace(
+            answer, captured_us=begin_us + number, source=place, source_port=port, call_id=f"heard-{number}"
+        )
+        for number, (place, port) in enumerate(sorted(places))
+    ]
+    return [*heard, *(msgspec.structs.replace(event, transport="tcp") for event in events)]
+
+
 WAYS: Final[list[Imperfect]] = [
     begun_late,
     without_a_hop,
@@ -131,6 +150,7 @@ WAYS: Final[list[Imperfect]] = [
     answered_from_another_port,
     a_clock_that_differs,
     seen_twice,
+    played_again,
 ]
 
 
@@ -140,6 +160,16 @@ WAYS: Final[list[Imperfect]] = [
 def test_what_is_well_is_not_said_to_fail_where_it_is_seen(way: Imperfect, name: str, seed: int, chance: int) -> None:
     seen = way(well(name, seed), random.Random(chance))
     assert claims(seen) <= claims(well(name, seed))
+
+
+@pytest.mark.parametrize("way", [begun_late, without_one_sender, without_one_receiver], ids=lambda way: way.__name__)
+@settings(max_examples=30, deadline=None)
+@given(WELL, st.integers(0, 3), SEEDS)
+def test_over_tcp_what_is_out_of_sight_is_no_silence(way: Imperfect, name: str, seed: int, chance: int) -> None:
+    events = over_streams(well(name, seed))
+    heard = [event for event in events if event.call_id.startswith("heard-")]
+    seen = way(events[len(heard) :], random.Random(chance))
+    assert claims([*heard, *seen]) <= claims(events)
 
 
 @settings(max_examples=30, deadline=None)

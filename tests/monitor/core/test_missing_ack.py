@@ -298,7 +298,7 @@ def test_a_reinvite_without_ack_is_found_though_the_call_was_acknowledged() -> N
 
 def test_a_peer_with_a_longer_t1_is_given_its_time() -> None:
     settings = Settings(timers=Timers(t1_us=2 * SECOND, t2_us=16 * SECOND))
-    events = [request("INVITE", 0), *sent_without_ack([2, 4, 8, 16])]
+    events = [request("INVITE", 0), *sent_without_ack([2, 4, 8, 16, 32, 48, 64, 80])]
     watch = Watch(events, until=129.9, settings=settings)
     assert watch.story("missing-ack") == [("suspected", 16.0)]
     assert watch.wait(130).story("missing-ack")[1:] == [("confirmed", 130.0)]

@@ -54,6 +54,12 @@ def test_a_second_challenge_to_the_latest_nonce_is_a_wrong_password() -> None:
     assert (told.source, told.account, told.status) == ("10.0.0.1:5060", "sip:alice@example.com", 407)
 
 
+def test_a_challenge_that_overtakes_the_request_that_it_refuses_is_no_less_of_one() -> None:
+    first, answer, second, again = asked(0, 1), challenged(0.1, 1), asked(0.2, 2, "n1"), challenged(0.3, 2, "n2")
+    assert Watch([first, answer, again, second]).standing() == {"auth-failed"}
+    assert Watch([first, again, second, answer]).standing() == {"auth-failed"}
+
+
 def test_a_nonce_whose_first_use_has_an_outcome_out_of_sight_may_be_stale() -> None:
     events = [asked(0, 1), challenged(0.1, 1), asked(0.2, 2, "n1"), asked(60, 3, "n1"), challenged(60.1, 3, "n2")]
     assert "auth-failed" not in Watch(events, until=90).standing()
