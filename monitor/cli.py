@@ -185,9 +185,13 @@ def _watch(_arguments: argparse.Namespace) -> int:
 
 
 def _migrate(_arguments: argparse.Namespace) -> int:
-    from django.core.management import call_command
+    from monitor.services import schema
 
-    call_command("migrate", interactive=False, verbosity=1)
+    try:
+        schema.migrate(verbosity=1)
+    except schema.NewerSchemaError as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

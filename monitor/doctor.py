@@ -8,6 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 
 from monitor.conf import Config, load
+from monitor.services import schema
 
 
 def examine() -> list[str]:
@@ -25,8 +26,11 @@ def _configuration() -> list[str]:
 
 def _database() -> list[str]:
     try:
+        schema.require()
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except schema.OtherSchemaError as error:
+        return [str(error)]
     except DatabaseError as error:
         return [f"the database can't be used: {str(error).strip()}"]
     return [f"the database lacks {len(missing)} migrations: run offhook migrate"] if missing else []

@@ -21,6 +21,7 @@ from monitor.conf import load
 from monitor.core.metrics import Metrics
 from monitor.core.overview import NO_PARTITION, Overview, horizon_us
 from monitor.core.updates import Committed
+from monitor.ingest.patience import Patience
 from monitor.ingest.suspects import Suspects
 from monitor.models import Partition
 from monitor.overview.bell import POLL_S, Bell
@@ -28,6 +29,7 @@ from monitor.overview.lease import FencedError, Lease
 from monitor.overview.restore import restored
 from monitor.overview.ringer import Ringer, ring_celery
 from monitor.services import alerts, commit_log, database, subjects
+from monitor.services.schema import OtherSchemaError
 from monitor.services.sql import big
 from monitor.watchdog import Watchdog
 
@@ -40,7 +42,6 @@ PACE_S: Final = 0.1
 # With nobody reporting, time passes by this process's clock, as far as ingest is there to say so.
 TICK_S: Final = 2.0
 SPARE_S: Final = 1.0
-RETRY_S: Final = 1.0
 KEPT_US: Final = 2 * horizon_us()  # of the log: twice what a restart folds again
 _TIDY_S: Final = 60.0
 
@@ -71,6 +72,7 @@ class Watcher:
 
     def run(self, stop: threading.Event) -> None:
         """Turn until `stop` is set; what goes wrong with the database is waited out."""
+        patience = Patience()
         while not stop.is_set():
             self._watchdog.alive()
             began = time.monotonic()
@@ -79,16 +81,20 @@ class Watcher:
             except FencedError:
                 log.warning("another overview took over; this one stands by")
                 self._overview = None
-                continue
+            except OtherSchemaError as error:
+                self._overview = None
+                stop.wait(patience.failed("standing by", error))
             except (Error, RefusedError) as error:
-                what = "what was committed" if isinstance(error, RefusedError) else "the database"
-                log.error("%s is not as it should be, trying again: %s", what, error)
                 self._overview = None
                 connection.close()
-                stop.wait(RETRY_S)
-                continue
-            if not waited:
-                stop.wait(max(0.0, began + PACE_S - time.monotonic()))
+                what = (
+                    "what was committed can't be folded" if isinstance(error, RefusedError) else "the database is away"
+                )
+                stop.wait(patience.failed(what, error))
+            else:
+                patience.succeeded()
+                if not waited:
+                    stop.wait(max(0.0, began + PACE_S - time.monotonic()))
         self.release()
 
     def turn(self) -> bool:
@@ -139,7 +145,7 @@ class Watcher:
         else:
             try:
                 self._commit(entries)
-            except FencedError:
+            except (FencedError, OtherSchemaError):
                 raise
             except Exception as error:
                 if isinstance(error, Error) and database.is_away(error):

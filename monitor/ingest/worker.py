@@ -26,9 +26,11 @@ from monitor.ingest.shard import Place, Shard
 from monitor.ingest.stream import COUNT, Entry, StoreAway, Streams, position
 from monitor.ingest.suspects import Suspects
 from monitor.models import Peer
+from monitor.services import schema
 from monitor.services.apply_updates import Fenced, apply
 from monitor.services.commit import PartitionCommit
 from monitor.services.database import is_away
+from monitor.services.schema import OtherSchemaError
 
 CYCLE_S: Final = 0.1
 BLOCK_MS: Final = 500
@@ -90,6 +92,9 @@ class Worker:
                 self._drop()
                 connection.close()
                 stop.wait(patience.failed("the database is away", error))
+            except OtherSchemaError as error:
+                self._drop()
+                stop.wait(patience.failed("standing by", error))
             except CommitRefused as error:
                 stop.wait(patience.failed("a commit was refused", error))
             except Fenced as error:
@@ -190,7 +195,7 @@ class Worker:
         fresh = self._peers.fresh()
         try:
             apply(commits, fresh)
-        except Fenced:
+        except (Fenced, OtherSchemaError):
             raise
         except Exception as error:  # a value that the database refuses
             if isinstance(error, Error) and is_away(error):
@@ -217,6 +222,7 @@ class Worker:
         """Renew the leases, hold no more than a fair share, and take what is free."""
         self._tended = time.monotonic()
         if not self._leases.epochs:
+            schema.require()
             self._leases.prepare()
         self._drop(self._leases.renew())
         share = self._leases.share()

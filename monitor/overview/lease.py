@@ -16,7 +16,7 @@ from django.db.models import F
 
 from collectors.sip.timers import SECOND
 from monitor.models import Overview
-from monitor.services import database
+from monitor.services import database, schema
 
 LEASE_US: Final = 5 * SECOND
 RENEW_US: Final = 1 * SECOND
@@ -36,7 +36,11 @@ class Lease:
         self._renewed_us = 0
 
     def acquire(self, now_us: int) -> bool:
-        """Take the row if nobody holds it; the sequence goes on from its last commit."""
+        """Take the row if nobody holds it; the sequence goes on from its last commit.
+
+        Raises `OtherSchemaError`.
+        """
+        schema.require()
         row, _ = Overview.objects.get_or_create(id=1)
         if row.lease_until_us > now_us and row.owner != self.owner and not is_gone(row.owner):
             return False
@@ -56,10 +60,11 @@ class Lease:
         return True
 
     def commit(self, now_us: int, **columns: Any) -> int:
-        """Write the row, as the first statement of a transaction; returns the new sequence.
+        """Write the row, at the beginning of a transaction; returns the new sequence.
 
-        Raises `FencedError`: roll back, drop the memory.
+        Raises `FencedError`, `OtherSchemaError`: roll back, drop the memory.
         """
+        schema.hold()
         written = Overview.objects.filter(id=1, epoch=self.epoch, sequence=self.sequence).update(
             sequence=self.sequence + 1, lease_until_us=now_us + LEASE_US, **columns
         )

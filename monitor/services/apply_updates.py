@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from monitor.core.context import Heard
 from monitor.core.updates import Committed, Kind
 from monitor.packing import pack
-from monitor.services import rows
+from monitor.services import rows, schema
 from monitor.services.commit import CollectorState, NotedLoss, PartitionCommit
 from monitor.services.harvest import Content
 from monitor.services.sql import NOW_US, Table, big, json, many, text, write
@@ -66,10 +66,11 @@ class Fenced(Exception):  # noqa: N818 - what happened to the worker, in one wor
 def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
     """Write these commits, and the addresses heard for the first time (with their wire time).
 
-    Raises `Fenced`, or what the database raises; nothing is written then, save that after a lost
-    connection nobody knows.
+    Raises `Fenced`, `OtherSchemaError`, or what the database raises; nothing is written then, save that
+    after a lost connection nobody knows.
     """
     with transaction.atomic():
+        schema.hold()
         for commit in commits:
             _fence(commit)
         write_content([(commit.content, commit.number, commit.version) for commit in commits])

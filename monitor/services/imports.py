@@ -25,7 +25,7 @@ from monitor.core.sources.stage import Sources
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import EvidenceAdded, FindingState, Kind, LegMarked, MessageAdded
 from monitor.models import Call, FindingRow, Import, LegMark, MessageChunk, Registration, SubjectRow, Transaction
-from monitor.services import subjects
+from monitor.services import schema, subjects
 from monitor.services.apply_updates import IMPORTED, write_content
 from monitor.services.harvest import Chunks, Content
 
@@ -131,6 +131,7 @@ def _read(row: Import, clock_us: Callable[[], int]) -> None:
                 found[update.key.kind] += 1
         progress = {"calls": found[Kind.CALL], "registrations": found[Kind.REGISTRATION]} | _progress(step.progress)
         with transaction.atomic():
+            schema.hold()
             if not _mine(row).update(
                 malformed=replay.reading.malformed, claimed_until_us=version + CLAIM_US, **progress
             ):

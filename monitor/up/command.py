@@ -55,15 +55,17 @@ def _prepare_database() -> str | None:
     import django
 
     django.setup()
-    from django.core.management import call_command
     from django.db import connections
     from django.db.utils import OperationalError
 
+    from monitor.services import schema
     from monitor.services.accounts import create_first_admin
 
     try:
-        call_command("migrate", interactive=False, verbosity=0)
+        schema.migrate()
         return create_first_admin()
+    except schema.NewerSchemaError as error:
+        raise StateError(str(error)) from error
     except OperationalError as error:
         raise StateError(f"the database can't be used: {str(error).strip()}") from error
     finally:

@@ -24,13 +24,20 @@ def test_a_store_that_is_away_is_named(valkey: Valkey) -> None:
     assert problem.startswith("the stream store does not answer: ")
 
 
-def test_missing_migrations_are_counted(valkey: Valkey) -> None:
+@pytest.mark.parametrize(
+    ("app", "told"),
+    [
+        ("monitor", "the tables lack {}: run offhook migrate"),
+        ("auth", "the database lacks 1 migrations: run offhook migrate"),
+    ],
+)
+def test_missing_migrations_are_told(valkey: Valkey, app: str, told: str) -> None:
     assert valkey.url
     recorder = MigrationRecorder(connection)
-    latest = recorder.migration_qs.filter(app="monitor").latest("id").name
-    recorder.record_unapplied("monitor", latest)
+    latest = recorder.migration_qs.filter(app=app).latest("id").name
+    recorder.record_unapplied(app, latest)
     try:
         (problem,) = examine()
     finally:
-        recorder.record_applied("monitor", latest)
-    assert problem == "the database lacks 1 migrations: run offhook migrate"
+        recorder.record_applied(app, latest)
+    assert problem == told.format(latest)

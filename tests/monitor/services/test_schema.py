@@ -1,0 +1,128 @@
+"""Tables of another version: found, and left alone; brought up to date by one at a time, between commits."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, cast
+
+import pytest
+from django.db import connection, connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
+
+from monitor.celery import app
+from monitor.models import Delivery
+from monitor.notify import outbox
+from monitor.services import schema
+from monitor.services.schema import NewerSchemaError, OtherSchemaError
+from monitor.tasks import deliver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEXT = "0999_next"
+
+
+@contextmanager
+def newer() -> Iterator[None]:
+    """The database has had a migration that this version doesn't know."""
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("monitor", NEXT)
+    try:
+        yield
+    finally:
+        recorder.record_unapplied("monitor", NEXT)
+
+
+@contextmanager
+def older() -> Iterator[str]:
+    """It lacks one."""
+    recorder = MigrationRecorder(connection)
+    latest = recorder.migration_qs.filter(app="monitor").latest("id").name
+    recorder.record_unapplied("monitor", latest)
+    try:
+        yield latest
+    finally:
+        recorder.record_applied("monitor", latest)
+
+
+def test_the_tables_of_this_version_are_held() -> None:
+    with transaction.atomic():
+        schema.hold()
+    schema.require()
+
+
+def test_older_tables_are_found_and_what_to_do_is_said() -> None:
+    with older() as latest, pytest.raises(OtherSchemaError, match=f"lack {latest}: run offhook migrate"):
+        schema.require()
+
+
+def test_newer_tables_are_found_and_never_changed() -> None:
+    with newer():
+        with pytest.raises(NewerSchemaError, match=f"newer version .{NEXT}.: this program must be replaced"):
+            schema.require()
+        with pytest.raises(NewerSchemaError):
+            schema.migrate()
+
+
+def test_without_any_tables_it_says_so_as_well() -> None:
+    with closing(cast("Any", connection.copy())) as empty:
+        empty.settings_dict = empty.settings_dict | {
+            "NAME": ":memory:" if connection.vendor == "sqlite" else "postgres"
+        }
+        real = connections["default"]
+        connections["default"] = empty
+        try:
+            with pytest.raises(OtherSchemaError, match="run offhook migrate"):
+                schema.require()
+        finally:
+            connections["default"] = real
+
+
+def test_a_task_that_finds_other_tables_is_left_for_later() -> None:
+    row = Delivery.objects.create(
+        event="test", recipient="", message_id="<a@b>", state="pending", created_us=outbox.clock_us()
+    )
+    assert deliver.app is app
+    with newer():
+        deliver(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("pending", 0)
+    deliver(row.pk)
+    row.refresh_from_db()
+    assert row.state == "kept"
+
+
+def test_they_are_brought_up_to_date_by_one_at_a_time_and_not_within_a_commit() -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def migrate() -> None:
+        begun.set()
+        schema.migrate()
+        connections.close_all()
+        done.set()
+
+    thread = threading.Thread(target=migrate)
+    with transaction.atomic():
+        schema.hold()
+        thread.start()
+        assert begun.wait(5)
+        if connection.vendor == "postgresql":  # on SQLite, of changes there is one at a time, and nothing to change
+            time.sleep(0.3)
+            assert not done.is_set()
+    assert done.wait(20)
+    thread.join()
+    schema.require()
+
+
+def test_while_they_are_changed_nobody_waits_for_it() -> None:
+    if connection.vendor != "postgresql":
+        return  # there, every writer waits for every other
+    with schema._alone(), closing(cast("Any", connection.copy())) as other:
+        real = connections["default"]
+        connections["default"] = other
+        try:
+            with pytest.raises(OtherSchemaError, match="are being changed"):
+                schema.require()
+        finally:
+            connections["default"] = real
+    schema.require()
