@@ -9,14 +9,13 @@ empty: `response=""` is how IMS AKA asks for a challenge (RFC 3310), and no cred
 import re
 from typing import Final
 
-# Each of these patterns is looked for in text in lower case: a literal beginning makes that fast.
-_MAY_AUTHENTICATE: Final = re.compile(rb"auth(?:orization|entication-info)")
+# Each of these two patterns is looked for in text in lower case: a literal beginning makes that fast.
+# A header with the lines that continue it (RFC 3261 §7.3.1), as far as its name ends so.
+_CREDENTIALS: Final = re.compile(rb"auth(?:orization|entication-info)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*")
 _MAY_HAVE_PASSWORD: Final = re.compile(rb'sips?:[^\s@:<>"]*:[^\s@:<>";?/]+@')
+_PROXY: Final = b"proxy-"
+_LINE_ENDS: Final = b"\r\n"
 
-# A header with the lines that continue it (RFC 3261 §7.3.1), at the begin of a line, whatever ended the last.
-_CREDENTIALS: Final = re.compile(
-    rb"(?<![^\r\n])(?:proxy-)?auth(?:orization|entication-info)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.IGNORECASE
-)
 # The same where a line of a log quotes it, or only its value.
 _QUOTED_CREDENTIALS: Final = re.compile(
     rb"(?:auth(?:orization|entication-info)[ \t]*:|\bdigest[ \t]+\w+[ \t]*=)[^\r\n]*", re.IGNORECASE
@@ -37,24 +36,33 @@ _KEYS: Final = (
 def redact(raw: bytes) -> bytes:
     """The message without its secrets, of the same length; `raw` itself when it holds none."""
     lowered = raw.lower()
-    if _MAY_AUTHENTICATE.search(lowered):
-        raw = _CREDENTIALS.sub(_credentials, raw)
+    for header in _CREDENTIALS.finditer(lowered):
+        begin, end = header.span()
+        if _begins_a_line(lowered, begin):
+            raw = raw[:begin] + _without_credentials(raw[begin:end]) + raw[end:]
     if _MAY_HAVE_PASSWORD.search(lowered):
         raw = _PASSWORD.sub(_masked, raw)
     if lowered.find(b"\r\n\r\n") != len(lowered) - 4:  # it has a body
         for sign, pattern in _KEYS:
-            if sign in lowered:
+            if lowered.find(sign) >= 0:  # sooner than `in`
                 raw = pattern.sub(_masked, raw)
     return raw
 
 
 def redact_text(text: bytes) -> bytes:
     """The same for a text that is no message, and may quote any part of one."""
-    return _QUOTED_CREDENTIALS.sub(_credentials, redact(text))
+    return _QUOTED_CREDENTIALS.sub(lambda quoted: _without_credentials(quoted[0]), redact(text))
 
 
-def _credentials(header: re.Match[bytes]) -> bytes:
-    return _PARAMETER.sub(_masked, _WHOLE_CREDENTIAL.sub(_masked, header[0]))
+def _begins_a_line(lowered: bytes, at: int) -> bool:
+    """Whether nothing but "proxy-" stands before `at` in its line, whatever ended the last."""
+    if lowered.endswith(_PROXY, 0, at):
+        at -= len(_PROXY)
+    return at == 0 or lowered[at - 1] in _LINE_ENDS
+
+
+def _without_credentials(header: bytes) -> bytes:
+    return _PARAMETER.sub(_masked, _WHOLE_CREDENTIAL.sub(_masked, header))
 
 
 def _masked(secret: re.Match[bytes]) -> bytes:

@@ -71,6 +71,8 @@ def test_a_body_that_ends_like_a_head_is_looked_at() -> None:
         "Contact: <sip:192.0.2.1:5060;transport=tcp?X-To=a@b>",
         "Call-ID: sip-5060:abc@192.0.2.1",
         "Subject: response=ab12, inline:abc",
+        "Subject: authorization: basic abc",
+        "X-Proxy-Authorization: Basic dXNlcjpwYXNz",
         "Via: SIP/2.0/UDP 192.0.2.1:5060;response=abc",
     ],
 )
