@@ -24,6 +24,9 @@ from monitor.core.updates import (
     AlertAcknowledged,
     CollectorReported,
     Committed,
+    FindingCleared,
+    FindingConfirmed,
+    FindingRaised,
     Kind,
     LossRecorded,
     RecordKey,
@@ -33,7 +36,8 @@ log = logging.getLogger(__name__)
 
 LIVE: Final = "live"
 RECORD: Final = "record."  # and the slug
-# More changed rows than this in one list: the browser does better with a fresh snapshot.
+# More changed rows than this in one list: a frame has those that tell of a failure, and the browser gets the others
+# with a snapshot now and then.
 ROWS: Final = 300
 _TIMEOUT_S: Final = 2.0
 _RETRY_S: Final = 2.0
@@ -52,7 +56,7 @@ class Delta(TypedDict):
     registrations: list[Row]
     alerts: list[Row]
     collectors: list[Row]
-    reset: NotRequired[bool]  # too much changed: get a snapshot
+    thin: NotRequired[list[str]]  # lists of which more changed than is here: a snapshot has it
 
 
 class RecordChanged(TypedDict):
@@ -71,6 +75,7 @@ class Touched(msgspec.Struct, frozen=True):
     transactions: list[str]
     alerts: list[int]
     collectors: list[str]
+    judged: frozenset[str]  # of the records those of which a finding came, stands now, or went
 
     @classmethod
     def by(cls, commits: Iterable[Committed], alerts: Iterable[int] = ()) -> "Touched":
@@ -78,6 +83,7 @@ class Touched(msgspec.Struct, frozen=True):
         keys: dict[RecordKey, None] = {}
         collectors: dict[str, None] = {}
         numbers = dict.fromkeys(alerts)
+        judged: set[str] = set()
         for committed in commits:
             keys.update(dict.fromkeys(committed.touched))
             for update in committed.updates:
@@ -86,6 +92,9 @@ class Touched(msgspec.Struct, frozen=True):
                         collectors[update.collector] = None
                     case AlertAcknowledged():
                         numbers[update.alert_id] = None
+                    case FindingRaised() | FindingConfirmed() | FindingCleared():
+                        keys[update.key] = None
+                        judged.add(update.key.slug)
                     case _:
                         keys[update.key] = None
         slugs: dict[Kind, list[str]] = {kind: [] for kind in Kind}
@@ -97,6 +106,7 @@ class Touched(msgspec.Struct, frozen=True):
             transactions=slugs[Kind.TRANSACTION],
             alerts=list(numbers),
             collectors=list(collectors),
+            judged=frozenset(judged),
         )
 
 
@@ -112,14 +122,19 @@ def delta(sequence: int, metrics: Metrics, touched: Touched) -> Delta:
         alerts=[],
         collectors=[],
     )
-    if max(len(touched.calls), len(touched.registrations), len(touched.alerts), len(touched.collectors)) > ROWS:
-        frame["reset"] = True
-        return frame
-    frame["calls"] = _read(queries.call_rows, touched.calls)
-    frame["registrations"] = _read(queries.registration_rows, touched.registrations)
-    frame["alerts"] = _read(queries.alert_rows, touched.alerts)
-    frame["collectors"] = _read(queries.collector_rows, touched.collectors)
+    frame["calls"] = _read(queries.call_rows, _most(touched.calls, touched.judged))
+    frame["registrations"] = _read(queries.registration_rows, _most(touched.registrations, touched.judged))
+    frame["alerts"] = _read(queries.alert_rows, touched.alerts[-ROWS:])
+    frame["collectors"] = _read(queries.collector_rows, touched.collectors[:ROWS])
+    thin = [name for name in queries.LISTS if len(getattr(touched, name)) > ROWS]
+    if thin:
+        frame["thin"] = thin
     return frame
+
+
+def _most(slugs: Sequence[str], judged: frozenset[str]) -> Sequence[str]:
+    """All, or where they are too many those that tell of a failure."""
+    return slugs if len(slugs) <= ROWS else [slug for slug in slugs if slug in judged][:ROWS]
 
 
 def _read(rows: Callable[[Sequence[Any]], list[Row]], names: Sequence[Any]) -> list[Row]:

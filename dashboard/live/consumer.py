@@ -97,7 +97,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if frame["sequence"] > self._sequence:
             self._sequence = frame["sequence"]
             unwanted = set(queries.LISTS) - self._lists
-            await self._post({name: value for name, value in frame.items() if name not in unwanted})
+            wanted = {name: value for name, value in frame.items() if name not in unwanted}
+            if "thin" in wanted:
+                wanted["thin"] = [name for name in wanted["thin"] if name in self._lists]
+            await self._post(wanted)
 
     async def record(self, frame: dict[str, Any]) -> None:
         """From group `record.SLUG`: that record changed."""

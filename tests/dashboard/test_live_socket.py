@@ -105,10 +105,11 @@ def test_a_browser_gets_only_the_lists_that_it_asked_for(web: Web, cookie: str) 
         snapshot = frame(browser, "snapshot")
         assert snapshot["alerts"] == []
         assert "calls" not in snapshot
-        announce(delta(1, calls=[{"slug": "x"}], alerts=[{"id": 1}]))
+        announce(delta(1, calls=[{"slug": "x"}], alerts=[{"id": 1}], thin=["calls", "alerts"]))
         heard = frame(browser, "delta")
         assert heard["alerts"] == [{"id": 1}]
         assert "calls" not in heard
+        assert heard["thin"] == ["alerts"]
 
 
 def test_a_browser_may_ask_for_a_snapshot_again(browser: ClientConnection) -> None:

@@ -20,7 +20,7 @@ from monitor.overview.lease import Lease
 from monitor.overview.ringer import Ringer
 from monitor.services import alerts
 from monitor.watch import Watcher
-from tests.monitor.core.told import call, commit, lost, raised, refused, report, started, us
+from tests.monitor.core.told import call, cleared, commit, lost, raised, refused, report, started, us
 from tests.monitor.overview.stage import Ingest, clock_us
 from tests.support.valkey import Valkey
 
@@ -75,9 +75,9 @@ def end(announcer: Announcer) -> None:
     announcer._runner.run(layer.group_send("live", {"type": "end"}))
 
 
-def touched(**names: list[Any]) -> Touched:
+def touched(*judged: str, **names: list[Any]) -> Touched:
     empty: dict[str, list[Any]] = {"calls": [], "registrations": [], "transactions": [], "alerts": [], "collectors": []}
-    return Touched(**(empty | names))
+    return Touched(**(empty | names), judged=frozenset(judged))
 
 
 def test_a_commit_s_frame_has_its_rows_and_each_record_its_own(announcer: Announcer) -> None:
@@ -97,7 +97,7 @@ def test_a_commit_s_frame_has_its_rows_and_each_record_its_own(announcer: Announ
     assert [row["name"] for row in frame["collectors"]] == ["edge-1"]
     assert frame["alerts"] == []
     assert frame["metrics"]["active_calls"]["now"] == 0
-    assert "reset" not in frame
+    assert "thin" not in frame
     assert record == {"type": "record", "slug": slug, "version": 5}
 
 
@@ -121,10 +121,20 @@ def test_the_overview_announces_what_it_committed_and_what_people_did(announcer:
     ringer.close()
 
 
-def test_too_many_changes_ask_for_a_snapshot() -> None:
-    frame = delta(1, METRICS, touched(calls=[f"c{n}" for n in range(ROWS + 1)]))
-    assert frame["reset"] is True
-    assert frame["calls"] == []
+def test_of_too_many_changes_a_frame_tells_what_fails_and_that_there_is_more() -> None:
+    Ingest().play("missing-ack", clock_us() - 10 * SECOND, until_s=9)
+    Collector.objects.create(name="edge-1", last_seen_us=7)
+    failing = Call.objects.get().slug
+    calls = [*(f"c{n}" for n in range(ROWS)), failing]
+    frame = delta(1, METRICS, touched(failing, calls=calls, collectors=["edge-1"]))
+    assert frame["thin"] == ["calls"]
+    assert [row["slug"] for row in frame["calls"]] == [failing]
+    assert [row["name"] for row in frame["collectors"]] == ["edge-1"]
+
+
+def test_a_commit_names_the_records_of_which_it_judged_something() -> None:
+    what = Touched.by([commit(0, started(0, "quiet"), raised(1, "failing"), cleared(1, "healed"))])
+    assert what.judged == {call("failing").slug, call("healed").slug}
 
 
 def test_a_bus_that_is_away_costs_nothing_but_frames(

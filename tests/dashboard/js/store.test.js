@@ -156,8 +156,11 @@ test("a hole in the sequence is a gap, and changes nothing", () => {
   assert.equal(store.views.active?.length, 1);
 });
 
-test("a reset is a gap, too", () => {
-  assert.equal(fresh(snapshotOf([])).apply(delta({ sequence: 6, reset: true })), "gap");
+test("a frame of which some list is thin is applied, and asks for a snapshot", () => {
+  const store = fresh(snapshotOf([]));
+  assert.equal(store.apply(delta({ sequence: 6, calls: [call(1)], thin: ["calls"] })), "thin");
+  assert.equal(store.sequence, 6);
+  assert.equal(store.views.active?.length, 1);
 });
 
 test("an older value of a row never replaces a newer one", () => {

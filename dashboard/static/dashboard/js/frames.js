@@ -103,7 +103,7 @@
  * @property {"delta"} type
  * @property {number} sequence one more than the frame before
  * @property {Metrics} [metrics]
- * @property {boolean} [reset] more changed than a delta holds
+ * @property {string[]} [thin] lists of which more changed than a delta holds: those that fail are there
  * @property {number} now_us
  * @typedef {DeltaFields & Lists} Delta
  *

@@ -83,10 +83,10 @@ export class Store {
       return "applied";
     }
     if (this.sequence === null || frame.sequence <= this.sequence) return "ignored";
-    if (frame.reset || frame.sequence !== this.sequence + 1) return "gap";
+    if (frame.sequence !== this.sequence + 1) return "gap";
     this.sequence = frame.sequence;
     if (frame.metrics) this.metrics = frame.metrics;
-    let thin = false;
+    let thin = Boolean(frame.thin?.length);
     for (const list of Object.keys(this.rows)) {
       const changed = /** @type {Record<string, any>} */ (frame)[list];
       if (changed?.length) thin = this.#change(list, changed) || thin;
