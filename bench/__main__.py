@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bench import backlog, capture, compiled, live, memory, programs, report, storage
 from bench.installation import DATABASES, Database
+from bench.live import Plan
 from bench.programs import PROGRAMS, SNGREP, Program, Run, RunError
 
 STAGES = {
@@ -23,6 +24,7 @@ STAGES = {
     "encode": "encode batches",
     "decode": "decode batches",
 }
+SOURCES = ("written", "compiled", "both")
 PARTS = ("programs", "stages", "memory", "backlog", "storage", "live")
 
 
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "storage" in arguments.parts:
             found.storage = [_storage(file, database, console) for database in DATABASES]
         if "live" in arguments.parts:
-            found.live = [step for database in DATABASES for step in _live(file, database, console)]
+            found.live = list(_live(file, arguments, console))
     except RunError as error:
         console.print(f"bench: {error}", style="red")
         return 1
@@ -65,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dialogs", type=int, default=memory.DIALOGS, help="open dialogs whose memory is measured")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, help="the core to run on (the first that may be used)")
+    parser.add_argument(
+        "--databases", nargs="+", choices=DATABASES, default=DATABASES, help="of the live path (%(default)s)"
+    )
+    parser.add_argument("--rates", nargs="+", type=int, default=live.RATES, help="of the live path, frames/s")
+    parser.add_argument("--seconds", type=float, default=live.SECONDS, help="at each rate")
+    parser.add_argument(
+        "--source", choices=SOURCES, default="both", help="of the live path: packages as written, compiled, or both"
+    )
     parser.add_argument("--out", type=Path, default=capture.OUT, help="where captures and results go")
     return parser
 
@@ -117,15 +127,29 @@ def _storage(file: Path, database: Database, console: Console) -> report.Kept:
     return storage.measure(file, database)
 
 
-def _live(file: Path, database: Database, console: Console) -> Iterator[report.Step]:
-    try:
-        for step in live.climb(file, database):
-            console.print(
-                f"Live into {database}: {step.offered:,} messages/s, {step.lost:,} lost, lag {step.lag_s:.1f} s"
-            )
-            yield step
-    except live.NoNamespaceError as error:
-        console.print(f"The live path is left out: {error}")
+def _live(file: Path, arguments: argparse.Namespace, console: Console) -> Iterator[report.Step]:
+    """Every database with every source, step by step; a real browser watches at the first rate."""
+    for source in _sources(arguments, console):
+        for database in arguments.databases:
+            plan = Plan(database=database, rate=0, seconds=arguments.seconds, source=source, browser=True)
+            try:
+                for step in live.climb(file, plan, tuple(arguments.rates)):
+                    console.print(report.sentence(step))
+                    yield step
+            except live.NoNamespaceError as error:
+                console.print(f"The live path is left out: {error}")
+                return
+
+
+def _sources(arguments: argparse.Namespace, console: Console) -> list[Path]:
+    """Where the packages of the live path lie: as written, compiled, or both."""
+    found = [capture.ROOT] if arguments.source != "compiled" else []
+    if arguments.source != "written":
+        try:
+            found.append(compiled.installed(arguments.out))
+        except compiled.BuildError as error:
+            console.print(f"The compiled one is left out: {error}")
+    return found
 
 
 if __name__ == "__main__":

@@ -17,20 +17,41 @@ import psycopg
 
 from bench.capture import ROOT
 from tests.support.postgres import Postgres
-from tests.support.processes import spawn, stop
+from tests.support.processes import free_port, spawn, stop, wait_for
 from tests.support.valkey import Valkey
 
 Database = Literal["SQLite", "PostgreSQL"]
 DATABASES: Final[tuple[Database, ...]] = ("SQLite", "PostgreSQL")
+# Somebody who is logged in: prints the cookies.
+_VISITOR: Final = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.test import Client
+client = Client()
+client.force_login(User.objects.create_user("visitor"))
+print("; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items()))
+"""
 
 
 class Installation:
     """The servers, and the processes that were started with `run`, by name."""
 
-    def __init__(self, database: Database, folder: Path, valkey: Valkey, postgres: Postgres | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        valkey: Valkey,
+        postgres: Postgres | None,
+        source: Path = ROOT,
+        settings: dict[str, str] | None = None,
+    ) -> None:
+        """`source` is where our packages lie: the source tree, or what was installed from a compiled wheel."""
         self.database = database
         self.folder = folder
         self.valkey = valkey
+        self.source = source
+        self.port = free_port()
         self._postgres = postgres
         self._url = postgres.url("offhook") if postgres else f"sqlite:///{folder}/offhook.sqlite3"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -40,6 +61,8 @@ class Installation:
             "OFFHOOK_STREAM_URL": valkey.url,
             "OFFHOOK_DATABASE_URL": self._url,
             "OFFHOOK_LOG_LEVEL": "WARNING",
+            "OFFHOOK_PORT": str(self.port),
+            **(settings or {}),
         }
 
     def migrate(self) -> None:
@@ -48,14 +71,14 @@ class Installation:
             with psycopg.connect(self._postgres.url(), autocommit=True) as connection:
                 connection.execute("CREATE DATABASE offhook")
         command = [sys.executable, "-m", "monitor.cli", "migrate"]
-        subprocess.run(command, check=True, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, cwd=self.source, env=self._environment, stdout=subprocess.DEVNULL)
 
     def run(self, name: str, *command: str, prefix: tuple[str, ...] = ()) -> None:
         """Start a Python module as a process: run("ingest", "monitor.cli", "correlate")."""
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = spawn(
                 [*prefix, sys.executable, "-m", *command],
-                cwd=ROOT,
+                cwd=self.source,
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -67,6 +90,21 @@ class Installation:
         return subprocess.run(
             line, check=True, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, text=True
         ).stdout
+
+    def visitor(self) -> str:
+        """Somebody who is logged in, once the web server answers: the cookies."""
+        environment = self._environment | {"DJANGO_SETTINGS_MODULE": "monitor.settings"}
+        command = [sys.executable, "-c", _VISITOR]
+        found = subprocess.run(
+            command, check=True, cwd=self.source, env=environment, stdout=subprocess.PIPE, text=True
+        ).stdout.strip()
+        wait_for(self._serves, 30, every=0.2, what="the web server answers")
+        return found
+
+    def _serves(self) -> bool:
+        self.check()
+        connections = psutil.Process(self._processes["web"].pid).net_connections()
+        return any(self.port in each.laddr[1:] for each in connections)
 
     def check(self) -> None:
         """Raises `RuntimeError`, with what it said, when a process has ended."""
@@ -106,6 +144,20 @@ class Installation:
             counters |= json.loads(value) if isinstance(value, str) else value
         return counters
 
+    def told_losses(self) -> dict[str, int]:
+        """Messages that the product itself says were lost, by reason; 0 where it can't know how many."""
+        found = self._ask("SELECT reason, sum(count) FROM monitor_lossrange GROUP BY reason")
+        return {reason: int(count) for reason, count in found}
+
+    def alerts(self) -> set[str]:
+        """The rules of which an alert was ever opened."""
+        return {rule for (rule,) in self._ask("SELECT DISTINCT rule FROM monitor_alert")}
+
+    def waiting_in_streams(self) -> int:
+        """Octets that the stream store holds."""
+        with self.valkey.client() as client:
+            return int(client.info("memory")["used_memory"])
+
     def _ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
         if self._postgres:
             with psycopg.connect(self._url) as connection:
@@ -113,9 +165,17 @@ class Installation:
         with closing(sqlite3.connect(f"file:{self.folder}/offhook.sqlite3?mode=ro", uri=True)) as file:
             return file.execute(query).fetchall()
 
+    def _pids(self) -> dict[str, int]:
+        servers = {"Valkey": self.valkey.pid} | ({"PostgreSQL": self._postgres.pid} if self._postgres else {})
+        return {name: process.pid for name, process in self._processes.items()} | servers
+
     def cpu_seconds(self) -> dict[str, float]:
-        """Processor time that each process has used so far, its children's included."""
-        return {name: _cpu_seconds(process.pid) for name, process in self._processes.items()}
+        """Processor time that each process has used so far, its children's included; the servers', too."""
+        return {name: sum(_cpu_seconds(each) for each in _family(pid)) for name, pid in self._pids().items()}
+
+    def resident_mib(self) -> dict[str, float]:
+        """Memory of each process, its children's included, without what PostgreSQL's processes share."""
+        return {name: sum(_own_octets(each) for each in _family(pid)) / 2**20 for name, pid in self._pids().items()}
 
     def stop(self) -> None:
         """End all processes."""
@@ -124,14 +184,19 @@ class Installation:
 
 
 @contextmanager
-def installation(database: Database) -> Iterator[Installation]:
-    """A fresh one, with empty tables; gone afterwards."""
+def installation(
+    database: Database, source: Path = ROOT, settings: dict[str, str] | None = None, memory: str = ""
+) -> Iterator[Installation]:
+    """A fresh one, with empty tables; gone afterwards. `memory`: the most that the stream store may take ("64mb")."""
     # Short, under /tmp: a unix socket's path has room for 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="offhook-bench-", dir="/tmp"))
     postgres = Postgres(durable=True) if database == "PostgreSQL" else None
     valkey = Valkey(folder / "valkey")
-    made = Installation(database, folder, valkey, postgres)
+    made = Installation(database, folder, valkey, postgres, source, settings)
     try:
+        if memory:
+            with valkey.client() as client:
+                client.config_set("maxmemory", memory)
         made.migrate()
         yield made
     finally:
@@ -142,11 +207,22 @@ def installation(database: Database) -> Iterator[Installation]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _cpu_seconds(pid: int) -> float:
-    total = 0.0
+def _family(pid: int) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
+        return [root, *root.children(recursive=True)]
+    return []
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
+
+
+def _own_octets(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):
+        memory = process.memory_info()
+        return int(memory.rss - memory.shared)
+    return 0

@@ -60,10 +60,30 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     resident_mib: float  # of the whole process
 
 
+class Latency(msgspec.Struct, frozen=True):
+    """From the moment in which a finding was true to the frame that told of it, in ms."""
+
+    of: str
+    seen: int  # how many faults
+    unseen: int
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+
+    @classmethod
+    def of_delays(cls, name: str, delays_ms: list[float], unseen: int) -> "Latency":
+        """Of sorted delays."""
+        if not delays_ms:
+            return cls(name, 0, unseen, 0.0, 0.0, 0.0)
+        last = len(delays_ms) - 1
+        return cls(name, len(delays_ms), unseen, delays_ms[last // 2], delays_ms[round(0.99 * last)], delays_ms[last])
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The live path at one rate, by count."""
 
     database: str
+    compiled: bool = False
     offered: int  # messages/s
     sent: int
     stored: int
@@ -71,6 +91,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     lag_s: float  # from the last message sent to the last stored
     sustained: bool  # nothing lost, and no lag that grows
     cpu_us_a_message: dict[str, float]  # by process
+    resident_mib: dict[str, float] = {}  # by process, when all was stored
+    latencies: list[Latency] = []
     counters: dict[str, int]  # the collector's
 
 
@@ -171,6 +193,7 @@ def show(report: Report, console: Console) -> None:
         console.print(_storage_table(report.storage))
     if report.live:
         console.print(_live_table(report.live))
+        console.print(_latency_table(report.live))
 
 
 def _program_table(rows: list[Row]) -> Table:
@@ -227,16 +250,38 @@ def _storage_table(rows: list[Kept]) -> Table:
     return table
 
 
+def sentence(step: Step) -> str:
+    """A step in a line, while others are to come."""
+    latency = ", ".join(f"{each.of} {each.p50_ms:,.0f}/{each.p99_ms:,.0f} ms" for each in step.latencies)
+    return (
+        f"Live into {_where(step)}: {step.offered:,} messages/s, {step.lost:,} lost, lag {step.lag_s:.1f} s; {latency}"
+    )
+
+
+def _where(step: Step) -> str:
+    return f"{step.database}, compiled" if step.compiled else step.database
+
+
 def _live_table(steps: list[Step]) -> Table:
     table = _table(
         *("The live path: interface → collector → streams → ingest → database", "messages/s", "sent", "lost", "lag s"),
         *("sustained", "µs of CPU each"),
     )
     for step in steps:
+        total = sum(step.cpu_us_a_message.values())
         cost = ", ".join(f"{name} {cost:.0f}" for name, cost in step.cpu_us_a_message.items())
         held = "yes" if step.sustained else "no"
-        lag = f"{step.lag_s:.1f}"
-        table.add_row(step.database, f"{step.offered:,}", f"{step.sent:,}", f"{step.lost:,}", lag, held, cost)
+        figures = (f"{step.offered:,}", f"{step.sent:,}", f"{step.lost:,}", f"{step.lag_s:.1f}", held)
+        table.add_row(_where(step), *figures, f"{total:.0f}: {cost}")
+    return table
+
+
+def _latency_table(steps: list[Step]) -> Table:
+    table = _table("From the truth of a finding to a frame", "messages/s", "faults", "unseen", "p50 ms", "p99 ms")
+    for step in steps:
+        for each in step.latencies:
+            figures = (f"{each.seen}", f"{each.unseen}", f"{each.p50_ms:,.0f}", f"{each.p99_ms:,.0f}")
+            table.add_row(f"{_where(step)}: {each.of}", f"{step.offered:,}", *figures)
     return table
 
 

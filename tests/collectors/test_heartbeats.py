@@ -17,7 +17,7 @@ class Line:
 
     kind = "line"
     live = True
-    interfaces = ("lo",)
+    interfaces: list[str] = ["lo"]
 
     def __init__(self, messages: int, seconds: float) -> None:
         self._messages = messages

@@ -61,6 +61,11 @@ class Postgres:
             )
         wait_for(self._answers, 20, every=0.05, what=f"PostgreSQL in {self.base} answers")
 
+    @property
+    def pid(self) -> int:
+        """The postmaster, whose children serve connections."""
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         """As `OFFHOOK_DATABASE_URL` spells it."""
         return f"postgresql://postgres@/{database}?host={self.base}"
