@@ -17,9 +17,9 @@ class Line:
 
     kind = "line"
     live = True
-    interfaces: list[str] = ["lo"]
 
     def __init__(self, messages: int, seconds: float) -> None:
+        self.interfaces = ["lo"]
         self._messages = messages
         self._until_s = time.monotonic() + seconds
 
