@@ -1,11 +1,17 @@
-"""What every response and every request of the dashboard gets: a content security policy, a time zone."""
+"""What every response and every request of the dashboard gets: a content security policy, a time zone, and an answer
+while the tables are another version's.
+"""
 
 import zoneinfo
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest, HttpResponseBase
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template import loader
 from django.utils import timezone
+
+from monitor.services import schema
 
 # No inline script or style anywhere: what an attacker puts into a SIP header can't run, even unescaped.
 POLICY: Final = "; ".join(
@@ -42,6 +48,30 @@ def browser_time_zone(get_response: _GetResponse) -> _GetResponse:
             return get_response(request)
 
     return middleware
+
+
+class OtherTables:
+    """Says 503 where a page fails because the tables are another version's."""
+
+    def __init__(self, get_response: _GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Whatever the page says."""
+        return self._get_response(request)
+
+    def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """None where that is not the reason."""
+        if not isinstance(exception, Error):
+            return None
+        try:
+            schema.require()
+        except schema.OtherSchemaError as error:
+            page = loader.get_template("503.html").render({"problem": str(error).capitalize()})
+            return HttpResponse(page, status=503, headers={"Retry-After": "5"})
+        except Error:
+            return None
+        return None
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo:

@@ -2,13 +2,19 @@
 
 import logging
 import os
-from typing import Any
+import threading
+import time
+from typing import Any, Final
 
 from celery import Celery, Task
+from celery.signals import worker_ready
 
 from monitor.conf import load
+from monitor.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
+
+_ALIVE_S: Final = 1.0
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
 
@@ -44,6 +50,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,
     beat_schedule_filename=str(load().state_dir / "celerybeat"),
+    beat_scheduler="monitor.beat:Beat",
     beat_schedule={
         "sweep-deliveries": {"task": "monitor.tasks.sweep_deliveries", "schedule": 5.0},
         "sweep-imports": {"task": "monitor.tasks.sweep_imports", "schedule": 30.0},
@@ -52,3 +59,15 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks(["monitor"])
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def _show_life(**_signal: Any) -> None:
+    """A worker that is frozen is started again by its supervisor."""
+    threading.Thread(target=_live, args=(Watchdog(),), name="watchdog", daemon=True).start()
+
+
+def _live(watchdog: Watchdog) -> None:
+    while True:
+        watchdog.alive()
+        time.sleep(_ALIVE_S)

@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "dashboard.middleware.content_security_policy",
+    "dashboard.middleware.OtherTables",
     "dashboard.middleware.browser_time_zone",
 ]
 ROOT_URLCONF = "monitor.urls"

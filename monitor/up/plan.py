@@ -24,8 +24,10 @@ def plan(config: Config, traffic: Traffic | None) -> list[Program]:
         _server(config, "ingest", "monitor.cli", "correlate", watchdog_s=WATCHDOG_S),
         _server(config, "overview", "monitor.cli", "watch", watchdog_s=WATCHDOG_S),
         _server(config, "web", "monitor.cli", "web"),
-        _server(config, "worker", *CELERY, "worker", *WORKER_OPTIONS, "--loglevel", config.log_level),
-        _server(config, "beat", *CELERY, "beat", "--loglevel", config.log_level),
+        _server(
+            config, "worker", *CELERY, "worker", *WORKER_OPTIONS, "--loglevel", config.log_level, watchdog_s=WATCHDOG_S
+        ),
+        _server(config, "beat", *CELERY, "beat", "--loglevel", config.log_level, watchdog_s=WATCHDOG_S),
     ]
     return [*programs, _collector(config, traffic)] if traffic else programs
 

@@ -2,13 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any, cast
 
 import pytest
 from django.db import connection, connections, transaction
-from django.db.migrations.recorder import MigrationRecorder
 
 from monitor.celery import app
 from monitor.models import Delivery
@@ -16,33 +14,9 @@ from monitor.notify import outbox
 from monitor.services import schema
 from monitor.services.schema import NewerSchemaError, OtherSchemaError
 from monitor.tasks import deliver
+from tests.support.database import newer_tables, older_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-NEXT = "0999_next"
-
-
-@contextmanager
-def newer() -> Iterator[None]:
-    """The database has had a migration that this version doesn't know."""
-    recorder = MigrationRecorder(connection)
-    recorder.record_applied("monitor", NEXT)
-    try:
-        yield
-    finally:
-        recorder.record_unapplied("monitor", NEXT)
-
-
-@contextmanager
-def older() -> Iterator[str]:
-    """It lacks one."""
-    recorder = MigrationRecorder(connection)
-    latest = recorder.migration_qs.filter(app="monitor").latest("id").name
-    recorder.record_unapplied("monitor", latest)
-    try:
-        yield latest
-    finally:
-        recorder.record_applied("monitor", latest)
 
 
 def test_the_tables_of_this_version_are_held() -> None:
@@ -52,13 +26,13 @@ def test_the_tables_of_this_version_are_held() -> None:
 
 
 def test_older_tables_are_found_and_what_to_do_is_said() -> None:
-    with older() as latest, pytest.raises(OtherSchemaError, match=f"lack {latest}: run offhook migrate"):
+    with older_tables() as latest, pytest.raises(OtherSchemaError, match=f"lack {latest}: run offhook migrate"):
         schema.require()
 
 
 def test_newer_tables_are_found_and_never_changed() -> None:
-    with newer():
-        with pytest.raises(NewerSchemaError, match=f"newer version .{NEXT}.: this program must be replaced"):
+    with newer_tables():
+        with pytest.raises(NewerSchemaError, match=r"newer version .0999_next.: this program must be replaced"):
             schema.require()
         with pytest.raises(NewerSchemaError):
             schema.migrate()
@@ -83,7 +57,7 @@ def test_a_task_that_finds_other_tables_is_left_for_later() -> None:
         event="test", recipient="", message_id="<a@b>", state="pending", created_us=outbox.clock_us()
     )
     assert deliver.app is app
-    with newer():
+    with newer_tables():
         deliver(row.pk)
     row.refresh_from_db()
     assert (row.state, row.attempts) == ("pending", 0)
