@@ -1,12 +1,13 @@
 # Everything starts here. `make` alone says what there is.
 # FUZZ_SECONDS and FUZZ of `make fuzz`: how long each parser is fuzzed, and which (all without it).
+# SOAK_SECONDS of `make soak`: how long worlds are hurt.
 # TRAFFIC of `make run`: sample | an interface | a capture file | hep; live on all interfaces without it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench fuzz wheel fmt lock clean lint types layers django templates scripts pytest-sqlite \
+.PHONY: help setup run test check bench fuzz soak wheel fmt lock clean lint types layers django templates scripts pytest-sqlite \
         pytest-postgresql coverage
 
 VENV := .venv
@@ -37,6 +38,10 @@ FUZZ_SECONDS ?= 60
 fuzz: setup ## Fuzz the parsers by coverage (Linux on x86-64 only): make fuzz FUZZ_SECONDS=600 FUZZ="message via"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(VENV)/fuzz $(FUZZ)
+
+SOAK_SECONDS ?= 600
+soak: setup ## Hurt real processes at random moments, and count what is left: make soak SOAK_SECONDS=3600
+	$(BIN)/python -m tests.faults --soak $(SOAK_SECONDS) --seconds 12
 
 wheel: setup ## Build a wheel with the hot path compiled, into dist/ (needs a C compiler and Python's headers)
 	$(BIN)/python -m bench.compiled dist

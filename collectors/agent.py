@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from collectors.exporters.base import Exporter
@@ -21,14 +22,21 @@ _SETTLE_S: Final = 1.0
 _LAST_READS_S: Final = 3.0  # at a stop, until what was captured before it has been read
 
 
-class Agent:
-    """Runs one receiver into one exporter, in the calling thread."""
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
-    def __init__(self, receiver: Receiver, pipeline: Pipeline, exporter: Exporter) -> None:
+
+class Agent:
+    """Runs one receiver into one exporter, in the calling thread. `now_us` is the clock of this host."""
+
+    def __init__(
+        self, receiver: Receiver, pipeline: Pipeline, exporter: Exporter, now_us: Callable[[], int] = _now_us
+    ) -> None:
         self._receiver = receiver
         self._pipeline = pipeline
         self._exporter = exporter
-        self._telemetry = Telemetry(receiver, pipeline, exporter, _now_us())
+        self._now_us = now_us
+        self._telemetry = Telemetry(receiver, pipeline, exporter, now_us())
         self._stopping = False
         self._beat_s = float("-inf")  # when the last heartbeat went
         self._passed = 0  # events since then
@@ -49,7 +57,7 @@ class Agent:
             while not self._stopping and not self._receiver.finished:
                 self._turn()
             self._read_the_rest()
-            received_us = _now_us() if self._receiver.live else None
+            received_us = self._now_us() if self._receiver.live else None
             self._exporter.export(self._pipeline.beside([], received_us, last=True))
             self._settle()
         except ReceiverError:
@@ -57,7 +65,7 @@ class Agent:
             if not self._stopping:
                 raise
         finally:
-            final = self._telemetry.heartbeat(_now_us(), final=True)
+            final = self._telemetry.heartbeat(self._now_us(), final=True)
             self._receiver.stop()
             self._exporter.stop(final)
             log.info("ended: %s", self._telemetry.summary() or "nothing was received")
@@ -71,7 +79,7 @@ class Agent:
         interval_s = _BUSY_HEARTBEAT_S if self._passed >= _BUSY else _HEARTBEAT_S
         if time.monotonic() >= self._beat_s + interval_s:
             self._beat_s, self._passed = time.monotonic(), 0
-            heartbeat = self._telemetry.heartbeat(_now_us())
+            heartbeat = self._telemetry.heartbeat(self._now_us())
             for loss in heartbeat.losses:
                 log.warning("lost %s messages of %s (%s)", loss.count or "unknown", loss.observer, loss.reason)
             self._exporter.heartbeat(heartbeat)
@@ -79,7 +87,7 @@ class Agent:
     def _pass_on(self, timeout_s: float) -> None:
         """One reading, as far as the exporter."""
         datagrams = self._receiver.read(timeout_s)
-        received_us = _now_us() if self._receiver.live else None
+        received_us = self._now_us() if self._receiver.live else None
         events = self._pipeline.run(datagrams, received_us)
         self._passed += len(events)
         side = self._pipeline.beside(self._receiver.side(), received_us, last=self._receiver.finished)
@@ -87,10 +95,10 @@ class Agent:
 
     def _read_the_rest(self) -> None:
         """What was captured before a stop, and is still with the kernel or with tshark."""
-        stopped_us, late_s = _now_us(), time.monotonic() + _LAST_READS_S
+        stopped_us, late_s = self._now_us(), time.monotonic() + _LAST_READS_S
         while self._receiver.live and time.monotonic() < late_s:
             self._pass_on(_TICK_S)
-            if self._receiver.low_water_us(_now_us()) >= stopped_us:
+            if self._receiver.low_water_us(self._now_us()) >= stopped_us:
                 return
 
     def _settle(self) -> None:
@@ -99,7 +107,3 @@ class Agent:
         while self._exporter.backlog and time.monotonic() < late_s:
             self._exporter.export([])
             time.sleep(_TICK_S / 5)
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

@@ -25,7 +25,7 @@ def make(*arguments: str) -> str:
 
 def test_make_alone_says_what_there_is() -> None:
     text = make()
-    for target in ("setup", "run", "test", "check", "bench", "fuzz"):
+    for target in ("setup", "run", "test", "check", "bench", "fuzz", "soak"):
         assert f"make {target} " in text
 
 

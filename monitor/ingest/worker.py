@@ -22,6 +22,7 @@ from monitor.ingest import archive
 from monitor.ingest.archive import Part
 from monitor.ingest.lease import Leases
 from monitor.ingest.patience import Patience
+from monitor.ingest.presence import PAUSE_US
 from monitor.ingest.shard import Place, Shard
 from monitor.ingest.stream import COUNT, Entry, StoreAway, Streams, position
 from monitor.ingest.suspects import Suspects
@@ -68,6 +69,7 @@ class Worker:
         self._shards: dict[int, Shard] = {}
         self._suspects = Suspects()
         self._listening_us = 0  # stream time since when the store has answered; 0: it doesn't
+        self._looked_us = 0  # stream time of the last cycle
         self._tended = self._checked = float("-inf")  # time.monotonic()
         self._turn = 0
 
@@ -118,6 +120,10 @@ class Worker:
             self._listen()
         # Asked before reading: where nothing comes, all up to this moment was read.
         now_us = self._streams.now_us()
+        if now_us - self._looked_us > PAUSE_US:
+            # The store or this process stood still, and nobody could be heard: a silence begins now at the earliest.
+            self._listening_us = now_us
+        self._looked_us = now_us
         entries = self._streams.read({number: shard.offset for number, shard in self._shards.items()}, BLOCK_MS)
         if not entries and time.monotonic() - self._checked > TEND_S:
             self._check(now_us)

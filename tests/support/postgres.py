@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from tests.support.processes import spawn, wait_for
 
@@ -69,6 +70,12 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         """As `OFFHOOK_DATABASE_URL` spells it."""
         return f"postgresql://postgres@/{database}?host={self.base}"
+
+    def create(self, database: str) -> str:
+        """The URL of a new, empty database."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        return self.url(database)
 
     def stop(self) -> None:
         """End it at once and remove it."""

@@ -16,7 +16,7 @@ def spawn(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """A child that dies with the test run, even when that is killed."""
     setpriv = shutil.which("setpriv")
     prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
-    return subprocess.Popen([*prefix, *command], stdin=subprocess.DEVNULL, **options)
+    return subprocess.Popen([*prefix, *command], stdin=options.pop("stdin", subprocess.DEVNULL), **options)
 
 
 def stop(process: subprocess.Popen[bytes], seconds: float = 5) -> None:

@@ -432,6 +432,15 @@ def test_a_collector_that_falls_silent_is_shown_as_lost_until_it_speaks_again(
     assert bench.reasons() == ["silent", "silent"]
 
 
+def test_nobody_is_silent_because_the_store_stood_still(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_us = Streams.now_us
+    bench.edge.beat(bench.now_us)
+    bench.work(1)
+    monkeypatch.setattr(Streams, "now_us", lambda streams: now_us(streams) + 8 * SECOND)  # it was frozen for so long
+    bench.work(1)
+    assert not LossRange.objects.exists()
+
+
 def test_a_collector_that_was_not_heard_for_a_day_is_forgotten(bench: Bench) -> None:
     def at(days: float) -> str:
         return f"{bench.now_us // 1000 - round((2 - days) * 86_400_000)}-0"

@@ -1,0 +1,53 @@
+"""From a seed: what kind of world it is, and what befalls it when, for how long."""
+
+import random
+from typing import Final
+
+import msgspec
+
+from collectors.sip.timers import SECOND
+from tests.faults import faults
+from tests.faults.wire import Split
+from tests.faults.world import Setting
+
+_A_SECOND: Final = 0.9  # faults, on average
+_CLOCKS_US: Final = tuple(round(s * SECOND) for s in (0, 0, 0, 0, 0, -0.3, 2.0, -3.0, 20.0, 3 * 3600.0, -3600.0))
+
+
+class Blow(msgspec.Struct, frozen=True):
+    """A fault that strikes at a time of the world's life, for so long."""
+
+    at_s: float
+    for_s: float
+    name: str
+    seed: str  # of its own choices
+
+    def __str__(self) -> str:
+        return f"{self.at_s:5.2f} s  {self.name} for {self.for_s:.2f} s"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A world's setting and its misfortunes, in order of time."""
+
+    setting: Setting
+    blows: list[Blow]
+
+
+def plan(seed: str, seconds: float, only: frozenset[str] = frozenset()) -> Plan:
+    """What this seed means for a world of so many seconds; `only` some faults, where any are named."""
+    dice = random.Random(f"{seed}/plan")
+    names = sorted(only or faults.FAULTS)
+    weights = [faults.FAULTS[name].weight for name in names]
+    blows = []
+    for number, name in enumerate(dice.choices(names, weights, k=max(1, round(_A_SECOND * seconds)))):
+        for_s = dice.uniform(0.05, 1) * faults.FAULTS[name].most_s
+        blows.append(Blow(dice.uniform(0.3, seconds - 0.5), for_s, name, f"{seed}/{number}"))
+    setting = Setting(
+        seed=seed,
+        seconds=seconds,
+        offsets_us=(0, dice.choice(_CLOCKS_US)),
+        split=dice.choice(list(Split)),
+        workers=dice.choice((2, 2, 3)),
+        spool_octets=dice.choice((60_000, 400_000, 4_000_000)),
+    )
+    return Plan(setting, sorted(blows, key=lambda blow: blow.at_s))
