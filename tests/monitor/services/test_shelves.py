@@ -1,11 +1,17 @@
 """Days as partitions: made ahead, weighed, dropped whole; SQLite has none, and says so."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, cast
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from monitor.models import Call, MessageChunk
 from monitor.services import shelves
 from monitor.services.shelves import RECORDS, TABLES, day_of, drop, make, make_ahead
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +42,37 @@ def test_the_days_ahead_are_made_once_for_every_table(partitioned: bool) -> None
     assert make_ahead(NOON_US) == []
     made = [(shelf.day, shelf.table) for shelf in shelves.shelves()]
     assert made == [(day, table) for day in DAYS for table in sorted(TABLES) if partitioned]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_make_a_day_at_the_same_moment_make_it_once(partitioned: bool) -> None:
+    if not partitioned:
+        return
+    day = 20270101
+    with closing(cast("Any", connection.copy())) as other, ThreadPoolExecutor() as pool:
+        cursor = other.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute(f"CREATE TABLE monitor_call_{day} ()")  # as somebody does who was a little faster
+        making = pool.submit(in_a_thread, make, [day])
+        wait_for(lambda: waits_for_a_lock(cursor), 10, what="the slower one waits")
+        cursor.execute("COMMIT")
+        assert making.result() == [day]  # the other tables'
+        cursor.execute(f"DROP TABLE monitor_call_{day}")
+    for table in TABLES:
+        drop(table, day)
+
+
+def in_a_thread(action: Callable[[list[int]], list[int]], days: list[int]) -> list[int]:
+    """Through a connection of its own."""
+    try:
+        return action(days)
+    finally:
+        connection.close()
+
+
+def waits_for_a_lock(cursor: Any) -> bool:
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return bool(cursor.fetchone()[0])
 
 
 def test_a_row_lies_in_the_partition_of_its_shelf_and_an_unforeseen_day_among_the_others(partitioned: bool) -> None:
