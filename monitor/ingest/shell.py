@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from monitor.conf import Config
+from monitor.ingest.doorbell import Doorbell
 from monitor.ingest.stream import PartitionsDifferError, Streams
 from monitor.ingest.worker import Worker
 from monitor.watchdog import Watchdog
@@ -30,11 +31,13 @@ def run(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     streams = Streams(config.stream_url)
-    bell = streams if config.bus_url == config.stream_url else Streams(config.bus_url)
+    bell = Doorbell(Streams(config.bus_url))
     worker = Worker(streams, bell, config.partitions, config.thresholds, alive=Watchdog().alive)
     try:
         worker.run(stop)
     except PartitionsDifferError as error:
         log.error("%s", error)
         return WRONG_CONFIGURATION
+    finally:
+        bell.close()
     return 0

@@ -20,6 +20,7 @@ from monitor.core.settings import Settings
 from monitor.core.updates import RecordKey
 from monitor.ingest import archive
 from monitor.ingest.archive import Part
+from monitor.ingest.doorbell import Bell
 from monitor.ingest.lease import Leases
 from monitor.ingest.patience import Patience
 from monitor.ingest.presence import PAUSE_US
@@ -54,7 +55,7 @@ class Worker:
     def __init__(
         self,
         streams: Streams,
-        bell: Streams,
+        bell: Bell,
         partitions: int,
         settings: Settings | None = None,
         alive: Callable[[], None] = lambda: None,
