@@ -24,6 +24,7 @@ from monitor.core.updates import (
     AlertAcknowledged,
     CollectorReported,
     Committed,
+    ConnectionFailed,
     FindingCleared,
     FindingConfirmed,
     FindingRaised,
@@ -90,6 +91,8 @@ class Touched(msgspec.Struct, frozen=True):
                 match update:
                     case CollectorReported() | LossRecorded():
                         collectors[update.collector] = None
+                    case ConnectionFailed():
+                        pass  # of no record
                     case AlertAcknowledged():
                         numbers[update.alert_id] = None
                     case FindingRaised() | FindingConfirmed() | FindingCleared():

@@ -13,9 +13,11 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from collectors.decode import hep, ip, tcp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.framing import Framed, SipFramer, find_message
+from collectors.decode.openings import ALERT, Openings, endpoint
 from collectors.decode.websocket import WebSocketFramer, is_sip_frame, is_upgrade
 from collectors.sip.message import looks_like_sip, parse
 from collectors.wire.events import TCP, Loss, SideEvent
+from collectors.wire.trouble import Connection as Trouble
 
 
 class Limits(NamedTuple):
@@ -40,6 +42,7 @@ _SEARCHED: Final = 16_384
 _OVERLAP: Final = 4_096
 _LOOK_US: Final = 50_000
 _HEAD: Final = 2_048  # octets of a message by which it is known again
+_OPENS_OR_RESETS: Final = tcp.SYN | tcp.RST
 _AT_ONCE: Final = 2  # idle connections forgotten for each new one
 # What was missed was missed shortly before the next that was not: TCP sends again what does not arrive.
 _LONGEST_HOLE_US: Final = 32_000_000
@@ -113,11 +116,12 @@ class Streams:
         self._waiting: dict[bytes, _Connection] = {}  # for a hole to be filled
         self._due_us = 0  # no hole is given up before this
         self._held = 0  # octets of memory
+        self._openings = Openings(observer)
         self.cut = 0  # messages of which an end is missing
         self.holes = 0  # in streams of SIP
         self._gaps: list[tuple[int, int]] = []  # when these were
         self.garbage = 0  # octets of these that could not be read
-        self.side: list[SideEvent] = []  # connections that were reset before a response; who takes them empties it
+        self.side: list[SideEvent] = []  # of connections that failed; who takes them empties it
         self.evicted = 0  # connections given up because there were too many, or too much of them waited
 
     def add(self, captured_us: int, packet: ip.Packet, found: list[Datagram], network: bytes = b"") -> Skip | None:
@@ -131,9 +135,9 @@ class Streams:
         source = packet.source + segment.source_port.to_bytes(2, "big")
         destination = packet.destination + segment.destination_port.to_bytes(2, "big")
         key = network + (source + destination if source < destination else destination + source)
-        if segment.flags & tcp.SYN:
-            self._others.pop(key, None)
-        elif key in self._others:
+        if segment.flags & _OPENS_OR_RESETS or segment.payload.startswith(ALERT):
+            self._look_at_opening(key, packet, segment, captured_us)
+        if key in self._others:
             return Skip.TCP
         before = len(found)
         self.advance(captured_us, found)
@@ -160,6 +164,13 @@ class Streams:
         if len(found) > before:
             return None
         return Skip.RETRANSMISSION if sender.stream.repeated > repeated else Skip.SEGMENT
+
+    def _look_at_opening(self, key: bytes, packet: ip.Packet, segment: tcp.Segment, captured_us: int) -> None:
+        if segment.flags & tcp.SYN:
+            self._others.pop(key, None)
+        failure = self._openings.see(key, packet, segment, captured_us)
+        if failure is not None:
+            self.side.append(failure)
 
     def advance(self, now_us: int, found: list[Datagram]) -> None:
         """Give up the holes whose time is over by `now_us`."""
@@ -242,8 +253,8 @@ class Streams:
                     cseq,
                     from_tag,
                     branch,
-                    "connection reset",
-                    hop=f"{_endpoint(source, source_port)}>{_endpoint(destination, destination_port)}",
+                    str(Trouble.RESET),
+                    hop=f"{endpoint(source, source_port)}>{endpoint(destination, destination_port)}",
                 )
             )
 
@@ -267,6 +278,7 @@ class Streams:
                 octets = _recognised(connection, direction, octets)
                 if not octets:
                     continue
+                self._note_server(connection, direction, octets)
             framer = direction.framer
             garbage = framer.garbage if framer else 0
             framed: list[Framed] = []
@@ -280,6 +292,11 @@ class Streams:
             framed += framer.skip(missing) if missing else framer.feed(octets)
             self.garbage += framer.garbage - garbage
             self._give(connection, direction, captured_us, framed, found)
+
+    def _note_server(self, connection: _Connection, direction: _Direction, octets: bytes) -> None:
+        """The first that is read of a connection goes to a server, but where that speaks first."""
+        if connection.transport != HEP and not octets.startswith(b"SIP/2.0"):
+            self._openings.serves(*direction.ends[2:])
 
     def _note_hole(self, heard_us: int, noticed_us: int) -> None:
         """Octets are missing that were sent between these times."""
@@ -348,10 +365,6 @@ class Streams:
 
 
 _FRAMERS: Final[dict[str, type[_Framer]]] = {"tcp": SipFramer, "ws": WebSocketFramer, HEP: hep.HepFramer}
-
-
-def _endpoint(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _recognised(connection: _Connection, direction: _Direction, octets: bytes) -> bytes:

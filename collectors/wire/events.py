@@ -13,7 +13,7 @@ SCHEMA = 1
 
 # The kinds of `SideEvent`. A reader passes over a kind that it doesn't know.
 ICMP: Final = "icmp"  # an ICMP error that quotes a request: it did not arrive
-TCP: Final = "tcp"  # a connection was reset after a request and before any response
+TCP: Final = "tcp"  # a connection did not come about, or was reset after a request and before any response
 RTCP: Final = "rtcp"  # a report of how media arrive: loss, jitter, round trip
 RTP: Final = "rtp"  # media seen, or not seen, where SDP announced them
 LOG: Final = "log"  # a line that some element logged of a call

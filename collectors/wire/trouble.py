@@ -1,4 +1,4 @@
-"""What a network says of a packet that it did not deliver: the `text` of a `SideEvent` of kind "icmp"."""
+"""What goes wrong below SIP: the `text` of `SideEvent`s of the kinds "icmp" and "tcp"."""
 
 from enum import StrEnum
 from typing import Final
@@ -19,3 +19,12 @@ class Trouble(StrEnum):
 
 # Those after which it is certain that nobody will answer.
 FATAL: Final = frozenset((Trouble.PORT, Trouble.HOST, Trouble.NETWORK, Trouble.PROTOCOL, Trouble.PROHIBITED))
+
+
+class Connection(StrEnum):
+    """What became of a connection."""
+
+    RESET = "connection reset"  # after a request, and before any response
+    REFUSED = "connection refused"  # RST in answer to SYN
+    UNANSWERED = "connection unanswered"  # SYN sent three times
+    ALERT = "TLS alert"  # in the clear, so before TLS was established; `values` has its "alert" (RFC 8446 §6.2)

@@ -14,11 +14,12 @@ from collectors.receivers.pcap_file import read_events
 from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SideEvent, SipEvent
 from monitor.analyze.step import Progress, Step
+from monitor.core.connections import failure
 from monitor.core.context import FAR
 from monitor.core.correlator import Correlator
 from monitor.core.fold import Fold
 from monitor.core.settings import Settings
-from monitor.core.updates import MessageAdded, Record, RecordClosed, RecordKey, Update
+from monitor.core.updates import ConnectionFailed, MessageAdded, Record, RecordClosed, RecordKey, Update
 
 # A Call-ID is one entry to the last packet: nothing leaves memory before, but by the limit on records.
 CAPTURE_SETTINGS: Final = Settings(linger_us=None)
@@ -58,6 +59,7 @@ class Replay:
         self.watermark_us = 0
         self.evicted = 0  # records that left memory early, by the limit
         self.closed: dict[RecordKey, Record] = {}  # what left memory, as it stood; since the last step
+        self.failures: list[ConnectionFailed] = []  # of connections, since the last step; who takes them empties it
         self._side: deque[SideEvent] = deque()  # read, and yet to be told
         self._window_us = settings.window_us
         self._next_us = _CYCLE_US  # when the watermark moves next
@@ -73,7 +75,12 @@ class Replay:
     def witness(self, before_us: int, out: list[Update]) -> None:
         """Tell what was seen beside the messages before a time; what it caused is added to `out`."""
         while self._side and self._side[0].captured_us < before_us:
-            out += self.correlator.witness(self._side.popleft())
+            side = self._side.popleft()
+            failed = failure(side)
+            if failed is None:
+                out += self.correlator.witness(side)
+            else:
+                self.failures.append(failed)
 
     def take(self, event: SipEvent, out: list[Update]) -> Fold:
         """Let a message join its record, and the time pass to it; what that caused is added to `out`."""
@@ -147,6 +154,12 @@ class Replay:
     def _step(self, updates: list[Update], *, last: bool) -> Step:
         records = {key: self.record(key) for key in dict.fromkeys(update.key for update in updates)}
         self.closed = {}
+        failures, self.failures = self.failures, []
         return Step(
-            updates=updates, records=records, watermark_us=self.watermark_us, progress=self.progress(), last=last
+            updates=updates,
+            failures=failures,
+            records=records,
+            watermark_us=self.watermark_us,
+            progress=self.progress(),
+            last=last,
         )

@@ -65,6 +65,8 @@ def run(
                 notes.add(told)
                 told = []
         replay.witness(FAR, told)
+        if replay.failures:
+            notes.add([])
         if progress:
             progress(replay.progress())
     replay.end(told)
@@ -102,7 +104,10 @@ class Notes:
         self._replay = replay
 
     def add(self, told: list[Update]) -> None:
-        """Note what these say."""
+        """Note what these say, and the connections that failed meanwhile."""
+        for failed in self._replay.failures:
+            self.sources.take(failed)
+        self._replay.failures = []
         for update in told:
             self.sources.take(update)
             key = update.key

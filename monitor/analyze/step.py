@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from monitor.core.updates import Record, RecordKey, Update
+from monitor.core.updates import ConnectionFailed, Record, RecordKey, Update
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +27,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What a stretch of the file told: input for one commit."""
 
     updates: list[Update]  # in order; each message is a `MessageAdded`, each side event that fits an `EvidenceAdded`
+    failures: list[ConnectionFailed]  # of connections, which are of no record
     records: dict[RecordKey, Record]  # of every key that the updates name, as it stands after them
     watermark_us: int
     progress: Progress

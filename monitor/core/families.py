@@ -17,6 +17,7 @@ from monitor.core.facets.media import Media
 from monitor.core.facets.numbering import Numbering
 from monitor.core.facets.progress import CancelRaces, Reliability, Ringing
 from monitor.core.facets.quality import Quality
+from monitor.core.facets.resets import Resets
 from monitor.core.facets.routing import LargeRequests, Loops, RouteSets
 from monitor.core.facets.session_timer import SessionTimers
 from monitor.core.facets.silence import Silence
@@ -32,6 +33,7 @@ FAMILIES: Final[Families] = {
         LegMarks,
         Undelivered,  # before those that judge by its reports
         LostAcks,
+        Resets,
         Logins,
         Ringing,
         Reliability,
@@ -59,6 +61,7 @@ FAMILIES: Final[Families] = {
     Kind.REGISTRATION: (
         LargeRequests,
         Undelivered,
+        Resets,
         Malformed,
         TurnedAway,
         MisleadingVias,

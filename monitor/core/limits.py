@@ -78,6 +78,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     # Requests during a Retry-After before that is ignoring it: the first may have been under way.
     ignored_rests: int = 3
 
+    # --- connections
+    # That fail within a time: a server that restarts refuses one or two.
+    connection_failures: int = 3
+    connection_failures_us: int = 10 * MINUTE
+
     # --- toll fraud
     fraud_us: int = 10 * MINUTE
     # International premium rate, international networks, satellites (ITU-T E.164); NANP premium.

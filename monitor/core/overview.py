@@ -30,6 +30,7 @@ from monitor.core.updates import (
     CallStarted,
     CollectorReported,
     Committed,
+    ConnectionFailed,
     FindingCleared,
     FindingConfirmed,
     FindingRaised,
@@ -173,7 +174,13 @@ class Overview:
             case RecordClosed():
                 self._calls.remove(name_of(update.key))
             case (
-                SourceSeen() | RecordGrew() | RequestRefused() | LoginFailed() | WeaklyChallenged() | RetryAfterGiven()
+                SourceSeen()
+                | RecordGrew()
+                | RequestRefused()
+                | LoginFailed()
+                | WeaklyChallenged()
+                | RetryAfterGiven()
+                | ConnectionFailed()
             ):
                 pass  # of sources, which take them in the order of wire time
             case AlertAcknowledged():

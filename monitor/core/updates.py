@@ -394,6 +394,17 @@ class LossRecorded(msgspec.Struct, frozen=True, tag=True):
 # --- what people do, told through the same log so that every page hears of it -------------------
 
 
+class ConnectionFailed(msgspec.Struct, frozen=True, tag=True):
+    """A connection to a server did not come about: nothing of SIP was ever sent in it, so that it is of no record."""
+
+    at_us: int
+    client: str  # "10.0.0.1:49152"
+    server: str
+    trouble: str  # one of `collectors.wire.trouble.Connection`
+    alert: int = -1  # of TLS (RFC 8446 §6.2)
+    by: str = ""  # address of who sent the alert
+
+
 class AlertAcknowledged(msgspec.Struct, frozen=True, tag=True):
     """Somebody took an alert on."""
 
@@ -402,7 +413,7 @@ class AlertAcknowledged(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
-LoggedUpdate: TypeAlias = Happened | CollectorReported | LossRecorded | AlertAcknowledged
+LoggedUpdate: TypeAlias = Happened | CollectorReported | LossRecorded | ConnectionFailed | AlertAcknowledged
 
 
 class Committed(msgspec.Struct, frozen=True, array_like=True):

@@ -11,6 +11,7 @@ from zlib import crc32
 import msgspec
 
 from collectors.wire.events import Batch, Loss, SideEvent, SipEvent
+from monitor.core.connections import failure
 from monitor.core.context import Peers
 from monitor.core.correlator import Correlator, Name
 from monitor.core.settings import Settings
@@ -88,6 +89,9 @@ class Shard:
                 if not self.correlator.knows(seen):
                     self._recall(seen)
                 updates = self.correlator.feed(seen)
+            elif (failed := failure(seen)) is not None:
+                self._harvest.log(failed)
+                continue
             else:
                 self._recall_for(seen)
                 updates = self.correlator.witness(seen)

@@ -155,7 +155,7 @@ def _content(step: Step) -> Content:
 
 def _subjects(sources: Sources, step: Step) -> list[SubjectFinding]:
     """What the second stage makes of a step."""
-    for update in step.updates:
+    for update in (*step.updates, *step.failures):
         sources.take(update)
     sources.advance(step.watermark_us)
     if step.last:

@@ -10,6 +10,7 @@ from typing import Final
 from monitor.core.diagnosis import (
     access,
     ack,
+    connecting,
     failures,
     flows,
     malformed,
@@ -38,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
     setup.REJECTED,
     setup.SLOW_SETUP,
     setup.RETRY_AFTER_IGNORED,
+    connecting.CONNECTION_FAILED,
     access.AUTH_FAILED,
     access.AUTH_NOT_ATTEMPTED,
     routing.CALL_LOOP,

@@ -42,6 +42,8 @@ class Ledger:
         hop: str = "",
         evidence: Iterable[RecordKey] = (),
         severity: Severity | None = None,
+        variant: str = "",
+        remedy: str = "",
     ) -> None:
         """A rule says this of `name` now, on new evidence. What is confirmed stays so."""
         key = (kind, name, rule.code)
@@ -50,7 +52,15 @@ class Ledger:
             state = FindingState.CONFIRMED
         since_us = known.finding.at_us if known is not None else at_us
         finding = rule.finding(
-            subject=name, state=state, at_us=since_us, hop=hop, messages=set(), cause=cause, severity=severity
+            subject=name,
+            state=state,
+            at_us=since_us,
+            hop=hop,
+            messages=set(),
+            cause=cause,
+            remedy=remedy,
+            variant=variant,
+            severity=severity,
         )
         seen = dict.fromkeys((*known.evidence, *evidence) if known is not None else evidence)
         self._put(

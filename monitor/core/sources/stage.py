@@ -13,6 +13,7 @@ from monitor.core.diagnosis.setup import INVITE_UNANSWERED
 from monitor.core.limits import Limits
 from monitor.core.sources.accounts import EVERY, Accounts
 from monitor.core.sources.blindness import Blindness
+from monitor.core.sources.connecting import Connecting
 from monitor.core.sources.expiry import Expiry
 from monitor.core.sources.flapping import Flapping
 from monitor.core.sources.flooding import Flooding
@@ -31,6 +32,7 @@ from monitor.core.updates import (
     CallAnswered,
     CallEnded,
     CallRang,
+    ConnectionFailed,
     FindingCleared,
     FindingConfirmed,
     FindingRaised,
@@ -49,7 +51,7 @@ from monitor.core.updates import (
 )
 
 MOST_WAITING: Final = 200_000
-_Noted: TypeAlias = LoginFailed | RecordGrew | RequestRefused | RetryAfterGiven | WeaklyChallenged
+_Noted: TypeAlias = ConnectionFailed | LoginFailed | RecordGrew | RequestRefused | RetryAfterGiven | WeaklyChallenged
 _Minded: TypeAlias = (
     CallAnswered
     | CallEnded
@@ -94,6 +96,7 @@ class Sources:
         self._storms = Storms(self.limits, self._ledger)
         self._hijacks = Hijacks(self.limits, self._ledger, self._trust, self._logins)
         self._sight = Sight(self.limits, self._ledger)
+        self._connecting = Connecting(self.limits, self._ledger, self._trust)
         self._natted = Natted(self._ledger, self._accounts)
         self._waiting: list[tuple[int, str, int, _Minded]] = []  # a heap
         self._serial = 0
@@ -112,7 +115,8 @@ class Sources:
         self._serial += 1
         when_us = update.at_us if at_us is None else at_us
         # What one record tells at a time comes in its order, whoever else tells something then.
-        heappush(self._waiting, (when_us, update.key.call_id, self._serial, update))
+        name = update.server if isinstance(update, ConnectionFailed) else update.key.call_id
+        heappush(self._waiting, (when_us, name, self._serial, update))
         if len(self._waiting) > self._most_waiting:
             self.hurried += 1
             self._next()
@@ -188,6 +192,8 @@ class Sources:
                 self._manners.challenged(update, at_us)
             case RetryAfterGiven():
                 self._manners.rest_asked(update, at_us)
+            case ConnectionFailed():
+                self._connecting.failed(update, at_us)
             case _:
                 assert_never(update)
 

@@ -10,6 +10,7 @@ from collectors.scenario.cast import Cast
 from collectors.scenario.packets import packets
 from collectors.scenario.pcap import pcap
 from collectors.scenario.streams import CALM, Weather
+from monitor.analyze.replay import Replay
 from monitor.analyze.result import Result
 from monitor.analyze.run import run
 from monitor.ladder.beside import seen
@@ -82,3 +83,21 @@ def test_a_connection_that_is_reset_is_shown_with_its_call(tmp_path: Path) -> No
     ((side,),) = result.side.values()
     assert (side.kind, side.text, side.method) == ("tcp", "connection reset", "INVITE")
     assert seen(side).name == "connection"
+
+
+def test_connections_that_do_not_come_about_are_told_of_the_server_though_no_sip_was_sent(tmp_path: Path) -> None:
+    phone, server = "10.0.0.1", "10.0.0.2"
+    frames = [
+        (at, ethernet(ipv4(octets, source, destination, 6)))
+        for turn in range(3)
+        for at, octets, source, destination in (
+            (turn * 5_000_000, tcp(flags=2, ports=(5_000 + turn, 5061)), phone, server),
+            (turn * 5_000_000 + 900, tcp(flags=0x14, ports=(5061, 5_000 + turn)), server, phone),
+        )
+    ]
+    path = tmp_path / "refused.pcap"
+    path.write_bytes(b"".join(pcap(frames)))
+    (subject,) = run(path).subjects
+    assert (subject.name, subject.finding.code, subject.count) == ("10.0.0.2", "connection-failed", 3)
+    (step,) = Replay(path).steps()
+    assert [failed.server for failed in step.failures] == ["10.0.0.2:5061"] * 3

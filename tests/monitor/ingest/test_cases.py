@@ -16,13 +16,13 @@ from django.db import Error, connection
 from collectors.scenario.library import play
 from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, PARTITIONS_KEY, encode, stream
-from collectors.wire.events import RTCP, Loss, SipEvent
+from collectors.wire.events import RTCP, TCP, Loss, SipEvent
 from monitor import packing
 from monitor.core import correlator as correlator_module
 from monitor.core.call import Call as CallFold
 from monitor.core.correlator import Correlator
 from monitor.core.fold import Timer
-from monitor.core.updates import CallStarted, Kind, LossRecorded, RecordClosed, Update
+from monitor.core.updates import CallStarted, ConnectionFailed, Kind, LossRecorded, RecordClosed, Update
 from monitor.ingest import presence
 from monitor.ingest.marks import Marks
 from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
@@ -368,6 +368,18 @@ def test_a_side_event_that_fits_no_record_is_counted_once(
     bench.work(1)
     assert Partition.objects.get().side_unmatched == 3
     assert not Call.objects.get().open
+
+
+def test_a_connection_that_failed_is_told_to_the_overview_and_is_of_no_record(
+    bench: Bench, call: list[SipEvent]
+) -> None:
+    side = msgspec.structs.replace(beside(call[0]), kind=TCP, call_id="", method="", text="connection refused")
+    bench.edge.send_side([side])
+    bench.work(1)
+    assert not Call.objects.exists()
+    assert Partition.objects.get().side_unmatched == 0
+    (update,) = logged()
+    assert isinstance(update, ConnectionFailed)
 
 
 def test_the_times_of_side_events_are_corrected_as_those_of_messages_are(bench: Bench, call: list[SipEvent]) -> None:

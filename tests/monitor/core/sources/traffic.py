@@ -12,6 +12,7 @@ from monitor.core.updates import (
     CallEnded,
     CallRang,
     CallState,
+    ConnectionFailed,
     Kind,
     LoginFailed,
     RecordGrew,
@@ -122,7 +123,7 @@ class Look:
 
     def __init__(
         self,
-        updates: Iterable[Update],
+        updates: Iterable[Update | ConnectionFailed],
         until: float | None = None,
         *,
         trusted: Sequence[str] = (),
@@ -138,7 +139,7 @@ class Look:
             self.sources.advance(us(until))
         self._note()
 
-    def see(self, updates: Iterable[Update]) -> "Look":
+    def see(self, updates: Iterable[Update | ConnectionFailed]) -> "Look":
         """More updates come, each with the time at which it happened."""
         for update in updates:
             self.sources.take(update)
