@@ -6,6 +6,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from collectors.wire.cluster import is_cluster, seeds
+from monitor.core.retention import DEFAULTS, DataKind, Keep, Policy, keep
 from monitor.core.settings import Settings
 from monitor.core.thresholds import THRESHOLDS, configured
 
@@ -53,12 +55,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     debug: bool = False
     partitions: int = 8
-    retention_days: int = 14
+    keep_messages: Keep = DEFAULTS.kinds[DataKind.MESSAGES]
+    keep_records: Keep = DEFAULTS.kinds[DataKind.RECORDS]
+    keep_alerts: Keep = DEFAULTS.kinds[DataKind.ALERTS]
+    keep_measures: Keep = DEFAULTS.kinds[DataKind.MEASURES]
+    keep_imports: Keep = DEFAULTS.kinds[DataKind.IMPORTS]
+    keep_letters: Keep = DEFAULTS.kinds[DataKind.LETTERS]
+    keep_log: Keep = DEFAULTS.kinds[DataKind.LOG]
+    storage_limit: int = DEFAULTS.total
     smtp: Smtp | None = None
     mail_from: str = "Offhook <offhook@localhost>"
     mail_to: tuple[str, ...] = ()
     log_level: str = "INFO"
     thresholds: Settings = Settings()  # of diagnosis: a variable each, see `monitor.core.thresholds`
+
+    @property
+    def policy(self) -> Policy:
+        """The limits of retention."""
+        return Policy({kind: getattr(self, f"keep_{kind}") for kind in DataKind}, self.storage_limit)
 
 
 def load(env: Mapping[str, str] = os.environ) -> Config:
@@ -94,12 +108,16 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
         secret_key=read("SECRET_KEY", ""),
         debug=read("DEBUG", default=False, convert=_boolean),
         partitions=read("PARTITIONS", 8, _partitions),
-        retention_days=read("RETENTION_DAYS", 14, _days),
+        storage_limit=read("STORAGE_LIMIT", DEFAULTS.total, _size),
         smtp=read("SMTP_URL", None, _smtp),
         mail_from=read("MAIL_FROM", "Offhook <offhook@localhost>"),
         mail_to=read("MAIL_TO", (), _words),
         log_level=read("LOG_LEVEL", "INFO", _log_level),
         thresholds=_thresholds(env, problems),
+        **{
+            f"keep_{kind}": read(f"KEEP_{kind.upper()}", default, partial(keep, default=default))
+            for kind, default in DEFAULTS.kinds.items()
+        },
     )
     if problems:
         raise ConfigError(problems)
@@ -192,8 +210,10 @@ def _partitions(text: str) -> int:
     return _number(text, 1, 64)
 
 
-def _days(text: str) -> int:
-    return _number(text, 1, 3650)
+def _size(text: str) -> int:
+    if not re.fullmatch(r"\d+(MB|GB|TB)", text, re.ASCII | re.IGNORECASE):
+        raise ValueError(f"{text!r} is no size like 50GB or 500MB")
+    return keep(text, Keep(1, 0)).octets
 
 
 def _log_level(text: str) -> str:

@@ -227,7 +227,8 @@ class Shard:
                 continue
             if latest.messages <= REFOLD_MOST:
                 parts = self._parts(latest.key)
-                if not begins_anew(event, parts):
+                # Without parts: retention took them, and a record can't go on from nothing.
+                if parts and not begins_anew(event, parts):
                     self.correlator.refold(latest.key, parts, self.watermark_us)
                     return
             self.correlator.reserve(*name, latest.key.incarnation + 1)

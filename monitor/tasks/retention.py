@@ -1,22 +1,18 @@
-"""Retention: what is older than the days that are kept goes."""
+"""Retention: what is too old or too much goes."""
 
-import logging
 import time
 
 from celery import shared_task
-from django.conf import settings
 
-from collectors.sip.timers import SECOND
-from monitor.services import retention, shelves
+from monitor.services import retention
 
-log = logging.getLogger(__name__)
+
+def clock_us() -> int:
+    """This machine's clock, µs since the epoch."""
+    return time.time_ns() // 1_000
 
 
 @shared_task(name="monitor.tasks.prune")
 def prune() -> None:
-    """Make room for the days to come, and delete what is too old."""
-    days = settings.CONFIG.retention_days
-    now_us = time.time_ns() // 1_000
-    shelves.make_ahead(now_us)
-    if deleted := retention.prune(now_us - days * 86_400 * SECOND):
-        log.info("deleted %d rows older than %d days", deleted, days)
+    """Hold the limits, unless another does."""
+    retention.sweep(retention.policy(), clock_us)
