@@ -7,12 +7,14 @@ open record, an alert that is open, a commit that is not folded) is passed over.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 from django.db import connection, transaction
 from django.db.models import Model, Q
 
+from collectors.sip.timers import SECOND
 from monitor.core.retention import DataKind
 from monitor.core.updates import Kind
 from monitor.models import (
@@ -29,7 +31,7 @@ from monitor.models import (
     Transaction,
 )
 from monitor.models.measures import BUCKET_US
-from monitor.services import imports
+from monitor.services import imports, shelves
 
 Name: TypeAlias = tuple[int, int, int]  # key, day, incarnation
 
@@ -38,6 +40,7 @@ RECORDS: Final[dict[str, type[Model]]] = {
     Kind.REGISTRATION: Registration,
     Kind.TRANSACTION: Transaction,
 }
+COUNTED_BY: Final = {DataKind.MESSAGES: ("monitor_messagechunk",), DataKind.RECORDS: shelves.RECORDS}
 _OF_A_RECORD: Final = ("monitor_messagechunk", "monitor_findingrow", "monitor_legmark")
 _UNSENT: Final = ("pending", "sending")
 
@@ -210,6 +213,38 @@ class Letters:
             del self._parts[0]
             return self.cut(most, before_us)
         return done
+
+
+# What a kind has on the shelves: a day of records goes with its messages.
+ON_SHELVES: Final = {DataKind.MESSAGES: ("monitor_messagechunk",), DataKind.RECORDS: shelves.TABLES}
+
+
+def drop_days(kind: DataKind, before_us: int | None, octets: int) -> list[Slice]:
+    """Drop whole days, the oldest first: those that were over before a time, or as many as take so many octets.
+
+    It takes a moment and leaves no room to be freed. Only PostgreSQL keeps days apart, and never what goes on.
+    """
+    by_day: dict[int, list[shelves.Shelf]] = defaultdict(list)
+    for shelf in shelves.shelves():
+        if shelf.table in ON_SHELVES.get(kind, ()):
+            by_day[shelf.day].append(shelf)
+    dropped: list[Slice] = []
+    for day, parts in sorted(by_day.items()):
+        end_us, octets = _end_us(day), octets - sum(shelf.octets for shelf in parts)
+        rows = sum(shelf.rows for shelf in parts if shelf.table in COUNTED_BY[kind])
+        if (end_us > before_us) if before_us is not None else (octets < 0 or not rows):
+            break
+        # Messages first: they never outlive their records.
+        for shelf in sorted(parts, key=lambda shelf: shelf.table != "monitor_messagechunk"):
+            if not shelves.drop(shelf.table, shelf.day):
+                return dropped
+        dropped.append(Slice(rows, end_us - 1, more=True))
+    return dropped
+
+
+def _end_us(day: int) -> int:
+    begin = datetime(day // 10_000, day // 100 % 100, day % 100, tzinfo=UTC)
+    return int((begin + timedelta(days=1)).timestamp()) * SECOND
 
 
 def cutter(kind: DataKind) -> Cutter:

@@ -20,9 +20,13 @@ _REWRITTEN_MOST: Final = 64 * 1024 * 1024
 _COUNTED_MOST: Final = 256 * 1024 * 1024
 _BESIDE: Final = 128 * 1024  # maps of free space and the like, which come and go
 
-# The statistics begin anew after a crash; then what the planner knows is nearer.
+# Without the page that each index has from the start. The statistics begin anew after a crash; then what the
+# planner knows is nearer.
 _SIZES: Final = """
-SELECT coalesce(p.relname, c.relname), sum(pg_total_relation_size(c.oid)), sum(pg_relation_size(c.oid)),
+SELECT coalesce(p.relname, c.relname),
+       sum(pg_total_relation_size(c.oid) - 8192 * (SELECT count(*) + (c.reltoastrelid > 0)::int
+                                                   FROM pg_index WHERE indrelid = c.oid)),
+       sum(pg_relation_size(c.oid)),
        sum(CASE WHEN coalesce(s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze) IS NULL
            THEN greatest(c.reltuples, 0) + s.n_live_tup ELSE s.n_live_tup END),
        sum(s.n_dead_tup)

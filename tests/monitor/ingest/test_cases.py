@@ -635,3 +635,15 @@ def test_what_can_not_be_asked_of_the_store_is_like_a_store_that_is_away(bench: 
     bench.client.set(stream(0), "no stream at all")
     with pytest.raises(StoreAway, match="WRONGTYPE"):
         bench.worker.cycle()
+
+
+def test_a_call_whose_messages_are_gone_stays_as_it_was_whatever_comes_late(bench: Bench, call: list[SipEvent]) -> None:
+    before = closed(bench, call)
+    MessageChunk.objects.all().delete()
+    bench.edge.send(moved(call[-1:], 80 * SECOND))
+    bench.edge.send(moved(call[:1], 90 * SECOND))
+    bench.work(1)
+    first, second = Call.objects.order_by("incarnation")
+    assert (first.messages, first.state, first.ended_us) == (before.messages, before.state, before.ended_us)
+    assert (second.incarnation, second.messages) == (2, 1)
+    assert Transaction.objects.get().messages == 1

@@ -9,8 +9,7 @@ from collectors.sip.timers import SECOND
 from monitor import queries
 from monitor.core.measures import Dimension
 from monitor.models import Call, MeasureBucket
-from monitor.models.measures import BUCKET_US
-from monitor.services import measures, retention
+from monitor.services import measures
 from monitor.tasks import roll_up
 from tests.dashboard import factories
 
@@ -41,13 +40,6 @@ def test_without_calls_there_is_nothing_and_a_long_pause_is_made_up_for() -> Non
     assert queries.measures(Dimension.SOURCE, 0)[2] == 1
     MeasureBucket.objects.update(bucket=1)
     assert measures.roll_up(factories.now_us()) == 12 * 24 * 7 + 1
-
-
-def test_old_buckets_are_deleted() -> None:
-    factories.store_situations(("good",), ago_s=3600)
-    measures.roll_up(factories.now_us())
-    retention.prune(factories.now_us() + BUCKET_US)
-    assert not MeasureBucket.objects.exists()
 
 
 def test_the_page_tells_calls_apart(client: Client) -> None:
