@@ -22,21 +22,21 @@ class Scope(StrEnum):
 # The first that holds an address counts. Addresses reserved for documentation are as public as any: they
 # stand for public ones wherever they are used.
 _RANGES: Final = tuple(
-    (ip_network(network), scope)
+    (network.version, int(network[0]), int(network[-1]), scope)
     for network, scope in (
-        ("0.0.0.0/32", Scope.UNSPECIFIED),
-        ("127.0.0.0/8", Scope.LOOPBACK),
-        ("10.0.0.0/8", Scope.PRIVATE),
-        ("172.16.0.0/12", Scope.PRIVATE),
-        ("192.168.0.0/16", Scope.PRIVATE),
-        ("100.64.0.0/10", Scope.SHARED),
-        ("169.254.0.0/16", Scope.LINK_LOCAL),
-        ("224.0.0.0/4", Scope.MULTICAST),
-        ("::/128", Scope.UNSPECIFIED),
-        ("::1/128", Scope.LOOPBACK),
-        ("fc00::/7", Scope.PRIVATE),
-        ("fe80::/10", Scope.LINK_LOCAL),
-        ("ff00::/8", Scope.MULTICAST),
+        (ip_network("0.0.0.0/32"), Scope.UNSPECIFIED),
+        (ip_network("127.0.0.0/8"), Scope.LOOPBACK),
+        (ip_network("10.0.0.0/8"), Scope.PRIVATE),
+        (ip_network("172.16.0.0/12"), Scope.PRIVATE),
+        (ip_network("192.168.0.0/16"), Scope.PRIVATE),
+        (ip_network("100.64.0.0/10"), Scope.SHARED),
+        (ip_network("169.254.0.0/16"), Scope.LINK_LOCAL),
+        (ip_network("224.0.0.0/4"), Scope.MULTICAST),
+        (ip_network("::/128"), Scope.UNSPECIFIED),
+        (ip_network("::1/128"), Scope.LOOPBACK),
+        (ip_network("fc00::/7"), Scope.PRIVATE),
+        (ip_network("fe80::/10"), Scope.LINK_LOCAL),
+        (ip_network("ff00::/8"), Scope.MULTICAST),
     )
 )
 # Not to be reached by who is somewhere else.
@@ -52,7 +52,11 @@ def scope(address: str) -> Scope:
         return Scope.NONE
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    return next((found for network, found in _RANGES if parsed in network), Scope.PUBLIC)
+    version, number = parsed.version, int(parsed)
+    for of_version, first, last, found in _RANGES:
+        if first <= number <= last and of_version == version:
+            return found
+    return Scope.PUBLIC
 
 
 def inside(address: str) -> bool:

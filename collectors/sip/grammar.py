@@ -25,6 +25,9 @@ def split(value: str, separator: str = ",", *, comments: bool = False) -> list[s
     '"a, b" <sip:a@h>, <sip:b@h;x,y>' → ['"a, b" <sip:a@h>', '<sip:b@h;x,y>']. With `comments`, what stands
     in parentheses is kept together, too; a URI may hold an open one, so only some headers have comments.
     """
+    if separator not in value:
+        stripped = value.strip()
+        return [stripped] if stripped else []
     if '"' not in value and "<" not in value and not (comments and "(" in value):
         parts: Iterable[str] = value.split(separator, MOST_VALUES)[:MOST_VALUES]
     else:

@@ -5,7 +5,6 @@
 
 import re
 from functools import lru_cache
-from operator import itemgetter
 from typing import Final
 
 from collectors.sip.message import head, start_line, values
@@ -13,9 +12,7 @@ from collectors.sip.via import read_via
 
 _UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
-_BLANKS: Final = frozenset(b" \t")
 _SENT_BY: Final = re.compile(rb"\r\nVia:([A-Za-z0-9:./ \[\]-]{1,100});")
-_first_octet: Final = itemgetter(0)
 
 
 class Reading:
@@ -40,13 +37,7 @@ class Reading:
         return values(self._lines, name)
 
     def _split(self) -> None:
-        raw = self.raw
-        end = raw.find(b"\r\n\r\n")
-        lines = raw[: end + 2].splitlines()
-        if end > 0 and b"" not in lines and _BLANKS.isdisjoint(map(_first_octet, lines)):
-            self._lines, self._begin = lines, end + 4  # as most are: no line is folded, none empty
-        else:
-            self._lines, self._begin = head(raw)
+        self._lines, self._begin = head(self.raw)
 
     @property
     def start_line(self) -> str:

@@ -1,11 +1,13 @@
 """A result as the JSON of `offhook analyze --json`, schema 1. `docs/analyze.md` defines every member."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
+from collectors.sip.timers import SECOND
 from monitor.analyze.measures import measure, measure_by
 from monitor.analyze.result import Result
 from monitor.core.legs import Link
@@ -23,6 +25,7 @@ from monitor.core.updates import (
 from monitor.ladder.beside import place
 
 SCHEMA: Final = 1
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as all wire time is
 
 Document = dict[str, Any]
 
@@ -69,11 +72,18 @@ def timestamp(us: int | None) -> str | None:
     """Wire time as ISO 8601 with microseconds in UTC; None where there is none, or where the calendar ends."""
     if us is None:
         return None
+    seconds, rest = divmod(us, SECOND)
+    second = _second(seconds)
+    return None if second is None else f"{second}.{rest:06d}Z"
+
+
+@lru_cache(4096)
+def _second(seconds: int) -> str | None:
+    """Seconds since the epoch as "2026-11-22T12:00:00"; None where the calendar ends."""
     try:
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=us)
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat()
     except OverflowError:
         return None
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _legs(links: Sequence[Link]) -> dict[RecordKey, list[Document]]:

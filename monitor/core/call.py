@@ -38,6 +38,10 @@ from monitor.core.updates import (
 _MOST_ATTEMPTS: Final = 64
 # An answered call with one of these is over without a BYE.
 _WITHOUT_END: Final = frozenset({ack.DROPPED_AT_32S.code, timers.ZOMBIE_CALL.code})
+# What a later message may change: another hop or attempt, a resend, an ACK.
+_REPAIRED: Final = frozenset({setup.REJECTED.code, setup.INVITE_UNANSWERED.code})
+_RESENT: Final = frozenset({setup.INVITE_UNANSWERED.code, progress.NO_TRYING.code})
+_OF_ACKS: Final = frozenset({rule.code for rule, _ in ack.JUDGES})
 # Asked often, and slowly through the class (Python 3.11).
 _TRYING: Final = CallState.TRYING
 _RINGING: Final = CallState.RINGING
@@ -123,9 +127,8 @@ class Call(Fold):
             self._cancelled(attempt, event.branch, cancel.first_us)
         if attempt.initial:
             self.introduce(event)
-        if len(self.attempts) > 1 or self.findings:
-            if self.findings:
-                self._judge_earlier(at_us, out)
+        if len(self.attempts) > 1 or self.found:
+            self._judge_earlier(at_us, out)
             self.review(at_us, out)
         return attempt
 
@@ -138,7 +141,7 @@ class Call(Fold):
         answer = self.dialogs.answer_of(event)
         answer.acknowledged(event, number)
         self._judge_acks(event, out)
-        if self.findings:
+        if self.found:
             self._judge_earlier(event.captured_us, out)
         return None
 
@@ -148,7 +151,7 @@ class Call(Fold):
             self.bye_us = at_us
         self.dialogs.of(event.from_tag, event.to_tag).hung_up(event, number)
         self._judge_acks(event, out)
-        if self.findings:
+        if self.found:
             self._judge_earlier(at_us, out)
         self.review(at_us, out)
 
@@ -173,9 +176,9 @@ class Call(Fold):
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
             return transaction  # long forgotten
-        if first and (self.findings or transaction.sends > 1):
+        if first and (transaction.sends > 1 or not self.found.isdisjoint(_RESENT)):
             self._judge_resent(transaction, event.captured_us, out)
-        if self.findings:
+        if self.found:
             self._judge_earlier(event.captured_us, out)
         if event.status < 200:
             self._provisional(event, attempt, out)
@@ -260,7 +263,7 @@ class Call(Fold):
         return (
             0 < transaction.response_us <= by_us
             and transaction.sends < self.context.settings.suspect_sends
-            and not (transaction.reliable or self.findings or self.undelivered)
+            and not (transaction.reliable or setup.INVITE_UNANSWERED.code in self.found or self.undelivered)
         )
 
     def _time_out(self, attempt: Attempt, transaction: Transaction, due_us: int, out: list[Update]) -> None:
@@ -314,7 +317,7 @@ class Call(Fold):
         return min(filter(None, came_us), default=0)
 
     def _judge_resent(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
-        if self.findings or transaction.sends >= self.context.settings.suspect_sends:
+        if transaction.sends >= self.context.settings.suspect_sends or setup.INVITE_UNANSWERED.code in self.found:
             self.judge_unanswered(transaction, at_us, out)
         if transaction.response_us:
             verdict, subject = progress.no_trying(transaction), setup.silent_subject(transaction)
@@ -332,8 +335,7 @@ class Call(Fold):
 
     def _judge_slow(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
-        known = self.findings and (setup.SLOW_SETUP.code, attempt.subject) in self.findings
-        if known or at_us - attempt.first_us > settings.slow_setup_us:
+        if setup.SLOW_SETUP.code in self.found or at_us - attempt.first_us > settings.slow_setup_us:
             verdict = setup.slow_setup(attempt, settings)
             self.judge(setup.SLOW_SETUP, attempt.subject, verdict, attempt.first_us, at_us, out)
 
@@ -345,7 +347,7 @@ class Call(Fold):
 
     def _judge_ack(self, answer: Answer, at_us: int, out: list[Update]) -> None:
         settings, now_us = self.context.settings, self.now_us
-        if answer.sends <= 2 and not self.bye_us and not self.findings:
+        if answer.sends <= 2 and not self.bye_us and self.found.isdisjoint(_OF_ACKS):
             return
         dialog, strays = self.dialogs.find(answer.from_tag, answer.to_tag), self.dialogs.strays(answer)
         troubles = {
@@ -364,6 +366,8 @@ class Call(Fold):
 
     def _judge_earlier(self, at_us: int, out: list[Update]) -> None:
         """Another attempt, or another hop, may repair what was refused, and go round what is silent."""
+        if self.found.isdisjoint(_REPAIRED):
+            return
         known = {subject for _, subject in self.findings}
         for attempt in self.attempts:
             if attempt.subject in known:
@@ -382,7 +386,7 @@ class Call(Fold):
     def review(self, at_us: int, out: list[Update]) -> None:
         """Compute the state; tell the end, once it can't be repaired any more."""
         self.state = state = self._present_state()
-        if state in _ALIVE and not (self.findings and self._dropped()):
+        if state in _ALIVE and not (self.found and self._dropped()):
             self._told_end = False
         elif not self._told_end and not self._repairable(at_us):
             self._told_end = True

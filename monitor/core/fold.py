@@ -88,6 +88,7 @@ class Fold(ABC):
         "context",
         "findings",
         "first_us",
+        "found",
         "from_uri",
         "hops",
         "ident",
@@ -131,7 +132,8 @@ class Fold(ABC):
         self.hops: dict[str, Transaction] = {}  # the first on each
         self.asked: SipEvent | None = None  # the last request that is news, until something answers but 100 or 400
         self.irregular: dict[Transaction, None] = {}
-        self.findings: dict[tuple[str, str], Finding] = {}
+        self.findings: dict[tuple[str, str], Finding] = {}  # by code and subject
+        self.found: frozenset[str] = frozenset()  # the codes of these
         self._openers = context.openers[key.kind]
         self._families = self._openers.families
         self._facets: list[Facet[Any]] = []  # those that have begun, in the order of the families
@@ -250,6 +252,8 @@ class Fold(ABC):
         rank = (event.vias, event.captured_us)
         if self._rank is None or rank < self._rank:
             self._rank = rank
+            if event is self._opening:
+                return  # the record was made from it
             self.from_uri, self.to_uri = event.from_uri, event.to_uri
             self.client, _, self.server = request_hop(event).partition(">")
             if self._opening is not None:
@@ -373,6 +377,8 @@ class Fold(ABC):
         if known is not None and known.state == FindingState.CONFIRMED and verdict.state == FindingState.SUSPECTED:
             verdict = replace(verdict, state=FindingState.CONFIRMED)
         self.findings[rule.code, subject] = verdict
+        if known is None:
+            self.found = self.found | {rule.code}
         self._tell(rule, known, verdict, at_us, out)
 
     def _blind(self, since_us: int, at_us: int) -> bool:

@@ -7,7 +7,7 @@ from collectors.wire.events import SipEvent
 
 _MOST_HOPS: Final = 65_536
 # By addresses and ports: each hop is one text, however many transactions it carries.
-_HOPS: Final[dict[tuple[tuple[str, int], tuple[str, int]], str]] = {}
+_HOPS: Final[dict[tuple[str, int, str, int], str]] = {}
 
 
 @lru_cache(8192)
@@ -18,13 +18,15 @@ def endpoint(address: str, port: int) -> str:
 
 def request_hop(event: SipEvent) -> str:
     """The hop of a message, in the direction of the request, which a response travels backwards."""
-    source, destination = (event.source, event.source_port), (event.destination, event.destination_port)
-    way = (source, destination) if event.method else (destination, source)
+    if event.method:
+        way = (event.source, event.source_port, event.destination, event.destination_port)
+    else:
+        way = (event.destination, event.destination_port, event.source, event.source_port)
     hop = _HOPS.get(way)
     if hop is None:
         if len(_HOPS) >= _MOST_HOPS:
             _HOPS.clear()
-        hop = _HOPS[way] = f"{endpoint(*way[0])}>{endpoint(*way[1])}"
+        hop = _HOPS[way] = f"{endpoint(way[0], way[1])}>{endpoint(way[2], way[3])}"
     return hop
 
 

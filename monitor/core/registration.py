@@ -74,6 +74,10 @@ _MOST_TRANSACTIONS: Final = 16
 _MOST_MESSAGES: Final = 32
 _REFUSED_LOGIN: Final = frozenset({401, 403, 407})
 _MOST_NONCES: Final = 16
+# What another final response may repair.
+_REPAIRED: Final = frozenset(
+    rule.code for rule in (rules.REGISTRATION_REJECTED, rules.REGISTRATION_AUTH_FAILED, rules.REGISTRATION_UNANSWERED)
+)
 _MOST_CHALLENGES: Final = 8  # in one response
 _LONGEST_IDENTITY: Final = 200
 
@@ -197,7 +201,7 @@ class Registration(Fold):
         login = self._begin(transaction, event) if new else self.logins.holding(transaction)
         if login is None:
             return transaction  # long forgotten
-        if first and self.findings:
+        if first and rules.REGISTRATION_UNANSWERED.code in self.found:
             self.judge_unanswered(transaction, event.captured_us, out)
         if event.status >= 200 and transaction.final_sends == 1 and transaction in login.nearest():
             if not transaction.seen_request:
@@ -227,7 +231,9 @@ class Registration(Fold):
         elif event.status < 300:
             login.success_us = min(login.success_us or at_us, at_us)
         # A first challenge is how a registration begins: nothing to judge.
-        if self.findings or (status >= 300 and not (status in CHALLENGES and len(self.logins) == 1)):
+        if not self.found.isdisjoint(_REPAIRED) or (
+            status >= 300 and not (status in CHALLENGES and len(self.logins) == 1)
+        ):
             self._judge_all(at_us, out)
         if self._decided is None or not login.before(self._decided):
             self._decide(event, login, status, out)

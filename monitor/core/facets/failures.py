@@ -54,7 +54,7 @@ class Failures(Facet[Call]):
                 self._sent[transaction] = [Sent(event.captured_us, number)]
                 if transaction.reliable:
                     self._wake(transaction, event.captured_us)
-        elif event.method == "ACK" and self.fold.findings:
+        elif event.method == "ACK" and rules.UNACKED_FAILURE.code in self.fold.found:
             self._judge(transaction, event.captured_us, out)
 
     def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
@@ -120,5 +120,5 @@ class LostDialogs(Facet[Call]):
         dialog = self.fold.dialogs.find(tags[0], tags[1])
         within = dialog is not None and 0 < dialog.answered_us < lost.at_us
         verdict = rules.dialog_lost(subject, lost, dialog.bye_us) if dialog is not None and within else None
-        if verdict or self.fold.findings:
+        if verdict or rules.DIALOG_LOST.code in self.fold.found:
             self.fold.judge(rules.DIALOG_LOST, subject, verdict, self.fold.first_us, at_us, out)

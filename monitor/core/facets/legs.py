@@ -2,7 +2,6 @@
 
 import re
 from array import array
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -42,7 +41,7 @@ class LegMarks(Facet[Call]):
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._asked: tuple[int, str] | None = None  # CSeq and From tag of the INVITE that was read last
+        self._asked = 0  # digest of CSeq and From tag of the INVITE that was read last
         # Digests of what was read and told. They are few, and there are many calls.
         self._bodies = array("q")
         self._told = array("q")
@@ -78,23 +77,25 @@ class LegMarks(Facet[Call]):
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
-    def _of_invite(self, event: SipEvent, reading: Reading) -> Iterator[Mark]:
+    def _of_invite(self, event: SipEvent, reading: Reading) -> list[Mark]:
         """All that the first tells; of the same on other hops, what proxies change: the target, and the body."""
-        asked = (event.cseq, event.from_tag)
+        marks: list[Mark] = []
+        asked = hash((event.cseq, event.from_tag))
         if asked != self._asked:
             self._asked = asked
-            yield from _of_parties(event)
+            marks += _of_parties(event)
             own_headers = self.fold.context.settings.leg_headers
             if own_headers or _TELLING.search(event.raw):
-                yield from _of_headers(event, reading, own_headers)
+                marks += _of_headers(event, reading, own_headers)
         target = reading.target
-        if target != event.to_uri and (called := _party(target)):
-            yield Mark(MarkKind.CALLED, called)
+        if target != event.to_uri and (called := _party(target)) and called != _party(event.to_uri):
+            marks.append(Mark(MarkKind.CALLED, called))
         body = reading.body
         name = hash(body)
         if name not in self._bodies and len(self._bodies) < _MOST_MARKS:
             self._bodies.append(name)
-            yield from _media(body)
+            marks += _media(body)
+        return marks
 
     def _is_fresh(self, mark: Mark) -> bool:
         name = hash((mark.kind, mark.text))
@@ -104,46 +105,45 @@ class LegMarks(Facet[Call]):
         return True
 
 
-def _of_parties(event: SipEvent) -> Iterator[Mark]:
+def _of_parties(event: SipEvent) -> list[Mark]:
     """What each INVITE tells: its Call-ID, who calls, who is called."""
+    marks = []
     if event.call_id:
-        yield _mark(MarkKind.CALL_ID, event.call_id)
+        marks.append(_mark(MarkKind.CALL_ID, event.call_id))
         stem = _SUFFIX.sub("", event.call_id) if "b2b" in event.call_id.lower() else ""
         if stem:
-            yield _mark(MarkKind.CALL_ID, stem)
+            marks.append(_mark(MarkKind.CALL_ID, stem))
     if calling := _party(event.from_uri):
-        yield Mark(MarkKind.CALLING, calling)
+        marks.append(Mark(MarkKind.CALLING, calling))
     if called := _party(event.to_uri):
-        yield Mark(MarkKind.CALLED, called)
+        marks.append(Mark(MarkKind.CALLED, called))
+    return marks
 
 
-def _of_headers(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) -> Iterator[Mark]:
+def _of_headers(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) -> list[Mark]:
     """What headers tell that few carry."""
-    yield from _session_ids(reading)
-    for name in _NAMING:
-        if value := reading.first(name):
-            yield _mark(MarkKind.CALL_ID, value)
-    for name in (*_CARRIED, *own_headers):
-        if value := reading.first(name):
-            yield _mark(MarkKind.GUID, f"{name} {value}")
+    marks = _session_ids(reading)
+    marks += [_mark(MarkKind.CALL_ID, value) for name in _NAMING if (value := reading.first(name))]
+    carried = (*_CARRIED, *own_headers)
+    marks += [_mark(MarkKind.GUID, f"{name} {value}") for name in carried if (value := reading.first(name))]
     if replaces := reading.first("replaces").partition(";")[0]:
-        yield _mark(MarkKind.CALL_ID, replaces)
+        marks.append(_mark(MarkKind.CALL_ID, replaces))
     if reading.first("referred-by"):
-        yield from _referral(event.to_uri)
+        marks += _referral(event.to_uri)
     if icid := _ICID.search(reading.first("p-charging-vector")):
-        yield _mark(MarkKind.ICID, icid[1])
+        marks.append(_mark(MarkKind.ICID, icid[1]))
+    return marks
 
 
-def _session_ids(reading: Reading) -> Iterator[Mark]:
+def _session_ids(reading: Reading) -> list[Mark]:
     """The UUIDs of Session-ID: of the sender and, as "remote", of the other side."""
-    for uuid in _UUID.findall(reading.first("session-id")[:_LONGEST]):
-        if uuid != _NIL_UUID:
-            yield Mark(MarkKind.SESSION_ID, uuid.lower())
+    uuids = _UUID.findall(reading.first("session-id")[:_LONGEST])
+    return [Mark(MarkKind.SESSION_ID, uuid.lower()) for uuid in uuids if uuid != _NIL_UUID]
 
 
-def _referral(target: str) -> Iterator[Mark]:
-    if party := _party(target):
-        yield Mark(MarkKind.REFERRAL, party)
+def _referral(target: str) -> list[Mark]:
+    party = _party(target)
+    return [Mark(MarkKind.REFERRAL, party)] if party else []
 
 
 @lru_cache(8192)
@@ -155,28 +155,32 @@ def _party(uri: str) -> str:
     return "" if user in _UNKNOWN else user[:_LONGEST]
 
 
-def _media(body: bytes) -> Iterator[Mark]:
+def _media(body: bytes) -> list[Mark]:
     """SDP origin, and where the first audio goes (RFC 8866 §5.2, §5.7, §5.14)."""
+    marks: list[Mark] = []
     if not body.startswith(b"v=0") and b"\nv=0" not in body:
-        return
+        return marks
     address = ""
     for line in body.decode("utf-8", "replace").splitlines():
         if line.startswith("o="):
-            yield _mark(MarkKind.ORIGIN, line[2:])
+            marks.append(_mark(MarkKind.ORIGIN, line[2:]))
         elif line.startswith("c="):
             address = line.rpartition(" ")[2]
         elif line.startswith("m=audio "):
-            port = line.split(" ")[1]
-            yield from _stream(address, port, body)
-            return
+            place = _stream(address, line.split(" ")[1], body)
+            if place:
+                marks.append(_mark(MarkKind.MEDIA, place))
+            break
+    return marks
 
 
-def _stream(address: str, port: str, body: bytes) -> Iterator[Mark]:
+def _stream(address: str, port: str, body: bytes) -> str:
     after = body.partition(b"m=audio ")[2].partition(b"\nm=")[0]
     own = after.partition(b"\nc=")[2].partition(b"\n")[0].decode("utf-8", "replace").strip().rpartition(" ")[2]
     where = own or address
-    if where and where != "0.0.0.0" and port not in ("0", "9"):  # noqa: S104 - of a stream on hold
-        yield _mark(MarkKind.MEDIA, f"{where} {port}")
+    if not where or where == "0.0.0.0" or port in ("0", "9"):  # noqa: S104 - a stream on hold
+        return ""
+    return f"{where} {port}"
 
 
 def _mark(kind: MarkKind, text: str) -> Mark:

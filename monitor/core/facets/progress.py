@@ -51,7 +51,7 @@ class Ringing(Facet[Call]):
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
                 self._rings(attempt, Rung(event.captured_us, transaction.hop, event.vias, number))
-        elif self._due_us <= self.fold.now_us and self.fold.findings:
+        elif self._due_us <= self.fold.now_us and rules.UNANSWERED_RINGING.code in self.fold.found:
             for attempt in self._rung:
                 self._judge(attempt, event.captured_us, out)
         elif 200 <= event.status < 300 and event.cseq_method == "INVITE":
@@ -152,7 +152,7 @@ class Reliability(Facet[Call]):
         for response in self._responses.values():
             if acknowledged is None and response.to_tag == event.to_tag:
                 response.stray = value[:80]
-            if self.fold.findings:
+            if rules.MISSING_PRACK.code in self.fold.found:
                 self._judge(response, event.captured_us, out)
 
     def _judge(self, response: Provisional, at_us: int, out: list[Update]) -> None:

@@ -56,7 +56,7 @@ class LargeRequests(Facet[Fold]):
                 self._large[transaction] = (len(event.raw), number)
                 self.fold.wake_facet(at_us + self.fold.context.settings.timers.timeout_us, self)
                 self._judge(at_us, out)
-        elif event.status and transaction in self._large:
+        elif event.status and transaction in self._large and self._is_overdue(transaction):
             self._judge(at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
@@ -64,17 +64,17 @@ class LargeRequests(Facet[Fold]):
         self._judge(due_us, out)
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
-        fold, timeout_us = self.fold, self.fold.context.settings.timers.timeout_us
-        silent = {
-            transaction
-            for transaction in self._large
-            if not transaction.response_us and fold.now_us >= transaction.first_us + timeout_us
-        }
+        fold = self.fold
+        silent = {each for each in self._large if not each.response_us and self._is_overdue(each)}
         worst = max(self._large, key=lambda each: (each in silent, self._large[each][0], -each.first_us, each.hop))
         size, number = self._large[worst]
         heard = fold.context.peers.answers(worst.destination, at_us)
         verdict = rules.fragmentation_risk(worst, size, number, unanswered=worst in silent and heard)
         fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
+
+    def _is_overdue(self, transaction: Transaction) -> bool:
+        """Whether it was to have its response by now."""
+        return self.fold.now_us >= transaction.first_us + self.fold.context.settings.timers.timeout_us
 
 
 class Loops(Facet[Call]):
@@ -218,7 +218,7 @@ class RouteSets(Facet[Call]):
             verdict = rules.route_set_ignored(subject, requests, recorded, answered) if recorded else None
             if recorded and verdict is None:
                 self._requests[from_tag, to_tag, sender] = _RIGHT
-            if verdict or self.fold.findings:
+            if verdict or rules.ROUTE_SET_IGNORED.code in self.fold.found:
                 self.fold.judge(rules.ROUTE_SET_IGNORED, subject, verdict, self.fold.first_us, at_us, out)
 
     def _set_of(self, from_tag: str, to_tag: str, sender: str) -> tuple[int, tuple[str, ...]]:

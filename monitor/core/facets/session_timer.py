@@ -16,6 +16,7 @@ from monitor.core.updates import CallState, Update
 _MOST_DIALOGS: Final = 32
 _MOST_REQUESTS: Final = 32
 _METHODS: Final = frozenset({"INVITE", "UPDATE"})
+_CODES: Final = frozenset({rules.SESSION_TIMER_MISCONFIGURED.code, rules.SESSION_EXPIRED.code})
 
 
 class SessionTimers(Facet[Call]):
@@ -52,11 +53,11 @@ class SessionTimers(Facet[Call]):
         """A request that asks, a response that grants or refuses; any other message may show that the call goes on."""
         if event.cseq_method in _METHODS:
             if event.method:
-                if self._ask(event, reading) or self.fold.findings:
+                if self._ask(event, reading) or self._told():
                     self._judge_all(event.captured_us, out)
             elif 200 <= event.status < 300 or event.status == 422:
                 self._grant(event, reading, number, out)
-        elif self.fold.findings:
+        elif self._told():
             self._judge_all(event.captured_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
@@ -92,7 +93,7 @@ class SessionTimers(Facet[Call]):
         nearer = grant.seen(event, reading, number)
         if new and grant.seconds and not refused:
             self._wake(intervals, grant)
-        if nearer or self.fold.findings:
+        if nearer or self._told():
             self._judge(intervals, event.captured_us, out)
 
     def _wake(self, intervals: Intervals, grant: Grant) -> None:
@@ -101,6 +102,10 @@ class SessionTimers(Facet[Call]):
             self.fold.wake_facet(due_us, self, intervals)
 
     # --- verdicts
+
+    def _told(self) -> bool:
+        """Whether there was ever something to be said of them, which any message may change."""
+        return not self.fold.found.isdisjoint(_CODES)
 
     def _judge_all(self, at_us: int, out: list[Update]) -> None:
         for intervals in self._dialogs.values():
@@ -117,6 +122,8 @@ class SessionTimers(Facet[Call]):
         fold.judge(rules.SESSION_TIMER_MISCONFIGURED, subject, verdict, fold.first_us, at_us, out)
         last = intervals.last()
         if last is None:
+            return
+        if now_us < last.at_us + last.seconds * SECOND and rules.SESSION_EXPIRED.code not in fold.found:
             return
         ended_us, acked = self._ended_us(subject), self._acked(subject)
         expired = rules.session_expired(intervals, ended_us=ended_us, asked=acked, settings=settings, now_us=now_us)

@@ -15,6 +15,8 @@ from monitor.core.undelivered import report_on
 from monitor.core.updates import Update
 
 _MOST_BYES: Final = 16
+# What other BYEs and responses may change.
+_CODES: Final = frozenset({rules.BYE_UNANSWERED.code, rules.BYE_REJECTED.code})
 
 
 class Bye(Attempt):
@@ -79,7 +81,7 @@ class Teardown(Facet[Call]):
                 self.fold.wake_facet(at_us + self.fold.context.settings.repair_us, self)
             if transaction.succeeded_us or self.fold.disconnect_us:
                 self._measure()
-        if self.fold.findings or event.status >= 300:
+        if event.status >= 300 or not self.fold.found.isdisjoint(_CODES):
             self._judge(at_us, out)
         self._judge_release(at_us, out)
         self._judge_short(at_us, out)
@@ -165,7 +167,7 @@ class Teardown(Facet[Call]):
         ended_us = call.dialogs.last_bye_us() or call.bye_us
         lasted_us = ended_us - call.answered_us
         short = call.answered_us > 0 and 0 <= lasted_us < call.context.settings.short_call_us and call.dialogs.over()
-        if short or call.findings:
+        if short or rules.SHORT_CALL.code in call.found:
             verdict = None
             if short and len(self._byes):  # a BYE whose CSeq names another method is none of these
                 first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))

@@ -1,7 +1,7 @@
 """`brute-force`: passwords tried on accounts."""
 
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Final
 
 from monitor.core.diagnosis.security import BRUTE_FORCE, SCANNER
@@ -160,4 +160,5 @@ def network_of(address: str) -> str:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    return str(ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
+    bits, size = (8, 24) if parsed.version == 4 else (80, 48)
+    return f"{type(parsed)(int(parsed) >> bits << bits)}/{size}"
