@@ -8,11 +8,12 @@ Everything is bounded: calls, flows, and what a call may tell.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from collectors.decode.datagram import Datagram
 from collectors.decode.rtcp import looks_like_rtcp, reports
+from collectors.processors.parse import events
 from collectors.sip.description import NOWHERE
 from collectors.sip.message import body
 from collectors.sip.sdp import looks_like_sdp, parse
@@ -109,21 +110,22 @@ class MediaWatch:
         self._hosts: OrderedDict[tuple[str, str], None] = (
             OrderedDict()
         )  # (observer, address) to which RTP was seen to go
-        self._waiting: list[SipEvent] = []
+        self._waiting: list[SipEvent | Datagram] = []
         self._seen_media = False
         self._side: list[SideEvent] = []
         self._now_us = 0
         self._checked_us = 0
 
-    def take(self, events: Iterable[SipEvent], others: Iterable[Datagram]) -> None:
-        """The messages of one reading, and what in it is none."""
-        for event in events:
-            if event.cseq_method in _TELLING and (event.method == "BYE" or event.raw[-4:] != b"\r\n\r\n"):
-                self._waiting.append(event)
+    def take(self, messages: Iterable[SipEvent | Datagram], others: Iterable[Datagram]) -> None:
+        """The messages of one reading, and what in it is none. A message may be unread: it is read where need be."""
+        for message in messages:
+            raw = message.payload if isinstance(message, Datagram) else message.raw
+            if raw[-4:] != b"\r\n\r\n" or raw[:4] == b"BYE ":
+                self._waiting.append(message)
         media = [datagram for datagram in others if datagram.payload[:1] >= b"\x80" and datagram.payload[0] < 0xC0]
         self._seen_media = self._seen_media or bool(media)
         if self._seen_media:
-            for event in self._waiting:
+            for event in self._read(self._waiting):
                 self._learn(event)
             self._waiting.clear()
         else:
@@ -142,6 +144,12 @@ class MediaWatch:
         return taken
 
     # --- messages
+
+    @staticmethod
+    def _read(messages: Iterable[SipEvent | Datagram]) -> Iterator[SipEvent]:
+        for message in messages:
+            found = events([message], Counter()) if isinstance(message, Datagram) else (message,)
+            yield from (event for event in found if event.cseq_method in _TELLING)
 
     def _learn(self, event: SipEvent) -> None:
         self._now_us = max(self._now_us, event.captured_us)

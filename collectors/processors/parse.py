@@ -87,6 +87,34 @@ def events(
     return found
 
 
+def part(
+    datagrams: Iterable[Datagram],
+    mine: Callable[[bytes], bool],
+    counters: Counter[str],
+    redact: Callable[[bytes], bytes] | None = None,
+    others: list[Datagram] | None = None,
+) -> list[SipEvent | Datagram]:
+    """As `events`, but the messages that are not `mine` stay as they are, in their places, unread.
+
+    They count as "parsed", since somebody else does, and never as "malformed".
+    """
+    found: list[SipEvent | Datagram] = []
+    read: list[Datagram] = []
+    places: list[int] = []  # of messages to be read, among those found
+    for datagram in datagrams:
+        if looks_like_sip(datagram.payload):
+            if mine(datagram.payload):
+                places.append(len(found))
+                read.append(datagram)
+            found.append(datagram)
+        else:
+            read.append(datagram)
+    for place, event in zip(places, events(read, counters, None, redact, others), strict=True):
+        found[place] = event
+    counters["parsed"] += len(found) - len(places)
+    return found
+
+
 def kind(payload: bytes) -> str:
     """What a datagram that is no SIP message is: "keepalive", "stun", "other"."""
     if len(payload) <= 4 or not payload.strip(b"\r\n\0 "):

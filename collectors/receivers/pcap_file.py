@@ -1,6 +1,6 @@
 """Capture files: replayed by the agent, or read whole for a report or an import (`read_events`)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
@@ -130,6 +130,14 @@ class Reading:
         try:
             while not self.file.finished:
                 yield self._pipeline.run(self.file.read())
+        finally:
+            self.file.close()
+
+    def parts(self, mine: Callable[[bytes], bool]) -> Iterator[list[SipEvent | Datagram]]:
+        """As `batches`, but the messages that are not `mine` are given as they are, unread."""
+        try:
+            while not self.file.finished:
+                yield self._pipeline.run_part(self.file.read(), mine)
         finally:
             self.file.close()
 

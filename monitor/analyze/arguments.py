@@ -17,6 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keylog", default="", metavar="FILE", help="TLS secrets (SSLKEYLOGFILE), to read SIP over TLS; needs tshark"
     )
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="processes that share the work (1, or as many as cores for a large file)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the report")
     parser.add_argument("--ladder", metavar="CALL-ID", help="print only the message ladder of this Call-ID")
     parser.add_argument(
@@ -49,5 +55,11 @@ def _ordinal(text: str) -> int:
     return value
 
 
+def _count(text: str) -> int:
+    """As `_ordinal`."""
+    return _ordinal(text)
+
+
+_count.__name__ = "number of processes"
 _ordinal.__name__ = "number of a message"
 _rows.__name__ = "number of rows"

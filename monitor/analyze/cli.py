@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from collectors.receivers.base import ReceiverError
 from collectors.receivers.capture_file import holds_secrets
 from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
-from monitor.analyze.document import build, encode
+from monitor.analyze.crew import CrewError
+from monitor.analyze.jobs import jobs_for, reader
 from monitor.analyze.result import Result
-from monitor.analyze.run import run
 from monitor.analyze.step import Progress as Advance
 from monitor.analyze.step import ProgressCallback
 from monitor.analyze.summary import reaches
@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
     gc.disable()
     try:
         return _analyze(arguments)
-    except ReceiverError as error:
+    except (ReceiverError, CrewError) as error:
         print(f"offhook analyze: {error}", file=sys.stderr)
         return UNREADABLE
     except ConfigError as error:
@@ -83,15 +83,20 @@ def _analyze(arguments: argparse.Namespace) -> int:
     key_log = arguments.keylog or _own_secrets(arguments.file)
     if arguments.message is not None:
         return _show(arguments.file, arguments.message, key_log)
-    with _progress() as progress:
-        result = run(arguments.file, replace(thresholds(), linger_us=None), progress, key_log)
-    if arguments.json:
-        sys.stdout.buffer.write(encode(build(result)))
-    elif not _print(result, arguments):
+    jobs = jobs_for(arguments.file, arguments.jobs, key_log)
+    if jobs.why_one and arguments.jobs:
+        print(f"offhook analyze: by one process: {jobs.why_one}", file=sys.stderr)
+    settings = replace(thresholds(), linger_us=None)
+    with reader(arguments.file, settings, jobs.number, key_log, written=arguments.json) as read:
+        with _progress() as progress:
+            told = read(progress)
+        if arguments.json:
+            sys.stdout.buffer.writelines(told.document)
+    if not arguments.json and not _print(told.result, arguments):
         print(f"offhook analyze: no message in {arguments.file} has the Call-ID {arguments.ladder}", file=sys.stderr)
         return UNREADABLE
     sys.stdout.flush()
-    failed = arguments.fail_on is not None and reaches(result, Severity(arguments.fail_on))
+    failed = arguments.fail_on is not None and reaches(told.severities, Severity(arguments.fail_on))
     return FOUND if failed else 0
 
 

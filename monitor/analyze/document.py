@@ -1,6 +1,6 @@
 """A result as the JSON of `offhook analyze --json`, schema 1. `docs/analyze.md` defines every member."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -8,9 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from collectors.sip.timers import SECOND
-from monitor.analyze.measures import measure, measure_by
-from monitor.analyze.result import Result
+from monitor.analyze.measures import By, measure, measure_by
+from monitor.analyze.result import Records, Result
 from monitor.core.legs import Link
+from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
 from monitor.core.review import NOTHING
 from monitor.core.sources.values import SubjectFinding
@@ -41,8 +42,20 @@ def encode(document: Document) -> bytes:
 
 def build(result: Result) -> Document:
     """The document of a result: JSON types only."""
-    legs = _legs(result.links)
-    measures = measure(result.calls, result.registrations, result.registration_delays_ms)
+    document = outline(
+        result,
+        measure(result.calls, result.registrations, result.registration_delays_ms),
+        measure_by(result.calls),
+    )
+    legs = legs_of(result.links)
+    document["calls"] = list(calls(result, legs))
+    document["registrations"] = list(registrations(result))
+    document["transactions"] = list(transactions(result))
+    return document
+
+
+def outline(result: Result, measures: Figures, measures_by: By) -> Document:
+    """The document without its records, for which there are empty lists."""
     return {
         "schema": SCHEMA,
         "file": result.file,
@@ -51,21 +64,36 @@ def build(result: Result) -> Document:
         "malformed": result.malformed,
         "first": timestamp(result.first_us),
         "last": timestamp(result.last_us),
-        "calls": [
-            _call(each, legs.get(each.key, [])) | _media(result, each) | {"side": _side(result, each)}
-            for each in result.calls
-        ],
-        "registrations": [_registration(each) | {"side": _side(result, each)} for each in result.registrations],
-        "transactions": [_transaction(each) | {"side": _side(result, each)} for each in result.transactions],
+        "calls": [],
+        "registrations": [],
+        "transactions": [],
         "findings": [_subject(subject) for subject in result.subjects],
         "measures": msgspec.to_builtins(measures),
-        "measures_by": msgspec.to_builtins(measure_by(result.calls)),
+        "measures_by": msgspec.to_builtins(measures_by),
         "skipped": dict(sorted(result.skipped.items())),
         "capture_drops": result.capture_drops,
         "evicted": result.evicted,
         "side_unmatched": result.side_unmatched,
         "fault": result.fault or None,
     }
+
+
+def calls(found: Result | Records, legs: Mapping[RecordKey, list[Document]]) -> Iterator[Document]:
+    """The calls, with their legs."""
+    for call in found.calls:
+        yield _call(call, legs.get(call.key, [])) | _media(found, call) | {"side": _side(found, call)}
+
+
+def registrations(found: Result | Records) -> Iterator[Document]:
+    """The registrations."""
+    for each in found.registrations:
+        yield _registration(each) | {"side": _side(found, each)}
+
+
+def transactions(found: Result | Records) -> Iterator[Document]:
+    """All other transactions."""
+    for each in found.transactions:
+        yield _transaction(each) | {"side": _side(found, each)}
 
 
 def timestamp(us: int | None) -> str | None:
@@ -86,7 +114,7 @@ def _second(seconds: int) -> str | None:
         return None
 
 
-def _legs(links: Sequence[Link]) -> dict[RecordKey, list[Document]]:
+def legs_of(links: Sequence[Link]) -> dict[RecordKey, list[Document]]:
     """Of each call, the other legs that it is linked with."""
     found: dict[RecordKey, list[Document]] = {}
     for link in links:
@@ -176,7 +204,7 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
     ]
 
 
-def _media(result: Result, call: CallRecord) -> Document:
+def _media(result: Result | Records, call: CallRecord) -> Document:
     """What was offered, in order of time, and what receivers reported."""
     review = result.media.get(call.key, NOTHING)
     streams = [{"at": timestamp(row.at_us), **msgspec.to_builtins(row)} for row in review.streams]
@@ -185,7 +213,7 @@ def _media(result: Result, call: CallRecord) -> Document:
     return {"media": streams, "quality": msgspec.to_builtins(review.quality)}
 
 
-def _side(result: Result, record: Record) -> list[Document]:
+def _side(result: Result | Records, record: Record) -> list[Document]:
     """What was seen beside the messages of a record, in order of time."""
     return [
         {

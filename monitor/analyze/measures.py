@@ -3,28 +3,88 @@ counts in no ratio.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
 
 from monitor.core.measures import Breakdown, Dimension, Figures, Sample, Tally, figures, parts
 from monitor.core.updates import CallRecord, RecordKey, RegistrationRecord
+
+By: TypeAlias = dict[Dimension, dict[str, Figures]]
+
+
+class PartMeasures(msgspec.Struct, frozen=True):
+    """What some of the records add up to."""
+
+    whole: Tally
+    # Of each key of each dimension the number of its first message, and its tally.
+    keys: dict[Dimension, dict[str, tuple[int, Tally]]]
 
 
 def measure(
     calls: Sequence[CallRecord], registrations: Sequence[RegistrationRecord], delays_ms: Mapping[RecordKey, float]
 ) -> Figures:
     """The measures of these records; `delays_ms`: the registration request delays."""
+    return figures(_tally(calls, registrations, delays_ms))
+
+
+def measure_by(calls: Sequence[CallRecord]) -> By:
+    """The measures of these calls by each dimension: those with the most calls first."""
+    found = Breakdown()
+    for call in calls:
+        found.add(Sample.of(call), parts(call.caller, call.callee, call.to_uri, call.user_agent))
+    return _figures_by(found)
+
+
+def measure_part(
+    calls: Sequence[CallRecord],
+    begins: Sequence[int],
+    registrations: Sequence[RegistrationRecord],
+    delays_ms: Mapping[RecordKey, float],
+) -> PartMeasures:
+    """What these records add up to; `begins`: the number of the first message of each call, in order."""
+    keys: dict[Dimension, dict[str, tuple[int, Tally]]] = {}
+    for call, begin in zip(calls, begins, strict=True):
+        sample = Sample.of(call)
+        for dimension, key in parts(call.caller, call.callee, call.to_uri, call.user_agent):
+            known = keys.setdefault(dimension, {})
+            if key not in known:
+                known[key] = (begin, Tally())
+            known[key][1].add(sample)
+    return PartMeasures(_tally(calls, registrations, delays_ms), keys)
+
+
+def joined(found: Sequence[PartMeasures]) -> tuple[Figures, By]:
+    """The measures of all parts of a file together, and by each dimension: as if they had never been apart."""
+    whole = Tally()
+    breakdown = Breakdown()
+    for part in found:
+        whole.merge(part.whole)
+    for dimension in Dimension:
+        entries = [
+            (begin, key, tally) for part in found for key, (begin, tally) in part.keys.get(dimension, {}).items()
+        ]
+        begins: dict[str, int] = {}
+        for begin, key, _ in entries:
+            begins[key] = min(begin, begins.get(key, begin))
+        # Of more keys than there is room for, the first are told apart.
+        for _, key, tally in sorted(entries, key=lambda entry: begins[entry[1]]):
+            breakdown.of(dimension, key).merge(tally)
+    return figures(whole), _figures_by(breakdown)
+
+
+def _tally(
+    calls: Sequence[CallRecord], registrations: Sequence[RegistrationRecord], delays_ms: Mapping[RecordKey, float]
+) -> Tally:
     tally = Tally()
     for call in calls:
         tally.add(Sample.of(call))
     for registration in registrations:
         tally.register(registration, delays_ms.get(registration.key))
-    return figures(tally)
+    return tally
 
 
-def measure_by(calls: Sequence[CallRecord]) -> dict[Dimension, dict[str, Figures]]:
-    """The measures of these calls by each dimension: those with the most calls first."""
-    found = Breakdown()
-    for call in calls:
-        found.add(Sample.of(call), parts(call.caller, call.callee, call.to_uri, call.user_agent))
+def _figures_by(found: Breakdown) -> By:
     return {
         dimension: {
             key: figures(tally) for key, tally in sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))

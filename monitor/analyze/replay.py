@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from collectors.decode.datagram import Datagram
 from collectors.receivers.base import ReceiverError as ReceiverError  # for those who may not import receivers
 from collectors.receivers.pcap_file import read_events
+from collectors.sip.glance import is_response
 from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SideEvent, SipEvent
+from monitor.analyze.share import Share
 from monitor.analyze.step import Progress, Step
 from monitor.core.connections import failure
 from monitor.core.context import FAR
@@ -59,7 +62,7 @@ class Replay:
         self.watermark_us = 0
         self.evicted = 0  # records that left memory early, by the limit
         self.closed: dict[RecordKey, Record] = {}  # what left memory, as it stood; since the last step
-        self.failures: list[ConnectionFailed] = []  # of connections, since the last step; who takes them empties it
+        self._failures: list[ConnectionFailed] = []
         self._side: deque[SideEvent] = deque()  # read, and yet to be told
         self._window_us = settings.window_us
         self._next_us = _CYCLE_US  # when the watermark moves next
@@ -72,6 +75,14 @@ class Replay:
                 self.correlator.lost(loss)
             yield batch
 
+    def parts(self, share: Share) -> Iterator[list[SipEvent | Datagram]]:
+        """As `batches`, for one that takes a share of the messages, and passes by the others, which are unread."""
+        for batch in self.reading.parts(share.takes):
+            self._side.extend(side for side in self.reading.side() if share.holds(side.call_id))
+            for loss in self.reading.losses():
+                self.correlator.lost(loss)
+            yield batch
+
     def witness(self, before_us: int, out: list[Update]) -> None:
         """Tell what was seen beside the messages before a time; what it caused is added to `out`."""
         while self._side and self._side[0].captured_us < before_us:
@@ -80,7 +91,12 @@ class Replay:
             if failed is None:
                 out += self.correlator.witness(side)
             else:
-                self.failures.append(failed)
+                self._failures.append(failed)
+
+    def take_failures(self) -> list[ConnectionFailed]:
+        """The connections that did not come about since this was asked last."""
+        failures, self._failures = self._failures, []
+        return failures
 
     def take(self, event: SipEvent, out: list[Update]) -> Fold:
         """Let a message join its record, and the time pass to it; what that caused is added to `out`."""
@@ -88,11 +104,16 @@ class Replay:
         fold = self.correlator.take(event, out)
         if len(out) > begin and type(out[-1]) is RecordClosed:
             self._note_closed(out[-1:])
-        at_us = event.captured_us - self._window_us
-        if at_us >= self._next_us:
-            self.watermark_us, self._next_us = at_us, at_us + _CYCLE_US
-            self._advance(out)
+        if event.captured_us - self._window_us >= self._next_us:
+            self._pass(event.captured_us, out)
         return fold
+
+    def pass_by(self, datagram: Datagram, out: list[Update]) -> None:
+        """Let the time pass to a message of somebody else's share."""
+        captured_us = datagram.captured_us
+        self.correlator.overhear(datagram.source, captured_us, response=is_response(datagram.payload))
+        if captured_us - self._window_us >= self._next_us:
+            self._pass(captured_us, out)
 
     def end(self, out: list[Update]) -> None:
         """The clock stops at the last packet, whatever it carries: timers that would fire later don't."""
@@ -136,6 +157,12 @@ class Replay:
         closed = self.closed.get(key)
         return self.correlator.record(key) if closed is None else closed
 
+    def _pass(self, captured_us: int, out: list[Update]) -> None:
+        """Move the watermark."""
+        self.watermark_us = captured_us - self._window_us
+        self._next_us = self.watermark_us + _CYCLE_US
+        self._advance(out)
+
     def _advance(self, out: list[Update]) -> None:
         fired = self.correlator.advance(self.watermark_us)
         if fired:
@@ -154,10 +181,9 @@ class Replay:
     def _step(self, updates: list[Update], *, last: bool) -> Step:
         records = {key: self.record(key) for key in dict.fromkeys(update.key for update in updates)}
         self.closed = {}
-        failures, self.failures = self.failures, []
         return Step(
             updates=updates,
-            failures=failures,
+            failures=self.take_failures(),
             records=records,
             watermark_us=self.watermark_us,
             progress=self.progress(),

@@ -6,13 +6,46 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from collectors.wire.events import SideEvent
-from monitor.core.legs import Link
+from monitor.core.legs import Leg, Link
 from monitor.core.review import Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationRecord, TransactionRecord
 
 if TYPE_CHECKING:
     from array import array
+
+
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file itself told, whoever read it."""
+
+    packets: int
+    messages: int
+    first_us: int | None
+    last_us: int | None
+    skipped: dict[str, int]
+    fault: str
+    capture_drops: int
+
+
+class Records(msgspec.Struct, frozen=True, kw_only=True):
+    """What a share of the messages told, or all of them. Members are those of `Result`, but for `legs`."""
+
+    calls: list[CallRecord]
+    registrations: list[RegistrationRecord]
+    transactions: list[TransactionRecord]
+    legs: list[Leg]  # of the calls, in their order
+    ordinals: dict[RecordKey, "array[int]"]
+    side: dict[RecordKey, list[SideEvent]]
+    media: dict[RecordKey, Review]
+    registration_delays_ms: dict[RecordKey, float]
+    malformed: int
+    side_unmatched: int
+    evicted: int
+
+    @property
+    def records(self) -> Iterable[Record]:
+        """All of them."""
+        return (*self.calls, *self.registrations, *self.transactions)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from monitor.analyze.result import Result
+from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import CallRecord, Finding, FindingState, Record, RegistrationRecord, Severity
 
 SEVERITIES: Final = (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.INFO)
@@ -57,14 +58,17 @@ def standing(record: Record) -> list[Finding]:
     return [finding for finding in record.findings if finding.state != FindingState.CLEARED]
 
 
-def reaches(result: Result, severity: Severity) -> bool:
-    """Whether a confirmed finding is as bad as `severity`, or worse."""
-    bad = SEVERITIES[: SEVERITIES.index(severity) + 1]
+def severities(records: Iterable[Record], subjects: Iterable[SubjectFinding] = ()) -> frozenset[Severity]:
+    """How bad the confirmed findings are."""
     found = chain(
-        (finding for record in result.records for finding in record.findings),
-        (subject.finding for subject in result.subjects),
+        (finding for record in records for finding in record.findings), (subject.finding for subject in subjects)
     )
-    return any(finding.state == FindingState.CONFIRMED and finding.severity in bad for finding in found)
+    return frozenset(finding.severity for finding in found if finding.state == FindingState.CONFIRMED)
+
+
+def reaches(found: frozenset[Severity], severity: Severity) -> bool:
+    """Whether one of these is as bad as `severity`, or worse."""
+    return not found.isdisjoint(SEVERITIES[: SEVERITIES.index(severity) + 1])
 
 
 def counted(count: int, thing: str) -> str:

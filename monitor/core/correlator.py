@@ -84,6 +84,10 @@ class Correlator:
         fold.feed(event, out)
         return fold
 
+    def overhear(self, source: str, at_us: int, *, response: bool) -> None:
+        """Another correlator takes a message of which all must know who was heard."""
+        self._hear(source, at_us, response)
+
     def witness(self, side: SideEvent) -> list[Update]:
         """Take what was seen beside the messages: the first update tells which record it joined.
 

@@ -56,7 +56,7 @@ def figures(tally: Tally) -> Figures:
         setup_p95_ms=tally.setup.percentile(95),
         sdd_p50_ms=tally.disconnect.percentile(50),
         sdd_p95_ms=tally.disconnect.percentile(95),
-        acd_ms=round(tally.talk_ms / tally.talks, 3) if tally.talks else None,
+        acd_ms=round(tally.talk_us / tally.talks / 1000, 3) if tally.talks else None,
         registrations=tally.registrations,
         registrations_by_outcome=_most_first(tally.outcomes),
         ira_percent=_percent(refused, tally.registrations - tally.waiting),

@@ -68,7 +68,7 @@ class Tally(msgspec.Struct):
     ineffective: int = 0  # 408, 500, 503, 504, or nothing at all
     complete: int = 0
     talks: int = 0
-    talk_ms: float = 0.0
+    talk_us: int = 0  # not in ms: however tallies are merged, the sum is the same
     states: dict[str, int] = {}
     statuses: dict[str, int] = {}  # the final response at the caller; "none" where none came
     pdd: Sketch = msgspec.field(default_factory=Sketch)
@@ -94,7 +94,7 @@ class Tally(msgspec.Struct):
                 sketch.add(value)
         if call.duration_ms is not None:
             self.talks += 1
-            self.talk_ms += call.duration_ms
+            self.talk_us += round(call.duration_ms * 1000)
         if not call.decided:
             return
         self.decided += 1

@@ -52,7 +52,7 @@ from monitor.core.updates import (
 
 MOST_WAITING: Final = 200_000
 _Noted: TypeAlias = ConnectionFailed | LoginFailed | RecordGrew | RequestRefused | RetryAfterGiven | WeaklyChallenged
-_Minded: TypeAlias = (
+Minded: TypeAlias = (
     CallAnswered
     | CallEnded
     | CallRang
@@ -64,14 +64,17 @@ _Minded: TypeAlias = (
     | SourceSeen
     | _Noted
 )
-_MINDED: Final = frozenset(get_args(_Minded))
+_MINDED: Final = frozenset(get_args(Minded))
 _FOUND: Final = (FindingRaised, FindingConfirmed, FindingCleared)
 # Findings of records that say something of a source.
 _CODES: Final = frozenset({"auth-failed", INVITE_UNANSWERED.code})
 
 
-def _is_minded(update: LoggedUpdate | Update) -> TypeGuard[_Minded]:
-    return type(update) in _MINDED
+def is_minded(update: LoggedUpdate | Update) -> TypeGuard[Minded]:
+    """Whether the stage waits for an update to be of account in its turn; others it only looks at, or not at all."""
+    if type(update) not in _MINDED:
+        return False
+    return not isinstance(update, _FOUND) or update.finding.code in _CODES
 
 
 class Sources:
@@ -98,7 +101,7 @@ class Sources:
         self._sight = Sight(self.limits, self._ledger)
         self._connecting = Connecting(self.limits, self._ledger, self._trust)
         self._natted = Natted(self._ledger, self._accounts)
-        self._waiting: list[tuple[int, str, int, _Minded]] = []  # a heap
+        self._waiting: list[tuple[int, str, int, Minded]] = []  # a heap
         self._serial = 0
         self._watermark_us = 0
         self._most_waiting = most_waiting
@@ -108,9 +111,7 @@ class Sources:
         """An update of the first stage, which happened at `at_us` (its own time, unless that is not believed)."""
         if type(update) is LossRecorded:
             self._blind.lost(update)
-        if not _is_minded(update):
-            return
-        if isinstance(update, _FOUND) and update.finding.code not in _CODES:
+        if not is_minded(update):
             return
         self._serial += 1
         when_us = update.at_us if at_us is None else at_us

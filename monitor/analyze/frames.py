@@ -1,0 +1,69 @@
+"""What the processes that share a file tell the one that puts it together. Plain Python: Structs are not compiled."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from monitor.analyze.measures import PartMeasures
+from monitor.analyze.result import Passage
+from monitor.analyze.step import Progress
+from monitor.core.legs import Leg
+from monitor.core.sources.stage import Minded
+from monitor.core.updates import Severity
+
+
+class Cycle(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was told until the watermark moved, as far as the second stage minds it."""
+
+    watermark_us: int  # to where it moved
+    updates: list[Minded]
+
+
+class Stretch(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A chunk of the file was read. All processes tell the same number of cycles, with the same watermarks."""
+
+    cycles: list[Cycle]
+    progress: Progress
+    records: int  # in memory
+
+
+class Ending(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The file is at its end."""
+
+    passage: Passage
+    malformed: int
+    side_unmatched: int
+    legs: list[Leg]  # of the calls of this share
+    begins: list[int]  # the number of the first message of each of these
+    measures: PartMeasures
+    severities: list[Severity]  # of confirmed findings
+
+
+class Fragments(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The next records of one kind, in order, each by the number of its first message."""
+
+    found: list[tuple[int, bytes]]  # JSON, as it stands in the document
+    more: bool  # of this kind
+
+
+class Pickled(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """All records of this share (`monitor.analyze.result.Records`), for who shows them otherwise."""
+
+    passage: Passage
+    records: bytes
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The file can't be read, or is no capture: a `ReceiverError`."""
+
+    problem: str
+    exit_code: int
+
+
+class Unshared(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Shared out, it would not give what one process gives."""
+
+    why: str
+
+
+Frame: TypeAlias = Stretch | Ending | Fragments | Pickled | Refused | Unshared

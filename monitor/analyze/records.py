@@ -1,0 +1,173 @@
+"""What a passage through a file leaves: its records, shown as in the file, and what was noted beside them."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
+
+from collectors.processors.redact import redact, redact_text
+from collectors.sip.timers import MILLISECOND
+from collectors.wire.events import SideEvent
+from monitor.analyze.replay import Replay
+from monitor.analyze.result import Passage, Records
+from monitor.core.agreement import StreamRow
+from monitor.core.facets.media import Media
+from monitor.core.facets.quality import Quality
+from monitor.core.fold import Fold
+from monitor.core.legs import Leg
+from monitor.core.quality import QualityRow
+from monitor.core.review import Review
+from monitor.core.sources.values import SubjectFinding
+from monitor.core.updates import (
+    CallRecord,
+    EvidenceAdded,
+    Finding,
+    LegMarked,
+    Record,
+    RecordKey,
+    RegistrationRecord,
+    RegistrationSucceeded,
+    TransactionRecord,
+    Update,
+)
+
+if TYPE_CHECKING:
+    from monitor.core.marks import Mark
+
+_Row = TypeVar("_Row", StreamRow, QualityRow)
+
+
+class Numbers:
+    """Which messages of the file are those of each record."""
+
+    def __init__(self) -> None:
+        self.keys: list[RecordKey] = []  # in order of appearance
+        self.ordinals: list[array[int]] = []  # of each
+        self._messages = 0
+
+    def add(self, fold: Fold) -> None:
+        """The next message of the file joined this record. A correlator counts its records from 1."""
+        self._messages = number = self._messages + 1
+        if fold.ident > len(self.keys):
+            self.keys.append(fold.key)
+            self.ordinals.append(array("I", (number,)))
+        else:
+            self.ordinals[fold.ident - 1].append(number)
+
+    def skip(self) -> None:
+        """The next message of the file is in another share."""
+        self._messages += 1
+
+
+class Notes:
+    """Of what was told on the way, what the records at the end don't tell."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.side: dict[RecordKey, list[SideEvent]] = {}
+        self.marks: dict[RecordKey, list[Mark]] = {}
+        self.delays_ms: dict[RecordKey, float] = {}  # first REGISTER → first 2xx
+        self._replay = replay
+
+    def add(self, told: list[Update]) -> None:
+        """Note what these say."""
+        for update in told:
+            key = update.key
+            if type(update) is EvidenceAdded:
+                self.side.setdefault(key, []).append(_shown_side(update.side))
+            elif type(update) is LegMarked:
+                self.marks.setdefault(key, []).extend(update.marks)
+            elif type(update) is RegistrationSucceeded and key not in self.delays_ms:
+                self.delays_ms[key] = (update.at_us - self._replay.record(key).first_us) / MILLISECOND
+
+
+def passage(replay: Replay) -> Passage:
+    """What the file itself told."""
+    reading = replay.reading
+    return Passage(
+        packets=reading.file.packets,
+        messages=reading.messages,
+        first_us=reading.file.first_us if reading.file.packets else None,
+        last_us=reading.file.last_us if reading.file.packets else None,
+        skipped={
+            **{kind: count for kind, count in reading.counters.items() if kind.startswith("not_sip_")},
+            **{str(reason): count for reason, count in reading.file.decoder.skipped.items()},
+        },
+        fault=reading.file.fault,
+        capture_drops=reading.file.dropped,
+    )
+
+
+def records(replay: Replay, numbers: Numbers, notes: Notes) -> Records:
+    """The records as they stand at the end."""
+    found = [_shown(replay.record(key), ordinals) for key, ordinals in zip(numbers.keys, numbers.ordinals, strict=True)]
+    calls = [record for record in found if isinstance(record, CallRecord)]
+    ordinals = dict(zip(numbers.keys, numbers.ordinals, strict=True))
+    return Records(
+        calls=calls,
+        registrations=[record for record in found if isinstance(record, RegistrationRecord)],
+        transactions=[record for record in found if isinstance(record, TransactionRecord)],
+        legs=[Leg.of(call, notes.marks.get(call.key, ())) for call in calls],
+        ordinals=ordinals,
+        side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
+        media=_reviews(replay, calls, ordinals),
+        registration_delays_ms=notes.delays_ms,
+        malformed=replay.reading.malformed,
+        side_unmatched=replay.correlator.unmatched,
+        evicted=replay.evicted,
+    )
+
+
+def _reviews(
+    replay: Replay, calls: Sequence[CallRecord], ordinals: Mapping[RecordKey, "array[int]"]
+) -> dict[RecordKey, Review]:
+    """What is known of the media of each call, its messages numbered as in the file."""
+    found = {}
+    for call in calls:
+        media, quality = replay.correlator.facet(call.key, Media), replay.correlator.facet(call.key, Quality)
+        if media is not None or quality is not None:
+            numbers = ordinals[call.key]
+            found[call.key] = Review(
+                [] if media is None else [_renumbered(row, numbers) for row in media.rows()],
+                [] if quality is None else [_renumbered(row, numbers) for row in quality.rows()],
+            )
+    return found
+
+
+def _renumbered(row: _Row, numbers: "array[int]") -> _Row:
+    return replace(row, messages=tuple(numbers[number - 1] for number in row.messages))
+
+
+def _shown(record: Record, numbers: "array[int]") -> Record:
+    """The record without passwords, the messages of its findings numbered as in the file."""
+
+    def shown(finding: Finding) -> Finding:
+        ordinals = tuple(numbers[number - 1] for number in finding.messages)
+        return replace(finding, messages=ordinals, cause=_without_password(finding.cause))
+
+    if isinstance(record, RegistrationRecord):
+        uris = {"aor": record.aor, "contact": record.contact}
+    else:
+        uris = {"from_uri": record.from_uri, "to_uri": record.to_uri}
+    secret = {name: masked for name, uri in uris.items() if (masked := _without_password(uri)) != uri}
+    if not record.findings and not secret:
+        return record
+    return replace(record, findings=tuple(shown(finding) for finding in record.findings), **secret)
+
+
+def _shown_side(side: SideEvent) -> SideEvent:
+    text = redact_text(side.text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    return replace(side, text=text, raw=b"")
+
+
+def masked(subject: SubjectFinding) -> SubjectFinding:
+    """The finding without passwords."""
+    finding = replace(subject.finding, cause=_without_password(subject.finding.cause))
+    return replace(subject, name=_without_password(subject.name), finding=finding)
+
+
+def _without_password(text: str) -> str:
+    """The text with the passwords of its URIs ("sip:user:password@host") in x's."""
+    if text.count(":", 0, max(text.rfind("@"), 0)) < 2:
+        return text  # but for a scheme, no colon comes before a host
+    return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

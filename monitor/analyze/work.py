@@ -1,0 +1,58 @@
+"""What one of the processes that share a file does, from its first frame to its last."""
+
+import pickle
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from collectors.receivers.base import ReceiverError
+from monitor.analyze.fragments import KINDS, fragments
+from monitor.analyze.frames import Ending, Fragments, Frame, Pickled, Refused
+from monitor.analyze.measures import measure_part
+from monitor.analyze.part import Part
+from monitor.analyze.result import Passage, Records
+from monitor.analyze.share import Share
+from monitor.analyze.summary import severities
+from monitor.core.settings import Settings
+from monitor.core.updates import RecordKey
+
+_A_FRAME: Final = 500  # records
+
+
+def work(path: str | Path, settings: Settings, share: Share, *, written: bool) -> Iterator[Frame]:
+    """Read a share of the file; `written`: its records at the end are JSON, else they are as they are."""
+    try:
+        part = Part(path, settings, share)
+        yield from part.stretches()
+    except ReceiverError as error:
+        yield Refused(str(error), error.code)
+        return
+    found, passage = part.records(), part.passage()
+    if not written:
+        yield Pickled(passage, pickle.dumps(found, pickle.HIGHEST_PROTOCOL))
+        return
+    begins = {key: numbers[0] for key, numbers in found.ordinals.items()}
+    yield _ending(passage, found, [begins[call.key] for call in found.calls])
+    for kind in KINDS:
+        yield from _fragments(found, kind, begins)
+
+
+def _ending(passage: Passage, found: Records, begins: list[int]) -> Ending:
+    return Ending(
+        passage=passage,
+        malformed=found.malformed,
+        side_unmatched=found.side_unmatched,
+        legs=found.legs,
+        begins=begins,
+        measures=measure_part(found.calls, begins, found.registrations, found.registration_delays_ms),
+        severities=sorted(severities(found.records)),
+    )
+
+
+def _fragments(found: Records, kind: str, begins: dict[RecordKey, int]) -> Iterator[Fragments]:
+    keys = (record.key for record in getattr(found, kind))
+    entries = zip((begins[key] for key in keys), fragments(found, kind), strict=True)
+    while batch := list(islice(entries, _A_FRAME)):
+        yield Fragments(batch, more=True)
+    yield Fragments([], more=False)
