@@ -52,8 +52,10 @@ def run(
             progress(replay.progress())
     replay.end(told)
     notes.add(told)
-    for update in (*told, *replay.take_failures()):
+    for update in told:
         sources.take(update)
+    for failed in replay.take_failures():
+        sources.take(failed)
     return whole(
         str(path), passage(replay), records(replay, numbers, notes), subjects(sources, replay.watermark_us), key_log
     )

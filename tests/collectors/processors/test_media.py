@@ -267,3 +267,18 @@ def test_the_pipeline_adds_what_it_watched_to_what_was_seen_beside() -> None:
     live = Pipeline(media="rtcp")
     live.run(seen, us(5))
     assert live.beside([], us(5)) == []
+
+
+def test_messages_that_are_unread_are_read_when_media_are_seen() -> None:
+    def unread(event: SipEvent) -> Datagram:
+        return Datagram(
+            event.captured_us, event.source, event.source_port, event.destination, event.destination_port,
+            event.transport, event.observer, event.raw,
+        )  # fmt: skip
+
+    messages = [*call(), request("BYE", 3, to_tag="b"), request("MESSAGE", 3, body="text")]
+    seen = [*rtp(2, 9, ALICE, BOB), *rtp(2, 3, BOB, ALICE)]
+    (read, _), (left, _) = watch(), watch()
+    read.take(messages, seen)
+    left.take([unread(event) for event in messages], seen)
+    assert told(left.side(us(20), last=True)) == told(read.side(us(20), last=True)) == [(*BOB, 70), (*ALICE, 10)]

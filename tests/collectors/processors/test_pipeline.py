@@ -133,3 +133,11 @@ def test_every_datagram_is_an_event_or_counted(payloads: list[bytes]) -> None:
     events = pipeline.run([datagram(payload) for payload in payloads])
     counted = sum(count for name, count in pipeline.counters.items() if name.startswith("not_sip_"))
     assert len(events) + counted == len(payloads)
+
+
+def test_of_a_part_only_what_is_mine_is_read_and_all_of_it_is_counted() -> None:
+    pipeline = Pipeline(redacted=False)
+    mine, other = datagram(INVITE), datagram(RESPONSE.replace(b"Call-ID", b"Call-XX"))
+    found = pipeline.run_part([other, datagram(b"\r\n\r\n"), mine, other], lambda raw: raw == INVITE)
+    assert found == [other, *Pipeline(redacted=False).run([mine]), other]
+    assert pipeline.counters == {"parsed": 3, "not_sip_keepalive": 1}
