@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from bench import backlog, capture, compiled, live, memory, programs, report, storage
+from bench import backlog, capture, compare, compiled, live, memory, programs, report, soak, storage, summary
 from bench.installation import DATABASES, Database
 from bench.live import Plan
 from bench.programs import PROGRAMS, SNGREP, Program, Run, RunError
 
 STAGES = {
+    "collector": "a collector alone: read, redact, parse, batch, encode",
     "read": "read a file and decode its packets",
     "parse": "parse",
     "correlate": "correlate and diagnose",
@@ -26,43 +27,66 @@ STAGES = {
 }
 SOURCES = ("written", "compiled", "both")
 PARTS = ("programs", "stages", "memory", "backlog", "storage", "live")
+SOAK = "soak"  # an hour, by itself
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and write JSON; returns the exit code."""
-    arguments = _parser().parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 120)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["compare"] and len(words) == 3:
+        return compare.main(Path(words[1]), Path(words[2]), console)
+    arguments = _parser().parse_args(words)
+    if SOAK in arguments.parts:
+        return _soak(arguments, console)
     core = min(os.sched_getaffinity(0)) if arguments.core is None else arguments.core
     console.print("Making the capture, unless it is there …")
     file = capture.cached(arguments.messages, arguments.out)
     found = report.Report(messages=arguments.messages, rounds=arguments.rounds, core=core, machine=report.machine())
     try:
-        if "programs" in arguments.parts:
-            _programs(found, file, [*PROGRAMS, *_compiled(file, arguments.out, console)], console)
-        if "stages" in arguments.parts:
-            measured = _stages(file, arguments.rounds, core)
-            found.stages = report.stage_rows(measured, STAGES)
-        if "memory" in arguments.parts:
-            found.memory = [_memory(arguments.dialogs, hops, console) for hops in (1, 2)]
-        if "backlog" in arguments.parts:
-            found.backlog = [_backlog(file, database, console) for database in DATABASES]
-        if "storage" in arguments.parts:
-            found.storage = [_storage(file, database, console) for database in DATABASES]
-        if "live" in arguments.parts:
-            found.live = list(_live(file, arguments, console))
+        _measure(found, file, arguments, console)
     except RunError as error:
         console.print(f"bench: {error}", style="red")
         return 1
     report.show(found, console)
-    path = arguments.out / "bench.json"
-    report.write(found, path)
-    console.print(f"The same as JSON: {os.path.relpath(path)}")
+    console.print(summary.table(summary.lines(found)))
+    _write(found, arguments.out / "bench.json", console)
     return 0
 
 
+def _measure(found: report.Report, file: Path, arguments: argparse.Namespace, console: Console) -> None:
+    """The parts that are asked for, one after the other."""
+    if "programs" in arguments.parts:
+        _programs(found, file, [*PROGRAMS, *_compiled(file, arguments.out, console)], console)
+    if "stages" in arguments.parts:
+        for source in _sources(arguments, console):
+            measured = _stages(file, arguments.rounds, found.core, source)
+            found.stages += report.stage_rows(measured, STAGES, "" if source == capture.ROOT else " (compiled)")
+    if "memory" in arguments.parts:
+        found.memory = [_memory(arguments.dialogs, hops, console) for hops in (1, 2)]
+    if "backlog" in arguments.parts:
+        found.backlog = [_backlog(file, database, console) for database in DATABASES]
+    if "storage" in arguments.parts:
+        found.storage = [_storage(file, database, console) for database in DATABASES]
+    if "live" in arguments.parts:
+        found.live = list(_live(file, arguments, console))
+
+
+def _write(found: msgspec.Struct, path: Path, console: Console) -> None:
+    """As JSON; what the last run wrote stays beside it."""
+    if path.exists():
+        path.replace(path.with_stem(f"{path.stem}-before"))
+    report.write(found, path)
+    console.print(f"The same as JSON: {os.path.relpath(path)}")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure (all)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, epilog="Also: compare OLD NEW, two results (JSON) side by side."
+    )
+    parser.add_argument(
+        "parts", nargs="*", choices=(*PARTS, SOAK), default=PARTS, help="what to measure (all but soak)"
+    )
     parser.add_argument("--messages", type=int, default=capture.MESSAGES, help="SIP messages in the capture")
     parser.add_argument("--dialogs", type=int, default=memory.DIALOGS, help="open dialogs whose memory is measured")
     parser.add_argument("--rounds", type=int, default=5)
@@ -71,9 +95,14 @@ def _parser() -> argparse.ArgumentParser:
         "--databases", nargs="+", choices=DATABASES, default=DATABASES, help="of the live path (%(default)s)"
     )
     parser.add_argument("--rates", nargs="+", type=int, default=live.RATES, help="of the live path, frames/s")
-    parser.add_argument("--seconds", type=float, default=live.SECONDS, help="at each rate")
     parser.add_argument(
-        "--source", choices=SOURCES, default="both", help="of the live path: packages as written, compiled, or both"
+        "--seconds", type=float, help=f"at each rate ({live.SECONDS:.0f}), or of the soak ({soak.SECONDS:.0f})"
+    )
+    parser.add_argument(
+        "--source",
+        choices=SOURCES,
+        default="both",
+        help="of stages and the live path: packages as written, compiled, or both",
     )
     parser.add_argument("--out", type=Path, default=capture.OUT, help="where captures and results go")
     return parser
@@ -103,9 +132,11 @@ def _programs(found: report.Report, file: Path, wanted: Sequence[Program], conso
     found.programs = report.program_rows(runs, found.messages, SNGREP.name)
 
 
-def _stages(file: Path, rounds: int, core: int | None) -> dict[str, Any]:
+def _stages(file: Path, rounds: int, core: int | None, source: Path) -> dict[str, Any]:
     command = programs.pinned([sys.executable, "-m", "bench.stages", str(file), str(rounds)], core)
-    output = subprocess.run(command, check=True, cwd=capture.ROOT, stdout=subprocess.PIPE).stdout
+    # Our packages are found in the working folder first, and this one behind it.
+    environment = os.environ | {"PYTHONPATH": str(capture.ROOT)}
+    output = subprocess.run(command, check=True, cwd=source, env=environment, stdout=subprocess.PIPE).stdout
     measured: dict[str, Any] = json.loads(output)
     return measured
 
@@ -131,7 +162,9 @@ def _live(file: Path, arguments: argparse.Namespace, console: Console) -> Iterat
     """Every database with every source, step by step; a real browser watches at the first rate."""
     for source in _sources(arguments, console):
         for database in arguments.databases:
-            plan = Plan(database=database, rate=0, seconds=arguments.seconds, source=source, browser=True)
+            plan = Plan(
+                database=database, rate=0, seconds=arguments.seconds or live.SECONDS, source=source, browser=True
+            )
             try:
                 for step in live.climb(file, plan, tuple(arguments.rates)):
                     console.print(report.sentence(step))
@@ -139,6 +172,26 @@ def _live(file: Path, arguments: argparse.Namespace, console: Console) -> Iterat
             except live.NoNamespaceError as error:
                 console.print(f"The live path is left out: {error}")
                 return
+
+
+def _soak(arguments: argparse.Namespace, console: Console) -> int:
+    """Overload for long; 1 when memory grew without bound, or a loss was not told."""
+    file = capture.cached(arguments.messages, arguments.out)
+    plan = Plan(
+        database=arguments.databases[-1],
+        rate=arguments.rates[-1] if arguments.rates != live.RATES else soak.RATE,
+        seconds=arguments.seconds or soak.SECONDS,
+        source=_sources(arguments, console)[-1],
+    )
+    try:
+        found = soak.run(file, plan, console)
+    except live.NoNamespaceError as error:
+        console.print(f"No soak: {error}")
+        return 1
+    console.print(soak.table(found))
+    console.print(soak.sentence(found.verdict))
+    _write(found, arguments.out / "soak.json", console)
+    return 0 if found.verdict.passed else 1
 
 
 def _sources(arguments: argparse.Namespace, console: Console) -> list[Path]:

@@ -156,20 +156,21 @@ def _ratio(own: list[float], beside: list[float]) -> float | None:
     return median(ratios) if ratios else None
 
 
-def stage_rows(measured: dict[str, Any], titles: dict[str, str]) -> list[Row]:
-    """One row a stage of ours."""
+def stage_rows(measured: dict[str, Any], titles: dict[str, str], suffix: str = "") -> list[Row]:
+    """One row a stage of ours; `suffix` says in which form."""
     messages = measured["messages"]
     return [
         Row(
-            stage=titles[name],
+            stage=titles[name] + suffix,
             median_rate=messages / median(seconds),
             best_rate=messages / min(seconds),
+            peak_mib=measured["mib"].get(name),
         )
         for name, seconds in measured["seconds"].items()
     ]
 
 
-def write(report: Report, path: Path) -> None:
+def write(report: msgspec.Struct, path: Path) -> None:
     """As JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False) + "\n")

@@ -1,7 +1,7 @@
 """Our own stages, each alone, in one process: `python -m bench.stages FILE ROUNDS` prints JSON.
 
 Each stage is fed from memory with what the one before it gave, and is timed over the whole capture:
-stage → the seconds of each round.
+stage → the seconds of each round. `collector` is all that a collector does, from the file to the octets of batches.
 """
 
 import json
@@ -12,16 +12,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from collectors.decode.datagram import Datagram
+from collectors.exporters.batches import Batcher
 from collectors.processors.parse import events
+from collectors.processors.pipeline import Pipeline
 from collectors.receivers.capture_file import CaptureFile
 from collectors.wire import codec
 from collectors.wire.events import SCHEMA, Batch, SipEvent
 from monitor.core.correlator import Correlator
 
 BATCH = 200  # events, as a busy collector sends them
+PARTITIONS = 8
 CYCLE_US = 100_000  # how often an ingest worker lets time pass
 WINDOW_US = 2_000_000  # how far the watermark is behind
+
+
+def collector(path: Path) -> int:
+    """File → datagrams → events without secrets → batches by partition → octets: how many messages."""
+    file, pipeline, batcher = CaptureFile(path), Pipeline(), Batcher("bench", "boot", PARTITIONS)
+    while not file.finished:
+        full = batcher.add(pipeline.run(file.read()))
+        if batcher.waiting >= BATCH * PARTITIONS:
+            full += batcher.flush()
+        for batch in full:
+            codec.encode(batch)
+    for batch in batcher.flush():
+        codec.encode(batch)
+    file.close()
+    return pipeline.counters["parsed"]
 
 
 def read(path: Path) -> list[Datagram]:
@@ -66,7 +86,7 @@ def correlate(sip_events: list[SipEvent]) -> int:
 def measure(path: Path, rounds: int) -> dict[str, Any]:
     """Every stage in every round, interleaved."""
     seconds: dict[str, list[float]] = {}
-    updates, octets, messages = 0, 0, 0
+    updates, octets, messages, mib = 0, 0, 0, 0.0
 
     def timed(stage: Callable[[Any], Any], value: object) -> Any:
         started = time.perf_counter()
@@ -75,16 +95,23 @@ def measure(path: Path, rounds: int) -> dict[str, Any]:
         return result
 
     for _ in range(rounds):
+        messages = timed(collector, path)
+        mib = mib or psutil.Process().memory_info().rss / 2**20
         datagrams = timed(read, path)
         sip_events = timed(parse, datagrams)
         del datagrams
-        messages = len(sip_events)
         updates = timed(correlate, sip_events)
         batches = timed(encode, sip_events)
         del sip_events
         octets = sum(map(len, batches))
         timed(decode, batches)
-    return {"messages": messages, "seconds": seconds, "octets_a_message": octets / messages, "updates": updates}
+    return {
+        "messages": messages,
+        "seconds": seconds,
+        "mib": {"collector": mib},  # the others hold what they are fed with, and their outcome
+        "octets_a_message": octets / messages,
+        "updates": updates,
+    }
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import backlog, capture, live, probes, programs, replay, report, storage
+from bench import backlog, capture, compare, live, probes, programs, replay, report, soak, storage, summary
 from bench.__main__ import main
 from bench.installation import DATABASES, Database
 from bench.programs import ANALYZE, PROGRAMS, Program, Run, RunError
@@ -79,9 +79,13 @@ def test_the_peak_of_memory_is_the_programs_own(file: Path) -> None:
 
 def test_stages_are_measured_and_written_as_json(tmp_path: Path, file: Path) -> None:
     del file
-    assert main(["stages", "--messages", str(MESSAGES), "--rounds", "2", "--out", str(tmp_path)]) == 0
+    assert (
+        main(["stages", "--messages", str(MESSAGES), "--rounds", "2", "--out", str(tmp_path), "--source", "written"])
+        == 0
+    )
     written = json.loads((tmp_path / "bench.json").read_text())
     assert [row["stage"] for row in written["stages"]] == [
+        "a collector alone: read, redact, parse, batch, encode",
         *("read a file and decode its packets", "parse", "correlate and diagnose"),
         *("encode batches", "decode batches"),
     ]
@@ -196,6 +200,63 @@ def test_tables_show_what_was_measured() -> None:
         "no",
     ):
         assert words in shown
+
+
+def test_all_is_in_one_table_and_two_runs_can_be_compared(tmp_path: Path) -> None:
+    runs = {"ours": [Run(0.5, 0.4, 10)], "sngrep -N -q": [Run(1, 1, 5)]}
+    steps = [
+        report.Step(
+            database="SQLite", compiled=compiled, offered=offered, sent=900, stored=900, lost=0, lag_s=0.5,
+            sustained=offered < 9000, cpu_us_a_message={}, resident_mib={"ingest": 100.0, "web": 50.0}, counters={},
+        )
+        for compiled, offered in ((False, 3000), (False, 6000), (False, 9000), (True, 7500))
+    ]  # fmt: skip
+    old = report.Report(
+        messages=1000, rounds=1, core=0, machine={}, live=steps,
+        programs=report.program_rows(runs, 1000, "sngrep -N -q"),
+        stages=report.stage_rows({"messages": 1000, "seconds": {"parse": [0.1]}, "mib": {}}, {"parse": "parse"}),
+    )  # fmt: skip
+    found = {line.stage: (line.rate, line.to_peer, line.mib) for line in summary.lines(old)}
+    assert found == {
+        "ours": (2000, 2.0, 10),
+        "sngrep -N -q": (1000, None, 5),
+        "parse": (10_000, 10.0, None),
+        "live into SQLite, sustained": (6000, None, 150),
+        "live into SQLite, compiled, sustained": (7500, 1.25, 150),
+    }
+    new = report.Report(messages=1000, rounds=1, core=0, machine={}, live=steps[:1])
+    report.write(old, tmp_path / "old.json")
+    report.write(new, tmp_path / "new.json")
+    console = Console(record=True, width=160, file=StringIO())
+    assert compare.main(tmp_path / "old.json", tmp_path / "new.json", console) == 0
+    assert "0.50 ×" in console.export_text()
+    assert compare.main(tmp_path / "old.json", tmp_path / "none.json", console) == 2
+
+
+def samples(*mib: float) -> list[soak.Sample]:
+    return [
+        soak.Sample(at_s=at, resident_mib={"ingest": each}, stream_mib=1, spool_mib=1, stored=1, counters={})
+        for at, each in enumerate(mib)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mib", "told", "alerted", "bounded", "honest"),
+    [
+        ((50, 100, 120, 121), {"spool": 100}, True, True, True),
+        ((50, 100, 200, 300), {"spool": 100}, True, False, True),
+        ((50, 100, 120, 121), {"spool": 60}, True, True, False),
+        ((50, 100, 120, 121), {"spool": 99, "kernel": 2}, True, True, True),
+        ((50, 100, 120, 121), {"spool": 100}, False, True, False),
+    ],
+)
+def test_a_soak_is_judged_by_the_growth_of_memory_and_by_losses_that_were_told(
+    mib: tuple[float, ...], told: dict[str, int], *, alerted: bool, bounded: bool, honest: bool
+) -> None:
+    verdict = soak.judge(samples(*mib), 1000, 900, told, alerted=alerted)
+    assert (verdict.bounded, verdict.honest) == (bounded, honest)
+    assert verdict.passed is (bounded and honest)
+    assert ("NOT" in soak.sentence(verdict)) is not verdict.passed
 
 
 def test_the_help_names_the_parts() -> None:
