@@ -17,6 +17,7 @@ from rich.table import Table
 
 from bench import live
 from bench.installation import Database, Installation, installation
+from monitor.core.overview import GAP
 
 RATE: Final = 20_000  # frames/s: twice what is asked for on two cores
 SECONDS: Final = 3_600.0
@@ -47,7 +48,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     sent: int
     stored: int
-    told: dict[str, int]  # messages that the product says were lost, by reason
+    told: dict[str, int]  # messages that the product says were lost, by reason; of a gap batches
     untold: int  # neither stored nor told; packets that held no message of their own make it negative
     alerted: bool  # of the loss
     grew_mib: dict[str, float]  # by process, from the third quarter of the run to the last
@@ -100,7 +101,7 @@ def judge(samples: list[Sample], sent: int, stored: int, told: dict[str, int], *
     grew = {name: _median(last, name) - _median(third, name) for name in samples[-1].resident_mib} if samples else {}
     bounded = all(mib <= max(_MAY_GROW_MIB, (_MAY_GROW - 1) * _median(third, name)) for name, mib in grew.items())
     lost = sent - stored
-    untold = lost - sum(told.values())
+    untold = lost - sum(count for reason, count in told.items() if reason != GAP)
     return Verdict(
         sent=sent,
         stored=stored,

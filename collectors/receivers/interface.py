@@ -1,5 +1,6 @@
 """One network interface, captured by libpcap: opening it, its packets, its drops, its errors in words."""
 
+import os
 import socket
 import struct
 import sys
@@ -28,6 +29,10 @@ _LAG_US: Final = 100_000
 _NO_SUCH_DEVICE: Final = -5
 _DENIED: Final = frozenset((-8, -11))
 _NOT_UP: Final = -9
+
+_LOOPBACK: Final = 8  # IFF_LOOPBACK of netdevice(7)
+_SOL_PACKET: Final = 263  # of packet(7)
+_PACKET_IGNORE_OUTGOING: Final = 23
 
 _meta = struct.Struct("=IIII").iter_unpack  # seconds, microseconds, offset, length
 
@@ -64,6 +69,8 @@ class Interface:
             if code < 0:
                 raise _refusal(self.name, code)
             capture.setnonblock(1)
+            if _is_loopback(self.name):
+                _take_once(int(capture.getfd()))
         except pcapy.PcapError as error:
             raise ReceiverError(f"{self.name} can't be captured: {error}") from error
         try:
@@ -146,6 +153,20 @@ def how_to_be_allowed() -> str:
         f"    sudo setcap cap_net_raw=eip {python}\n"
         f"(every program of this Python may capture then; a service needs only AmbientCapabilities=CAP_NET_RAW)"
     )
+
+
+def _take_once(fd: int) -> None:
+    """The loopback interface gives each packet twice, as it leaves and as it arrives. libpcap drops the first, but
+    not before that has taken room in the ring, or was counted as a drop.
+    """
+    with suppress(OSError), socket.socket(fileno=os.dup(fd)) as same:  # Linux 4.20 knows the option
+        same.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+
+
+def _is_loopback(name: str) -> bool:
+    with suppress(OSError, ValueError):
+        return bool(int(Path(f"/sys/class/net/{name}/flags").read_text(), 16) & _LOOPBACK)
+    return False
 
 
 def unknown(name: str) -> ReceiverError:

@@ -54,6 +54,8 @@ NO_PARTITION: Final = -1
 AHEAD_US: Final = 60 * SECOND
 # "silent" ranges are told by the alert about the collector; they are no messages known to be lost.
 NOT_LOST: Final = frozenset(("silent", "lagging"))
+# A range of this reason counts batches: where a collector dropped them itself, it tells of their messages, too.
+GAP: Final = "gap"
 
 
 def horizon_us(rules: Iterable[Rule] = DEFAULT_RULES) -> int:
@@ -238,7 +240,7 @@ class Overview:
     def _count_loss(self, update: LossRecorded, at_us: int) -> Iterator[Signal]:
         loss = update.loss
         if loss.reason not in NOT_LOST:
-            self._meter.messages_lost(at_us, loss.count)
+            self._meter.messages_lost(at_us, 0 if loss.reason == GAP else loss.count)
             yield _lost(update.collector, loss, at_us)
 
     def _told(self, event: SilenceBegan | SilenceEnded) -> Signal:
@@ -280,7 +282,8 @@ def _of_subject(finding: SubjectFinding) -> Signal:
 
 def _lost(collector: str, loss: Loss, at_us: int) -> Signal:
     """A loss as a finding."""
-    many = f"{loss.count:,} messages" if loss.count else "Messages"
+    # Of a hole in the numbers of batches it is not known how many messages were in them.
+    many = f"{loss.count:,} {'batches' if loss.reason == GAP else 'messages'}" if loss.count else "Messages"
     return Signal(
         code="capture-loss",
         subject=f"{loss.observer} {loss.reason}",

@@ -4,7 +4,7 @@ from typing import Final
 
 from django.db.models import Count, Q, Sum
 
-from monitor.core.overview import NOT_LOST
+from monitor.core.overview import GAP, NOT_LOST
 from monitor.models import Alert, AlertOccurrence, Collector, DeadLetter, Delivery, Import, LossRange, Partition
 from monitor.queries.live import ALERT_COLUMNS, collector_value
 from monitor.queries.records import Row, plain
@@ -51,8 +51,9 @@ def collectors() -> list[Row]:
     losses: dict[str, list[Row]] = {}
     found = LossRange.objects.values("collector", "reason").order_by("collector", "reason")
     # A silence is told as such; it is no loss that anybody knows of.
-    unknown = Count("id", filter=Q(count=0) & ~Q(reason__in=NOT_LOST))
-    for loss in plain(found.annotate(lost=Sum("count"), unknown=unknown)):
+    unknown = Count("id", filter=(Q(count=0) | Q(reason=GAP)) & ~Q(reason__in=NOT_LOST))
+    lost = Sum("count", filter=~Q(reason=GAP), default=0)
+    for loss in plain(found.annotate(lost=lost, unknown=unknown)):
         losses.setdefault(loss["collector"], []).append(loss)
     rows = []
     for row in plain(Collector.objects.order_by("name").values()):

@@ -246,7 +246,7 @@ def samples(*mib: float) -> list[soak.Sample]:
         ((50, 100, 120, 121), {"spool": 100}, True, True, True),
         ((50, 100, 200, 300), {"spool": 100}, True, False, True),
         ((50, 100, 120, 121), {"spool": 60}, True, True, False),
-        ((50, 100, 120, 121), {"spool": 99, "kernel": 2}, True, True, True),
+        ((50, 100, 120, 121), {"spool": 99, "kernel": 2, "gap": 7}, True, True, True),
         ((50, 100, 120, 121), {"spool": 100}, False, True, False),
     ],
 )

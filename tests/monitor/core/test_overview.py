@@ -186,6 +186,14 @@ def test_loss_is_counted_and_an_alert_and_silence_is_not_loss() -> None:
     ]
 
 
+def test_a_hole_in_the_numbers_of_batches_counts_no_messages() -> None:
+    overview, rows = folded(commit(2, lost(1, 19, reason="gap")))
+    assert overview.metrics().loss.now == 1  # at least
+    assert [one.cause for one in rows.held()[0].findings] == [
+        "19 batches of edge-1/eth0 were lost (gap): what is missing there is not claimed."
+    ]
+
+
 def test_an_acknowledgement_passes_through() -> None:
     acknowledged = Committed(-1, 0, [AlertAcknowledged(1, us(2), "admin")])
     overview, rows = folded(commit(1, raised(1)), acknowledged)
