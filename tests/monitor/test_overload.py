@@ -64,6 +64,7 @@ ISOLATED = (
     "sh",
 )
 
+Take = Callable[[], bool]
 Overload = Callable[["Edge"], None]
 
 
@@ -141,7 +142,7 @@ def edge(valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture
-def take(valkey: Valkey) -> Iterator[Callable[[], None]]:
+def take(valkey: Valkey) -> Iterator[Take]:
     """Ingest and overview: until all that waits is folded."""
     streams = Streams(valkey.url)
     worker = Worker(streams, streams, PARTITIONS)
@@ -149,11 +150,12 @@ def take(valkey: Valkey) -> Iterator[Callable[[], None]]:
     outlet: Any = type("Nobody", (), {"announce": lambda *_: None})()
     watcher = Watcher(Bell("redis://127.0.0.1:1/0"), ringer, outlet, Lease("here"))
 
-    def take_all() -> None:
+    def take_all() -> bool:
         while worker.cycle():
             pass
         while not watcher.turn():
             pass
+        return True
 
     yield take_all
     ringer.close()
@@ -173,7 +175,7 @@ def page() -> str:
     return client.get("/collectors").content.decode()
 
 
-def test_a_call_whose_ack_is_missing_is_certain_where_nothing_was_lost(edge: Edge, take: Callable[[], None]) -> None:
+def test_a_call_whose_ack_is_missing_is_certain_where_nothing_was_lost(edge: Edge, take: Take) -> None:
     edge.call(0, 4)
     edge.others(100)
     edge.call(4, LASTS_S)
@@ -185,7 +187,7 @@ def test_a_call_whose_ack_is_missing_is_certain_where_nothing_was_lost(edge: Edg
 
 @pytest.mark.parametrize(("overload", "reason"), [(full_queue, "queue"), (full_spool, "spool"), (full_stream, "spool")])
 def test_a_loss_is_counted_shown_alerted_and_casts_doubt(
-    edge: Edge, take: Callable[[], None], overload: Overload, reason: str
+    edge: Edge, take: Take, overload: Overload, reason: str
 ) -> None:
     edge.call(0, 4)
     edge.tell(4)
@@ -203,21 +205,19 @@ def test_a_loss_is_counted_shown_alerted_and_casts_doubt(
     assert f"{dropped:,}" in page()
 
 
-def test_what_the_kernel_drops_is_told_from_the_ring_to_the_page(
-    valkey: Valkey, take: Callable[[], None], tmp_path: Path
-) -> None:
+def test_what_the_kernel_drops_is_told_from_the_ring_to_the_page(valkey: Valkey, take: Take, tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
     environment = clean | {"OFFHOOK_STREAM_URL": valkey.url, "OFFHOOK_STATE_DIR": str(tmp_path)}
     command = [*ISOLATED, sys.executable, "-c", COLLECTOR, "run", "--id", "edge", "--receiver", "libpcap"]
     collector = subprocess.Popen([*command, "--interface", "lo"], cwd=ROOT, env=environment)
     try:
-        wait_for(lambda: (take(), Collector.objects.exists())[1], 30, what="it captures")
+        wait_for(lambda: take() and Collector.objects.exists(), 30, what="it captures")
         (captures,) = psutil.Process(collector.pid).children()
         captures.suspend()
         inside = ("nsenter", "--user", "--preserve-credentials", "--net", "--target", str(captures.pid))
         subprocess.run([*inside, sys.executable, "-c", BLAST], cwd=ROOT, check=True)
         captures.resume()
-        wait_for(lambda: (take(), accounted() >= 4_000)[1], 30, what="what was sent is parsed, or told as dropped")
+        wait_for(lambda: take() and accounted() >= 4_000, 30, what="what was sent is parsed, or told as dropped")
     finally:
         stop(collector)
     told = sum(LossRange.objects.filter(reason="kernel").values_list("count", flat=True))
