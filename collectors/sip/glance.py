@@ -3,18 +3,16 @@
 It is what `collectors.sip.message.parse` says, of any octets: where it is not plain to see, that is asked.
 """
 
+import re
 from typing import Final
 
 from collectors.sip.line import KNOWN, read
 from collectors.sip.message import parse
 
-_CALL_ID: Final = b"\r\nCall-ID:"
-_FEED: Final = 10
 _RETURN: Final = 13
+# An empty line, which ends the head, or a Call-ID, whichever comes first.
+_CALL_ID: Final = re.compile(rb"\n(?:[\r\n]|((?:[iI]|[cC][aA][lL][lL]-[iI][dD])[ \t]{0,20}:[^\r\n]*+))")
 _BLANKS: Final = frozenset((b" ", b"\t"))
-_I: Final = frozenset(b"iI")
-_C: Final = frozenset(b"cC")
-_A: Final = frozenset(b"aA")
 
 
 def call_id_of(raw: bytes) -> str:
@@ -26,19 +24,17 @@ def call_id_of(raw: bytes) -> str:
 
 
 def call_id_line(raw: bytes) -> bytes | None:
-    """The header line that the Call-ID is read from, where that is spelled as usual; else None."""
-    at = raw.find(_CALL_ID)
-    if at <= 0 or raw[0] <= _RETURN or raw[at - 1] <= _RETURN:
+    """The header line that the Call-ID is read from; None where only `parse` can tell."""
+    found = _CALL_ID.search(raw)
+    if found is None or raw[0] <= _RETURN:
         return None
-    end = raw.find(b"\r\n", at + 2)
-    if end < 0 or raw[end + 2 : end + 3] in _BLANKS:
+    end = found.end()
+    if raw[end : end + 2] != b"\r\n" or raw[end + 2 : end + 3] in _BLANKS:
         return None  # it may go on
-    for before in raw[:at].splitlines()[1:]:
-        # The head is over, or there is a header that may be another Call-ID, or its compact form.
-        if not before or before[0] in _I or (before[0] in _C and len(before) > 1 and before[1] in _A):
-            return None
-    line = raw[at + 2 : end]
-    return None if _FEED in line or _RETURN in line else line
+    if raw.count(b"\r", 0, end) != raw.count(b"\r\n", 0, end):
+        return None  # there may be lines between those that were looked at
+    line: bytes | None = found[1]
+    return line
 
 
 def is_response(raw: bytes) -> bool:

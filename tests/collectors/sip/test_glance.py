@@ -52,9 +52,9 @@ def test_the_usual_message_needs_no_reading() -> None:
     assert call_id_line(USUAL) == b"Call-ID: abc@h"
 
 
-def test_what_may_be_another_call_id_is_read() -> None:
-    assert call_id_line(USUAL.replace(b"Via", b"i: x\r\nVia")) is None
-    assert call_id_line(USUAL.replace(b"Via", b"cALL-id: x\r\nVia")) is None
+def test_the_first_call_id_counts_however_it_is_spelled() -> None:
+    assert call_id_line(USUAL.replace(b"Via", b"I : x\r\nVia")) == b"I : x"
+    assert call_id_line(USUAL.replace(b"Via", b"cALL-id:\r\nVia")) == b"cALL-id:"
 
 
 def test_a_glance_at_the_messages_of_rfc_4475_and_5118_says_what_reading_does() -> None:
