@@ -15,7 +15,7 @@ from rich.console import Console
 from bench import backlog, capture, compare, compiled, live, memory, programs, report, soak, storage, summary
 from bench.installation import DATABASES, Database
 from bench.live import Plan
-from bench.programs import PROGRAMS, SNGREP, Program, Run, RunError
+from bench.programs import PROGRAMS, Program, Run, RunError
 
 STAGES = {
     "collector": "a collector alone: read, redact, parse, batch, encode",
@@ -109,10 +109,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compiled(file: Path, out: Path, console: Console) -> list[Program]:
-    """Ours once more, where it can be compiled."""
+    """Ours once more, on one core and on two, where it can be compiled."""
     console.print("Compiling the hot path, unless that was done …")
     try:
-        return [compiled.program(compiled.installed(out), file)]
+        return compiled.programs(compiled.installed(out), file)
     except compiled.BuildError as error:
         console.print(f"The compiled one is left out: {error}")
         return []
@@ -129,7 +129,7 @@ def _programs(found: report.Report, file: Path, wanted: Sequence[Program], conso
         console.print(f"Programs, round {number + 1} of {found.rounds} …")
         for program in present:
             runs[program.name].append(programs.run(program, file, found.messages, found.core))
-    found.programs = report.program_rows(runs, found.messages, SNGREP.name)
+    found.programs = report.program_rows(runs, found.messages, {each.name: each.beside for each in present})
 
 
 def _stages(file: Path, rounds: int, core: int | None, source: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Final
 from zlib import crc32
 
 from bench.capture import ROOT
-from bench.programs import ANALYZE, Program
+from bench.programs import ANALYZE, ANALYZE_TWICE, Program
 
 _PACKAGES: Final = ("collectors", "monitor", "dashboard")
 _FILES: Final = ("pyproject.toml", "README.md", "LICENSE")
@@ -93,14 +93,17 @@ def installed(out: Path) -> Path:
     return folder
 
 
-def program(folder: Path, file: Path) -> Program:
+def programs(folder: Path, file: Path) -> list[Program]:
     """`offhook analyze --json` from there, which must say of `file` what the pure source says, to the octet."""
     pure = subprocess.run(ANALYZE.command(file), check=True, cwd=ANALYZE.folder, stdout=subprocess.PIPE).stdout
     expected = blake2b(pure).digest()
-    return Program(
-        f"{ANALYZE.name} (compiled)",
-        sys.executable,
-        lambda file: [sys.executable, "-c", _PROGRAM, "analyze", "--json", str(file)],
+    return [_program(ANALYZE, folder, expected), _program(ANALYZE_TWICE, folder, expected)]
+
+
+def _program(pure: Program, folder: Path, expected: bytes) -> Program:
+    return pure._replace(
+        name=f"{pure.name} (compiled)",
+        command=lambda file: [sys.executable, "-c", _PROGRAM, *pure.command(file)[3:]],
         proof=lambda output, _messages: blake2b(output).digest() == expected,
         folder=folder,
     )

@@ -26,6 +26,8 @@ class Program(NamedTuple):
     # Whether its output proves that it did the work, given the number of messages.
     proof: Callable[[bytes, int], bool] = lambda _output, _messages: True
     folder: Path = ROOT  # where it runs, and Python looks for its modules
+    cores: int = 1  # that it is bound to
+    beside: str = "sngrep -N -q"  # the program to which it is compared, bound to as many
 
 
 class Run(NamedTuple):
@@ -63,11 +65,19 @@ TSHARK = Program(
     _counted,
 )
 SIPGREP = Program("sipgrep (prints only)", "sipgrep", lambda file: ["sipgrep", "-I", str(file)], ("sipgrep", "-V"))
-PROGRAMS = (ANALYZE, SNGREP, TSHARK, SIPGREP)
+ANALYZE_TWICE = ANALYZE._replace(
+    name="offhook analyze --json --jobs 2",
+    command=lambda file: [*ANALYZE.command(file), "--jobs", "2"],
+    cores=2,
+    beside="sngrep -N -q (two cores)",
+)
+SNGREP_TWICE = SNGREP._replace(name=ANALYZE_TWICE.beside, cores=2, beside=ANALYZE_TWICE.beside)
+PROGRAMS = (ANALYZE, SNGREP, TSHARK, SIPGREP, ANALYZE_TWICE, SNGREP_TWICE)
 
 
 def installed(program: Program) -> bool:
-    return shutil.which(program.binary) is not None
+    """Whether it can be measured: it is there, and so are the cores that it is bound to."""
+    return shutil.which(program.binary) is not None and len(os.sched_getaffinity(0)) >= program.cores
 
 
 def version(program: Program) -> str:
@@ -79,9 +89,9 @@ def version(program: Program) -> str:
 
 
 def run(program: Program, file: Path, messages: int, core: int | None) -> Run:
-    """Run it once on a core. Raises `RunError`."""
+    """Run it once on a core, or on so many as it wants. Raises `RunError`."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        command = pinned(program.command(file), core)
+        command = bound(program, file, core)
         before = os.times()
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=program.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
@@ -97,30 +107,44 @@ def run(program: Program, file: Path, messages: int, core: int | None) -> Run:
     return Run(seconds, cpu, peak_mib)
 
 
-def pinned(command: list[str], core: int | None) -> list[str]:
-    """The command, bound to a core where `taskset` can do that."""
-    return command if core is None or not shutil.which("taskset") else ["taskset", "-c", str(core), *command]
+def bound(program: Program, file: Path, core: int | None) -> list[str]:
+    """Its command, bound to this core, and where it wants more, to the first others that may be used."""
+    if core is None or program.cores == 1:
+        return pinned(program.command(file), core)
+    others = sorted(os.sched_getaffinity(0) - {core})
+    return pinned(program.command(file), core, *others[: program.cores - 1])
+
+
+def pinned(command: list[str], core: int | None, *more: int) -> list[str]:
+    """The command, bound to cores where `taskset` can do that."""
+    if core is None or not shutil.which("taskset"):
+        return command
+    return ["taskset", "-c", ",".join(map(str, (core, *more))), *command]
 
 
 def _watch(process: "subprocess.Popen[bytes]") -> float:
-    """Wait for its end; its peak of resident memory, in MiB.
+    """Wait for its end; its peak of resident memory, and that of each process which it made, in MiB.
 
     From /proc and not from getrusage, which counts what the parent held when it forked.
     """
-    status = Path(f"/proc/{process.pid}/status")
-    peak_kib = 0
+    peaks_kib: dict[str, int] = {}
     while process.poll() is None:
-        peak_kib = max(peak_kib, _high_water_kib(status))
+        for pid in (str(process.pid), *_read(Path(f"/proc/{process.pid}/task/{process.pid}/children")).split()):
+            peaks_kib[pid] = max(peaks_kib.get(pid, 0), _high_water_kib(pid))
         time.sleep(_POLL_S)
-    return peak_kib / 1024
+    return sum(peaks_kib.values()) / 1024
 
 
-def _high_water_kib(status: Path) -> int:
-    try:
-        lines = status.read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+def _high_water_kib(pid: str) -> int:
+    lines = _read(Path(f"/proc/{pid}/status")).splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _tail(errors: IO[bytes]) -> str:

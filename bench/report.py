@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     median_rate: float
     best_rate: float
+    beside: str = ""  # of programs, the sngrep that they are compared to
     to_sngrep: float | None = None  # by the clock: median of the ratios within each round
     to_sngrep_cpu: float | None = None  # the same by processor time, which other load disturbs less
     cpu_us_a_message: float | None = None
@@ -133,16 +135,18 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def program_rows(runs: dict[str, list[Run]], messages: int, reference: str) -> list[Row]:
-    """One row a program; `reference` is the program of the ratios."""
-    beside = runs.get(reference, [])
+def program_rows(runs: dict[str, list[Run]], messages: int, beside: Mapping[str, str]) -> list[Row]:
+    """One row a program; `beside`: the program to which it is compared, by name."""
     return [
         Row(
             stage=name,
             median_rate=messages / median(run.seconds for run in own),
             best_rate=messages / min(run.seconds for run in own),
-            to_sngrep=_ratio([run.seconds for run in own], [run.seconds for run in beside]),
-            to_sngrep_cpu=_ratio([run.cpu_seconds for run in own], [run.cpu_seconds for run in beside]),
+            beside=beside[name],
+            to_sngrep=_ratio([run.seconds for run in own], [run.seconds for run in runs.get(beside[name], [])]),
+            to_sngrep_cpu=_ratio(
+                [run.cpu_seconds for run in own], [run.cpu_seconds for run in runs.get(beside[name], [])]
+            ),
             cpu_us_a_message=1e6 * median(run.cpu_seconds for run in own) / messages,
             peak_mib=max(run.peak_mib for run in own),
         )

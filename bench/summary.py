@@ -40,11 +40,11 @@ def table(found: list[Line]) -> Table:
 
 def _programs(report: Report) -> Iterator[Line]:
     for row in report.programs:
-        ours = row.stage != SNGREP.name
+        ours = row.stage != row.beside
         yield Line(
             stage=row.stage,
             rate=row.median_rate,
-            peer=SNGREP.name if ours and row.to_sngrep is not None else "",
+            peer=row.beside if ours and row.to_sngrep is not None else "",
             to_peer=row.to_sngrep if ours else None,
             mib=row.peak_mib,
         )

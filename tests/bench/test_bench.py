@@ -1,6 +1,8 @@
 """The bench works: on a small capture, in seconds. How fast things are is not looked at."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -25,6 +27,7 @@ from monitor.core.updates import FindingRaised
 from tests.support.packets import SIP, ethernet, ipv4, udp
 
 MESSAGES = 400
+BESIDE = {"ours": "sngrep", "sngrep": "sngrep"}
 NOON_US = 1_700_000_000_000_000
 
 
@@ -53,13 +56,13 @@ def test_the_capture_is_the_same_wherever_it_is_made(file: Path, tmp_path: Path)
     assert again.read_bytes() == file.read_bytes()
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name.split()[0])
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_each_program_reads_the_capture_and_ends(program: Program, file: Path) -> None:
     if not programs.installed(program):
         pytest.skip(f"{program.binary} is not installed")
     run = programs.run(program, file, MESSAGES, core=None)
     assert run.seconds > 0
-    assert programs.version(program) or program is ANALYZE
+    assert programs.version(program) or program.name.startswith(ANALYZE.name)
 
 
 def test_a_program_that_read_something_else_is_found_out(file: Path) -> None:
@@ -75,6 +78,16 @@ def test_the_peak_of_memory_is_the_programs_own(file: Path) -> None:
     script = "import time; held = bytearray(64 * 1024 * 1024); time.sleep(0.2)"
     hungry = Program("hungry", sys.executable, lambda _: [sys.executable, "-c", script])
     assert 64 < programs.run(hungry, file, MESSAGES, core=None).peak_mib < 100
+
+
+def test_what_wants_two_cores_is_bound_to_two_and_compared_to_what_is_so_too(file: Path) -> None:
+    if not programs.installed(programs.ANALYZE_TWICE) or not shutil.which("taskset"):
+        pytest.skip("there are no two cores to bind it to")
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    command = programs.bound(programs.ANALYZE_TWICE, file, second)
+    assert (command[:3], command[-2:]) == (["taskset", "-c", f"{second},{first}"], ["--jobs", "2"])
+    assert programs.bound(programs.ANALYZE, file, second)[:3] == ["taskset", "-c", str(second)]
+    assert programs.SNGREP_TWICE.cores == programs.ANALYZE_TWICE.cores == 2
 
 
 def test_stages_are_measured_and_written_as_json(tmp_path: Path, file: Path) -> None:
@@ -169,15 +182,15 @@ def test_the_live_path_loses_nothing_at_a_walk_and_tells_of_planted_faults(file:
 
 def test_ratios_are_taken_within_each_round() -> None:
     runs = {"ours": [Run(1, 0.5, 10), Run(4, 2, 12)], "sngrep": [Run(2, 2, 5), Run(8, 8, 5)]}
-    ours, sngrep = report.program_rows(runs, 1000, "sngrep")
+    ours, sngrep = report.program_rows(runs, 1000, BESIDE)
     assert ours.to_sngrep_cpu == 4
     assert (ours.to_sngrep, ours.median_rate, ours.best_rate, ours.peak_mib) == (2, 400, 1000, 12)
     assert (sngrep.to_sngrep, sngrep.to_sngrep_cpu) == (1, 1)
-    assert report.program_rows({"ours": runs["ours"]}, 1000, "sngrep")[0].to_sngrep is None
+    assert report.program_rows({"ours": runs["ours"]}, 1000, BESIDE)[0].to_sngrep is None
 
 
 def test_tables_show_what_was_measured() -> None:
-    rows = report.program_rows({"ours": [Run(0.5, 0.4, 10)], "sngrep": [Run(1, 1, 5)]}, 1000, "sngrep")
+    rows = report.program_rows({"ours": [Run(0.5, 0.4, 10)], "sngrep": [Run(1, 1, 5)]}, 1000, BESIDE)
     step = report.Step(
         database="SQLite", offered=3000, sent=900, stored=890, lost=10, lag_s=0.5, sustained=False,
         cpu_us_a_message={"ingest": 40.0}, counters={}, latencies=[Latency("refused → row", 3, 0, 600, 1234, 1250)],
@@ -213,7 +226,7 @@ def test_all_is_in_one_table_and_two_runs_can_be_compared(tmp_path: Path) -> Non
     ]  # fmt: skip
     old = report.Report(
         messages=1000, rounds=1, core=0, machine={}, live=steps,
-        programs=report.program_rows(runs, 1000, "sngrep -N -q"),
+        programs=report.program_rows(runs, 1000, dict.fromkeys(runs, "sngrep -N -q")),
         stages=report.stage_rows({"messages": 1000, "seconds": {"parse": [0.1]}, "mib": {}}, {"parse": "parse"}),
     )  # fmt: skip
     found = {line.stage: (line.rate, line.to_peer, line.mib) for line in summary.lines(old)}
