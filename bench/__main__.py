@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from bench import backlog, capture, compare, compiled, live, memory, programs, report, soak, storage, summary
+from bench import backlog, capture, compare, compiled, live, memory, programs, report, search, soak, storage, summary
 from bench.installation import DATABASES, Database
 from bench.live import Plan
 from bench.programs import PROGRAMS, Program, Run, RunError
@@ -28,6 +28,8 @@ STAGES = {
 SOURCES = ("written", "compiled", "both")
 PARTS = ("programs", "stages", "memory", "backlog", "storage", "live")
 SOAK = "soak"  # an hour, by itself
+# With arguments of their own: `python -m bench search --help`.
+APART = {"search": search.main}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     if words[:1] == ["compare"] and len(words) == 3:
         return compare.main(Path(words[1]), Path(words[2]), console)
+    if words and words[0] in APART:
+        return APART[words[0]](words[1:])
     arguments = _parser().parse_args(words)
     if SOAK in arguments.parts:
         return _soak(arguments, console)

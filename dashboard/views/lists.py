@@ -4,15 +4,23 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 
 from monitor.queries import Cursor, RecordFilter
 
 PAGE_SIZE: Final = 50
 # The choices of "started in the last …", in seconds.
-SPANS: Final = {"15m": ("15 min", 900), "1h": ("1 h", 3600), "6h": ("6 h", 21_600), "24h": ("24 h", 86_400)}
+SPANS: Final = {
+    "15m": ("15 min", 900),
+    "1h": ("1 h", 3600),
+    "6h": ("6 h", 21_600),
+    "24h": ("24 h", 86_400),
+    "7d": ("7 days", 604_800),
+}
 _CURSOR: Final = re.compile(r"(\d{1,18})-(\d{1,18})")
 _MAX_TEXT: Final = 200
 
@@ -28,12 +36,14 @@ class Chip:
 def record_filter(query: Mapping[str, str]) -> RecordFilter:
     """The filter that an address describes; what it can't mean is left out."""
     span = SPANS.get(query.get("last", ""))
+    last_us = time.time_ns() // 1000 - span[1] * 1_000_000 if span else 0
     return RecordFilter(
         state=query.get("state", "")[:20],
         code=query.get("code", "")[:40],
         text=query.get("q", "").strip()[:_MAX_TEXT].replace("\0", ""),
         import_id=number(query.get("import", "")) or 0,
-        since_us=time.time_ns() // 1000 - span[1] * 1_000_000 if span else 0,
+        since_us=max(last_us, moment(query.get("from", ""))),
+        until_us=moment(query.get("to", "")),
     )
 
 
@@ -44,6 +54,15 @@ def cursor(query: Mapping[str, str]) -> Cursor | None:
         if match := _CURSOR.fullmatch(query.get(way, "")):
             return Cursor(way, int(match[1]), int(match[2]))
     return None
+
+
+def moment(text: str) -> int:
+    """A time of the reader's zone out of an address ("2026-11-22T15:30"), µs since the epoch; 0 when it is none."""
+    try:
+        parsed = datetime.fromisoformat(text)
+        return int((timezone.make_aware(parsed) if timezone.is_naive(parsed) else parsed).timestamp()) * 1_000_000
+    except (ValueError, OverflowError):
+        return 0
 
 
 def number(text: str) -> int | None:

@@ -112,6 +112,8 @@ def _chip_words(request: HttpRequest, section: Section, imported: queries.Row | 
         "state": section.states.get(request.GET.get("state", ""), request.GET.get("state", "")),
         "code": request.GET.get("code", ""),
         "last": f"last {last[0]}" if last else "",
+        "from": f"from {request.GET.get('from', '').replace('T', ' ')}",
+        "to": f"until {request.GET.get('to', '').replace('T', ' ')}",
         "import": f"from {imported['name']}" if imported else "from an import",
     }
 

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from monitor.migrations._operations import CreateShelved
+from monitor.migrations._operations import CreateShelved, CreateTerms
 
 
 class Migration(migrations.Migration):
@@ -483,4 +483,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['state', 'next_attempt_us'], name='delivery_due')],
             },
         ),
+        CreateTerms(),
     ]

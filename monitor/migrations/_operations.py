@@ -4,9 +4,10 @@ from typing import Any
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.state import ProjectState
+from django.db.migrations.state import ProjectState, StateApps
 from django.db.models import UniqueConstraint
 
+from monitor.models import terms
 from monitor.services import shelves
 
 
@@ -31,3 +32,18 @@ class CreateShelved(migrations.CreateModel):
         for constraint in model._meta.constraints:
             if isinstance(constraint, UniqueConstraint):
                 schema_editor.add_constraint(model, constraint)
+
+
+class CreateTerms(migrations.RunPython):
+    """Make what PostgreSQL finds records by (`monitor.models.terms`); nothing elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(_create_terms, elidable=False)
+
+
+def _create_terms(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute(terms.function())
+        for table in terms.COLUMNS:
+            for leaf in (f"{table}_imported", f"{table}_other"):
+                schema_editor.execute(terms.index(table, leaf))

@@ -8,10 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from monitor.core.updates import CallState, FindingState, Kind, RegistrationOutcome, Severity
 from monitor.models import Call, FindingRow, Registration, Transaction
+from monitor.models.records import IMPORTED, OPEN
+from monitor.models.terms import term_of
+from monitor.queries import search
+from monitor.services.shelves import day_of
 
 # A record as a plain value: its columns, `kind`, `codes` as a list, and `finding`: the worst that is
 # not cleared ({code, severity, state, at_us, hop, evidence, cause, remedy}), or None.
@@ -23,8 +28,10 @@ FAILED_OUTCOMES: Final = tuple(
     for outcome in (RegistrationOutcome.FAILED, RegistrationOutcome.UNANSWERED, RegistrationOutcome.EXPIRED)
 )
 SERIOUS: Final = (Severity.CRITICAL.value, Severity.MAJOR.value)
-# Counting stops here: "more than 10,000" tells a person as much as the exact figure, and is never slow.
-COUNT_BOUND: Final = 10_000
+# Counting stops here: "more than 1,000" tells a person as much as the exact figure, and is never slow.
+COUNT_BOUND: Final = 1_000
+# The records among which it is looked what findings there are to choose from.
+_NEWEST: Final = 10_000
 _RARE: Final = 1000
 _RANK: Final = {severity.value: rank for rank, severity in enumerate(Severity)}
 
@@ -35,7 +42,6 @@ class _Table:
 
     model: type[Model]
     columns: tuple[str, ...]
-    texts: tuple[str, ...]  # where text is looked for, beside the Call-ID
     state: str  # the column that `RecordFilter.state` is about
 
 
@@ -51,19 +57,16 @@ _TABLES: Final = {
             *("from_uri", "to_uri", "caller", "callee", "state", "acked", "answered_us", "ended_us"),
             *("setup_ms", "pdd_ms", "duration_ms"),
         ),
-        texts=("from_uri", "to_uri", "caller", "callee"),
         state="state",
     ),
     Kind.REGISTRATION: _Table(
         model=Registration,
         columns=(*_COMMON, "aor", "contact", "client", "registrar", "outcome", "registered_us", "expires_us"),
-        texts=("aor", "contact", "client", "registrar"),
         state="outcome",
     ),
     Kind.TRANSACTION: _Table(
         model=Transaction,
         columns=(*_COMMON, "method", "from_uri", "to_uri", "client", "server", "fault"),
-        texts=("from_uri", "to_uri", "client", "server"),
         state="method",
     ),
 }
@@ -75,9 +78,10 @@ class RecordFilter:
 
     state: str = ""  # of calls "active" or a CallState, of registrations "failing" or an outcome, else a method
     code: str = ""  # of a finding that is not cleared
-    text: str = ""  # a part of a party's URI or address, or of the Call-ID
+    text: str = ""  # a Call-ID, user, number or address; or a part of one (`monitor.queries.search`)
     import_id: int = 0
     since_us: int = 0  # of the first message
+    until_us: int = 0  # the same; 0: no end
 
 
 @dataclass(frozen=True)
@@ -103,16 +107,20 @@ class Page:
     beyond_total: bool  # counting stopped at its bound
     older: Cursor | None
     newer: Cursor | None
+    searched_us: int = 0  # text was looked for in records that began since then; 0: in all
 
 
 def page(kind: Kind, wanted: RecordFilter, cursor: Cursor | None, size: int) -> Page:
     """The rows of one kind that match, `size` of them from `cursor` on."""
     table = _TABLES[kind]
-    matching = _matching(table, wanted)
-    found = list(_beyond(matching, cursor).values(*table.columns)[: size + 1])
+    found: list[Row] = []
+    for way in search.ways(_matching(table, wanted), wanted.text):
+        found = list(_beyond(way.records, cursor).values(*table.columns)[: size + 1])
+        if found:
+            break
     more = len(found) > size
     # Who has seen the end of a first page has counted already.
-    total = matching[: COUNT_BOUND + 1].count() if more or cursor else len(found)
+    total = way.records[: COUNT_BOUND + 1].count() if more or cursor else len(found)
     found = found[:size]
     has_older, has_newer = more, cursor is not None
     if cursor is not None and cursor.way == "newer":
@@ -124,6 +132,7 @@ def page(kind: Kind, wanted: RecordFilter, cursor: Cursor | None, size: int) -> 
         beyond_total=total > COUNT_BOUND,
         older=Cursor("older", found[-1]["first_us"], found[-1]["id"]) if found and has_older else None,
         newer=Cursor("newer", found[0]["first_us"], found[0]["id"]) if found and has_newer else None,
+        searched_us=way.since_us,
     )
 
 
@@ -165,9 +174,9 @@ def record(kind: Kind, slug: str, import_id: int | None) -> Row | None:
 
 
 def finding_codes(kind: Kind, import_id: int) -> list[str]:
-    """The codes that records of this kind carry, for the filter's choices."""
-    found = FindingRow.objects.filter(kind=kind, import_id=import_id).exclude(state=FindingState.CLEARED)
-    return sorted(found.order_by().values_list("code", flat=True).distinct())
+    """The codes that the newest records of this kind carry, for the filter's choices."""
+    newest = _matching(_TABLES[kind], RecordFilter(import_id=import_id)).values("codes")[:_NEWEST]
+    return sorted({code for row in newest if row["codes"] for code in row["codes"].split()})
 
 
 def plain(found: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -176,8 +185,9 @@ def plain(found: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 
 def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
+    """What matches but for its text, newest first."""
     records = table.model._default_manager.order_by("-first_us", "id")
-    found = records.filter(import_id=wanted.import_id)
+    found = records.filter(import_id=wanted.import_id).filter(_shelves(wanted))
     if wanted.state == "active":
         # Records in a correlator's memory are few and have an index of their own; no import has any. Were the
         # import asked for, SQLite would rather read all of it in order.
@@ -190,27 +200,33 @@ def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
         found = found.filter(_code(table, wanted.code, wanted.import_id))
     if wanted.since_us:
         found = found.filter(first_us__gte=wanted.since_us)
-    if wanted.text:
-        found = found.filter(_text(table, wanted.text))
+    if wanted.until_us:
+        found = found.filter(first_us__lt=wanted.until_us)
     return found
+
+
+def _shelves(wanted: RecordFilter) -> Q:
+    """Where such records can lie: PostgreSQL leaves the other partitions alone."""
+    if connection.vendor != "postgresql":
+        return Q()
+    if wanted.import_id:
+        return Q(shelf=IMPORTED)
+    if wanted.since_us:
+        return Q(shelf=OPEN) | Q(shelf__gte=day_of(wanted.since_us))
+    return Q(shelf__gte=OPEN)
 
 
 def _code(table: _Table, code: str, import_id: int) -> Q:
     """Records with a rare finding are found by it; those with a common one are met soon in any order."""
+    carries = Q(codes__contains=f" {code} ")
+    if connection.vendor == "postgresql":
+        return Q(search.Mentions(table.model._meta.db_table, term_of(code)))
     findings = FindingRow.objects.filter(code=code, import_id=import_id).exclude(state=FindingState.CLEARED)
     keys = list(findings.order_by().values_list("key", flat=True)[: _RARE + 1])
-    carries = Q(codes__contains=f" {code} ")
     if len(keys) > _RARE:
         return carries
     # By id, which no planner takes for worse than reading all in order.
     return carries & Q(id__in=list(table.model._default_manager.filter(key__in=keys).values_list("id", flat=True)))
-
-
-def _text(table: _Table, text: str) -> Q:
-    """A whole Call-ID is found by its index; anything else is looked for in the parties and the Call-ID."""
-    if whole := list(table.model._default_manager.filter(call_id=text).values_list("id", flat=True)[:_RARE]):
-        return Q(id__in=whole)
-    return Q(*((f"{name}__icontains", text) for name in (*table.texts, "call_id")), _connector=Q.OR)
 
 
 def _beyond(matching: QuerySet[Any], cursor: Cursor | None) -> QuerySet[Any]:

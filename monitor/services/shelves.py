@@ -13,6 +13,7 @@ import msgspec
 from django.db import DatabaseError, connection, transaction
 
 from collectors.sip.timers import SECOND
+from monitor.models import terms
 from monitor.models.records import IMPORTED, OPEN
 
 RECORDS: Final = ("monitor_call", "monitor_registration", "monitor_transaction")
@@ -117,7 +118,7 @@ def _made(table: str, day: int) -> list[str]:
     closed = f"ALTER TABLE {leaf} ADD CONSTRAINT {leaf}_closed CHECK (NOT open)"
     return [
         f"CREATE TABLE {leaf} (LIKE {table} INCLUDING DEFAULTS)",
-        *([closed] if table in RECORDS else []),
+        *([closed, terms.index(table, leaf)] if table in RECORDS else []),
         f"ALTER TABLE {table} ATTACH PARTITION {leaf} FOR VALUES FROM ({day}) TO ({day + 1})",
     ]
 
