@@ -21,8 +21,8 @@ from monitor.core.overview import GAP
 
 RATE: Final = 20_000  # frames/s: twice what is asked for on two cores
 SECONDS: Final = 3_600.0
-STREAM_MEMORY: Final = "96mb"
-SPOOL_SIZE: Final = "64M"
+STREAM_MEMORY: Final = "48mb"
+SPOOL_SIZE: Final = "32M"
 _SAMPLES: Final = 240
 _LEAST_STEP_S: Final = 1.0
 _DRAIN_S: Final = 900.0
