@@ -16,12 +16,14 @@ import psutil
 import psycopg
 
 from bench.capture import ROOT
+from collectors.wire.codec import DEFAULT_PARTITIONS, stream
 from tests.support.postgres import Postgres
 from tests.support.processes import free_port, spawn, stop, wait_for
 from tests.support.valkey import Valkey
 
 Database = Literal["SQLite", "PostgreSQL"]
 DATABASES: Final[tuple[Database, ...]] = ("SQLite", "PostgreSQL")
+_HEARTBEATS: Final = 4 * DEFAULT_PARTITIONS  # entries that may be in the streams when nothing happens
 # Somebody who is logged in: prints the cookies.
 _VISITOR: Final = """
 import django
@@ -157,6 +159,13 @@ class Installation:
         """Octets that the stream store holds."""
         with self.valkey.client() as client:
             return int(client.info("memory")["used_memory"])
+
+    def waiting(self) -> bool:
+        """Whether more than heartbeats is on its way: at the collector, or in the streams."""
+        with self.valkey.client() as client:
+            entries = sum(client.xlen(stream(number)) for number in range(DEFAULT_PARTITIONS))
+        found = self._ask("SELECT sum(backlog) FROM monitor_collector")
+        return entries > _HEARTBEATS or int(found[0][0] or 0) > 0
 
     def _ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
         if self._postgres:

@@ -29,7 +29,7 @@ SECONDS: Final = 45.0
 FAULTS: Final = 3.0  # planted each second, one of each kind
 INTERFACE: Final = "lo"
 _LAG_S: Final = 1.0  # further behind than this when the last message was sent: not sustained
-_PATIENCE_S: Final = 30.0  # without progress, before what is missing counts as lost
+_PATIENCE_S: Final = 10.0  # with nothing on its way, before what is missing counts as lost
 _POLL_S: Final = 0.1
 _READY_S: Final = 30.0
 _SEEN_S: Final = 15.0  # for the last frames to be seen
@@ -153,7 +153,7 @@ def drain(system: Installation, sent: int, ended: float) -> tuple[int, float]:
     while stored < sent and time.monotonic() - changed < _PATIENCE_S:
         system.check()
         now_stored = system.stored()
-        if now_stored != stored:
+        if now_stored != stored or system.waiting():
             stored, changed = now_stored, time.monotonic()
         time.sleep(_POLL_S)
     return stored, max(0.0, changed - ended)

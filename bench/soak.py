@@ -1,7 +1,7 @@
 """Twice what it can take, for long: is memory bounded, and is every loss told? `python -m bench soak --seconds N`.
 
-Real processes at a rate beyond their capacity, a stream store and a spool that are small enough to be full soon: so
-each bound is reached and held. A sample is taken each few seconds; the verdict compares the last two quarters of the
+Real processes at a rate beyond their capacity; a stream store, a spool and a number of records in memory that are small
+enough to be full soon: so each bound is reached and held. A sample is taken each few seconds; the verdict compares the last two quarters of the
 run, and holds what went out against what is stored and what was told as lost.
 """
 
@@ -23,10 +23,11 @@ RATE: Final = 20_000  # frames/s: twice what is asked for on two cores
 SECONDS: Final = 3_600.0
 STREAM_MEMORY: Final = "48mb"
 SPOOL_SIZE: Final = "32M"
+MAX_RECORDS: Final = 60_000  # more than are open at once in this traffic, but for registrations that wait for their end
 _SAMPLES: Final = 240
 _LEAST_STEP_S: Final = 1.0
 _DRAIN_S: Final = 900.0
-_QUIET_S: Final = 20.0
+_QUIET_S: Final = 5.0
 _MAY_GROW: Final = 1.15  # from the third quarter to the last, at the median
 _MAY_GROW_MIB: Final = 16.0
 _MAY_MISS: Final = 0.02  # of what was lost: the kernel counts packets, and some messages have several
@@ -74,7 +75,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(file: Path, plan: live.Plan, console: Console) -> Soak:
     """The whole run. Raises `RuntimeError` when a process ends."""
-    settings = {"OFFHOOK_COLLECTOR_SPOOL_SIZE": SPOOL_SIZE}
+    settings = {"OFFHOOK_COLLECTOR_SPOOL_SIZE": SPOOL_SIZE, "OFFHOOK_MAX_RECORDS": str(MAX_RECORDS)}
     with live.namespace() as inside, installation(plan.database, plan.source, settings, STREAM_MEMORY) as system:
         live.start(system, inside)
         with live.replay(inside, file, plan.rate, plan.seconds, plan.faults) as sender:
@@ -168,15 +169,17 @@ def _sample(system: Installation, at_s: float) -> Sample:
 
 
 def _settle(system: Installation) -> None:
-    """Until nothing more is stored for a while."""
+    """Until nothing waits any more, and nothing more is stored for a while."""
     stored, changed = -1, time.monotonic()
     deadline = changed + _DRAIN_S
-    while time.monotonic() < min(deadline, changed + _QUIET_S):
+    while time.monotonic() < deadline:
         time.sleep(1)
         system.check()
         now_stored = system.stored()
-        if now_stored != stored:
+        if now_stored != stored or system.waiting():
             stored, changed = now_stored, time.monotonic()
+        elif time.monotonic() > changed + _QUIET_S:
+            return
 
 
 def _median(samples: list[Sample], name: str) -> float:

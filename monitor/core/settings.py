@@ -46,5 +46,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     # A mean opinion score under this (in tenths) is poor; 3.6 is where some users are dissatisfied (ITU-T G.107).
     poor_mos_tenths: int = 35
-    # Records held in memory; beyond it the oldest leaves, counted.
+    # Records held in memory, by all partitions of an installation together; beyond it the oldest leaves, counted.
     max_records: int = 200_000

@@ -51,7 +51,7 @@ class Shard:
         self.place = place
         self.offset = place.offset
         self.watermark_us = place.watermark_us
-        self.correlator = Correlator(settings, peers)
+        self.correlator = Correlator(_share(settings, partitions), peers)
         self.taken: list[str] = []  # entries, since the last commit
         self._partitions = partitions
         self._settings = settings
@@ -286,6 +286,11 @@ class Shard:
 
     def _is_mine(self, collector: str) -> bool:
         return crc32(collector.encode()) % self._partitions == self.number
+
+
+def _share(settings: Settings, partitions: int) -> Settings:
+    """What is bounded for all partitions, for one of them."""
+    return msgspec.structs.replace(settings, max_records=max(1, settings.max_records // partitions))
 
 
 def begins_anew(event: SipEvent, parts: list[Part]) -> bool:
