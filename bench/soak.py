@@ -1,8 +1,8 @@
 """Twice what it can take, for long: is memory bounded, and is every loss told? `python -m bench soak --seconds N`.
 
 Real processes at a rate beyond their capacity; a stream store, a spool and a number of records in memory that are small
-enough to be full soon: so each bound is reached and held. A sample is taken each few seconds; the verdict compares the last two quarters of the
-run, and holds what went out against what is stored and what was told as lost.
+enough to be full soon: so each bound is reached and held. A sample is taken each few seconds; the verdict compares the
+last two quarters of the run, and holds what went out against what is stored and what was told as lost.
 """
 
 import json
