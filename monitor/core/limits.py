@@ -83,6 +83,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connection_failures: int = 3
     connection_failures_us: int = 10 * MINUTE
 
+    # --- slow set-up, against what is usual at a peer
+    # No call that rings sooner is slow, whatever is usual. E.721 asks for a mean of 3 s on local connections.
+    slow_floor_us: int = 3 * SECOND
+    # Calls that make what is usual.
+    slow_least: int = 50
+    # How many must be slower than 95 of 100 usually are, within a time and of all then: by chance, 1 of 20 is.
+    slow_calls: int = 5
+    slow_share: float = 0.25
+    slow_us: int = 10 * MINUTE
+
     # --- toll fraud
     fraud_us: int = 10 * MINUTE
     # International premium rate, international networks, satellites (ITU-T E.164); NANP premium.

@@ -54,7 +54,10 @@ SLOW_SETUP: Final = Rule(
     code="slow-setup",
     severity=Severity.MINOR,
     when="The caller waits more than 8 s from INVITE to the first 18x, or to the 2xx without one. The hop named is "
-    "the farthest one that waited for most of that.",
+    "the farthest one that waited for most of that. Of a peer: within "
+    f"{Limits().slow_us // 60_000_000} min, {Limits().slow_calls} calls or more, and {Limits().slow_share:.0%} of all, "
+    f"rang later than {seconds(Limits().slow_floor_us)} and than 95 of 100 calls did there in the hour or two before "
+    f"({Limits().slow_least} calls at least).",
     source="RFC 6076 §4.3",
     remedy="Look there for slow database, ENUM or LRN look-ups, DNS time-outs, and routes that are tried one after "
     "the other before the one that works.",

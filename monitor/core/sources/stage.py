@@ -25,6 +25,7 @@ from monitor.core.sources.manners import Manners
 from monitor.core.sources.natted import Natted
 from monitor.core.sources.scanning import Scanning
 from monitor.core.sources.sight import Sight
+from monitor.core.sources.slowness import Slowness
 from monitor.core.sources.storms import Storms
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import SubjectFinding
@@ -100,6 +101,7 @@ class Sources:
         self._hijacks = Hijacks(self.limits, self._ledger, self._trust, self._logins)
         self._sight = Sight(self.limits, self._ledger)
         self._connecting = Connecting(self.limits, self._ledger, self._trust)
+        self._slowness = Slowness(self.limits, self._ledger)
         self._natted = Natted(self._ledger, self._accounts)
         self._waiting: list[tuple[int, str, int, Minded]] = []  # a heap
         self._serial = 0
@@ -168,8 +170,10 @@ class Sources:
             case CallRang() | CallAnswered():
                 self._trust.went_well(update, at_us)
                 self._sight.call(update, at_us)
+                self._slowness.rang(update, at_us)
             case CallEnded():
                 self._sight.call(update, at_us)
+                self._slowness.ended(update)
                 self._scanning.call_ended(update, at_us)
                 self._trust.ended(update)
             case RegistrationSucceeded():
@@ -203,6 +207,7 @@ class Sources:
         self._scanning.seen(update, at_us)
         self._flooding.seen(update, at_us)
         self._fraud.seen(update, at_us)
+        self._slowness.seen(update)
         self._manners.seen(update, at_us)
         self._sight.seen(update, at_us)
         self._expiry.seen(update.destination, at_us)
