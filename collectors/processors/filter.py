@@ -36,6 +36,8 @@ class AddressFilter:
         return kept
 
     def _in_networks(self, text: str) -> bool:
+        if not text:
+            return False  # of media that never came, it is not known from where it should have
         address = ip_address(text)
         return any(address in network for network in self._networks)
 

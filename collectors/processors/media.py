@@ -29,6 +29,7 @@ _MOST_WAITING: Final = 4_096  # messages with a description that are not read wh
 _FIRST_US: Final = 2 * SECOND  # when a flow is told first; each time it takes twice as long
 _LONGEST_US: Final = 60 * SECOND
 _SILENCE_US: Final = 10 * SECOND  # after the answer: where nothing has come by then, that is told
+_STOPPED_US: Final = 60 * SECOND  # no side sends for so long, neither RTP nor RTCP, in a call that goes on
 _AFTER_US: Final = 2 * SECOND  # what may still come after the BYE
 _FORGET_US: Final = 300 * SECOND  # of calls that were announced and never answered
 
@@ -50,8 +51,10 @@ class _Call:
         "last_us",
         "observer",
         "places",
+        "reported_us",
         "reports",
         "told_silence",
+        "told_stop",
     )
 
     def __init__(self, call_id: str, observer: str) -> None:
@@ -63,7 +66,9 @@ class _Call:
         self.answered_us = 0
         self.ended_us = 0
         self.last_us = 0
+        self.reported_us = 0  # last RTCP
         self.told_silence = False
+        self.told_stop = False
 
     def encrypts(self, place: _Place) -> bool:
         """Whether what goes there, or comes from there, is encrypted."""
@@ -214,6 +219,8 @@ class MediaWatch:
         if not calls:
             self._counters["media_unclaimed"] += 1
         elif rtcp:
+            for call in calls:
+                call.reported_us = datagram.captured_us
             if any(call.encrypts(destination) or call.encrypts(source) for call in calls):
                 self._counters["media_encrypted"] += 1
             else:
@@ -256,6 +263,8 @@ class MediaWatch:
                     self._add(each, RTP, flow.last_us, flow.ends, flow.observer, values)
         if self._presence and call.answered_us and not call.told_silence:
             self._look_for_silence(call)
+        if call.answered_us and not call.ended_us and call.flows:
+            self._look_for_stop(call)
         if over or (not call.answered_us and self._now_us >= call.last_us + _FORGET_US):
             self._forget(call)
 
@@ -271,6 +280,16 @@ class MediaWatch:
             if place not in heard and (seen_host or call.flows):
                 values = {"packets": 0.0, "watched_ms": watched_us / 1000, "host_seen": float(seen_host)}
                 self._add(call, RTP, call.answered_us + watched_us, ("", 0, *place), call.observer, values)
+
+    def _look_for_stop(self, call: _Call) -> None:
+        """Media went both ways, and none does any more, though nobody hung up: told once each time."""
+        last_us = max(call.reported_us, *(flow.last_us for flow in call.flows))
+        stopped = self._now_us - last_us >= _STOPPED_US and len({flow.ends[2:] for flow in call.flows}) > 1
+        if stopped and not call.told_stop:
+            values = {"packets": 0.0, "stopped_ms": (self._now_us - last_us) / 1000}
+            text = "no media in either direction any more"
+            self._add(call, RTP, self._now_us, call.flows[0].ends, call.observer, values, text)
+        call.told_stop = stopped
 
     def _add(
         self,

@@ -18,6 +18,7 @@ from monitor.core import out_of_sight
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import ack, progress, setup, timers
+from monitor.core.diagnosis.flows import MEDIA
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
@@ -415,9 +416,12 @@ class Call(Fold):
         return self.dialogs.over(before_us=attempt.first_us)
 
     def _dropped(self) -> bool:
-        """Whether the callee gave up without a BYE, or nobody says anything any more: nothing more will come."""
+        """Whether the callee gave up without a BYE, or nobody says anything any more: nothing more will come.
+
+        Where only its media stopped, something may.
+        """
         return any(
-            code in _WITHOUT_END and finding.state != FindingState.CLEARED
+            code in _WITHOUT_END and finding.state != FindingState.CLEARED and finding.variant != MEDIA
             for (code, _), finding in self.findings.items()
         )
 

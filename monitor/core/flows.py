@@ -37,22 +37,29 @@ class Leg(NamedTuple):
 class Flows:
     """What was told of one call."""
 
-    __slots__ = ("_controlled", "_flows", "silences")
+    __slots__ = ("_controlled", "_flows", "_heard_us", "_stopped_us", "silences")
 
     def __init__(self) -> None:
         self._flows: dict[tuple[Place, Place], float] = {}  # source, destination → packets
         self._controlled: set[Place] = set()  # where RTCP went
+        self._heard_us = 0  # when media was last seen, in any direction
+        self._stopped_us = 0  # since when none was, as a collector says that saw both directions
         self.silences: dict[Place, Silence] = {}
 
     def take(self, side: SideEvent) -> None:
         """A report of presence, or of absence; or RTCP."""
+        if "stopped_ms" in side.values:
+            self._stopped_us = max(self._stopped_us, side.captured_us - round(side.values["stopped_ms"] * 1000))
+            return
         if side.kind == RTCP:
+            self._heard_us = max(self._heard_us, side.captured_us)
             if len(self._controlled) < _MOST_FLOWS:
                 self._controlled.add((side.destination, side.destination_port))
             return
         packets = side.values.get("packets", 0.0)
         destination = side.destination, side.destination_port
         if packets > 0:
+            self._heard_us = max(self._heard_us, side.captured_us)
             key = (side.source, side.source_port), destination
             if key in self._flows or len(self._flows) < _MOST_FLOWS:
                 self._flows[key] = max(packets, self._flows.get(key, 0.0))
@@ -61,6 +68,10 @@ class Flows:
             watched_us = round(side.values.get("watched_ms", 0.0) * 1000)
             seen = side.values.get("host_seen", 0.0) > 0 or (known is not None and known.host_seen)
             self.silences[destination] = Silence(side.captured_us, side.captured_us - watched_us, seen)
+
+    def stopped_us(self) -> int:
+        """Since when media has flowed in no direction any more, after it did; 0 where it does, or never did."""
+        return self._stopped_us if self._heard_us <= self._stopped_us else 0
 
     def controlled(self, place: Place) -> bool:
         """Whether RTCP went to a place, on its port or the next (RFC 3550 §11, RFC 5761): the way there is open."""

@@ -5,6 +5,7 @@ from typing import Final
 from collectors.sip.timers import SECOND
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.text import ends, seconds
+from monitor.core.diagnosis.timers import ZOMBIE_CALL
 from monitor.core.flows import Flows, Leg, Place, Silence
 from monitor.core.hop import address_of, endpoint
 from monitor.core.updates import Finding, FindingState, Severity
@@ -35,6 +36,8 @@ _MUTED: Final = (
     "Was the side that {client} talks to muted, or on hold without saying so in its SDP? Else look at its silence "
     "suppression, and at what it records and sends."
 )
+MEDIA: Final = "media"  # the form of a zombie call that its media tells of
+GONE_US: Final = 300 * SECOND  # without media: nobody holds a mute phone for so long, without comfort noise or RTCP
 _WATCHED_US: Final = 5 * SECOND  # since the two agreed on these places
 _ENOUGH: Final = 50.0  # packets that are a stream and no probe
 
@@ -88,6 +91,26 @@ def no_media(leg: Leg, flows: Flows) -> Finding | None:
         cause=f"No audio flows between {client} and {server}: in "
         f"{seconds(at_us - min(one.since_us, other.since_us))} no RTP was seen, neither to "
         f"{endpoint(*leg.offered)} nor to {endpoint(*leg.accepted)}.",
+    )
+
+
+def stopped(leg: Leg, flows: Flows, now_us: int) -> Finding | None:
+    """`zombie-call` of a call whose media stopped both ways, though both sides still want to send and to hear."""
+    since_us = flows.stopped_us()
+    both = flows.between(leg.offered, leg.accepted) > 0 < flows.between(leg.accepted, leg.offered)
+    # After a later agreement, media may flow where it is not seen.
+    if not since_us or not both or leg.answer.at_us >= since_us:
+        return None
+    client, server = ends(leg.offer.hop)
+    return ZOMBIE_CALL.finding(
+        subject=MEDIA,
+        state=FindingState.CONFIRMED if now_us >= since_us + GONE_US else FindingState.SUSPECTED,
+        at_us=since_us,
+        hop=leg.offer.hop,
+        messages={leg.offer.number, leg.answer.number},
+        cause=f"Between {client} and {server} no media has flowed in either direction for {seconds(GONE_US // 5)} and "
+        "more, after it did, and nobody has hung up: one side is gone, and its BYE was lost or never sent.",
+        variant=MEDIA,
     )
 
 

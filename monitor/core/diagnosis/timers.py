@@ -33,7 +33,9 @@ ZOMBIE_CALL: Final = Rule(
     severity=Severity.MINOR,
     when="An answered call without any message for 4 h (a setting), or for twice its session interval and 64·T1, and "
     "no end was seen. It leaves memory then: its end is not known. *Suspected* where messages were lost, or no ACK "
-    "was seen that would show that its BYE would be seen; *cleared* by any later message.",
+    "was seen that would show that its BYE would be seen; *cleared* by any later message. Where media is watched, too: "
+    "RTP flowed both ways as agreed, and for 60 s neither RTP nor RTCP did in any direction (*suspected*; *confirmed* "
+    "after 5 min), without hold and without a BYE; *cleared* by media or by the end of the call.",
     source="RFC 4028 §1, RFC 3261 §15",
     remedy="Ask both sides whether they still have the call. If not, its BYE was missed: it took another way, or was "
     "lost with what the collector lost. If one has, let session timers or RTP time-outs end such calls.",

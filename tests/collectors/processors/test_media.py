@@ -50,7 +50,8 @@ def watch(*, presence: bool = True, sampled: int = 1) -> tuple[MediaWatch, Count
 
 def told(side: list[SideEvent]) -> list[tuple[str, int, float]]:
     """Of each RTP report: where to, and how many packets."""
-    return [(each.destination, each.destination_port, each.values["packets"]) for each in side if each.kind == RTP]
+    presence = [each for each in side if each.kind == RTP and "stopped_ms" not in each.values]
+    return [(each.destination, each.destination_port, each.values["packets"]) for each in presence]
 
 
 def test_rtp_is_told_a_flow_with_its_call_and_how_many_packets_there_were() -> None:
@@ -107,6 +108,42 @@ def test_where_nothing_came_in_10_s_that_is_told_with_what_can_be_seen() -> None
     assert (silent.source, silent.destination, silent.destination_port) == ("", *ALICE)
     assert silent.values == {"packets": 0, "watched_ms": 11_000, "host_seen": 0}
     assert [each for each in media.side(us(30)) if not each.values["packets"]] == []  # once
+
+
+def stops(side: list[SideEvent]) -> list[float]:
+    return [each.values["stopped_ms"] for each in side if "stopped_ms" in each.values]
+
+
+def test_media_that_stops_both_ways_in_a_call_that_goes_on_is_told_once_each_time() -> None:
+    media, _ = watch()
+    media.take(call(), rtp(2, 20, ALICE, BOB) + rtp(2, 20, BOB, ALICE))
+    assert stops(media.side(us(79))) == []
+    (told_of,) = [each for each in media.side(us(80)) if "stopped_ms" in each.values]
+    assert (told_of.kind, told_of.values["packets"], told_of.source, told_of.destination) == (
+        RTP,
+        0,
+        ALICE[0],
+        BOB[0],
+    )
+    assert stops(media.side(us(90))) == []
+    media.take([], rtp(100, 101, BOB, ALICE))
+    assert stops(media.side(us(102))) == []
+    assert stops(media.side(us(170))) == [69_100.0]
+
+
+def test_media_goes_on_by_rtcp_alone_and_ends_with_the_call() -> None:
+    media, _ = watch()
+    flowing = rtp(2, 20, ALICE, BOB) + rtp(2, 20, BOB, ALICE)
+    media.take(call(), [*flowing, report(50, (ALICE[0], ALICE[1] + 1), (BOB[0], BOB[1] + 1))])
+    assert stops(media.side(us(100))) == []
+    media.take([request("BYE", 101, cseq=2, to_tag="b")], [])
+    assert stops(media.side(us(102))) == stops(media.side(us(200))) == []
+
+
+def test_media_that_went_one_way_only_may_go_on_out_of_sight() -> None:
+    media, _ = watch()
+    media.take(call(), rtp(2, 20, ALICE, BOB))
+    assert stops(media.side(us(200))) == []
 
 
 def test_media_of_another_call_shows_that_it_could_be_seen() -> None:

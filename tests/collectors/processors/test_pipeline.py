@@ -20,6 +20,12 @@ def datagram(payload: bytes = SIP, source: str = "192.0.2.1", destination: str =
     return Datagram(1000, source, 5060, destination, 5060, "udp", "edge/eth0", payload, cut)
 
 
+def test_an_address_that_is_not_known_is_in_no_network() -> None:
+    """Of media that never came, none knows from where it should have."""
+    silence = SideEvent(1, 1, "", 0, "192.0.2.1", 4000, "udp", "lab/eth0", "rtp", "call-1")
+    assert Pipeline(drop_networks=[network("198.51.100.0/24")]).beside([silence]) == [silence]
+
+
 def test_a_sip_message_becomes_an_event_with_its_fields_parsed() -> None:
     pipeline = Pipeline()
     (event,) = pipeline.run([datagram()], 2000)

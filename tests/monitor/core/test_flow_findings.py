@@ -195,3 +195,71 @@ def test_places_of_rtcp_are_remembered_up_to_a_bound() -> None:
         flows.take(replace(flow(3, BOB, (ALICE[0], port)), kind=RTCP))
     known = [port for port in range(5_000, 5_100) if flows.controlled((ALICE[0], port))]
     assert known == list(range(5_000, 5_064))
+
+
+# --- zombie-call, by its media
+
+BOTH = (flow(20, ALICE, BOB), flow(20, BOB, ALICE))
+
+
+def stop(at: float, since: float) -> SideEvent:
+    """No media flows in either direction any more."""
+    values = {"packets": 0.0, "stopped_ms": (at - since) * 1000}
+    return replace(flow(at, ALICE, BOB), values=values)
+
+
+def test_a_call_whose_media_stopped_both_ways_hangs() -> None:
+    watch = stories(*BOTH, stop(80, 20)).wait(319.9)
+    assert watch.story("zombie-call") == [("suspected", 80.0)]
+    assert watch.wait(320).story("zombie-call") == [("suspected", 80.0), ("confirmed", 320.0)]
+    finding = watch.finding("zombie-call")
+    assert (finding.severity, finding.variant, finding.hop, finding.messages) == (
+        Severity.MINOR,
+        "media",
+        hop("alice>bob"),
+        (1, 2),
+    )
+    assert finding.cause == (
+        "Between 10.0.0.1:5060 and 10.0.0.3:5060 no media has flowed in either direction for 60 s and more, after it "
+        "did, and nobody has hung up: one side is gone, and its BYE was lost or never sent."
+    )
+    assert watch.call.state == "answered"
+    assert watch.call.open
+
+
+def test_media_that_comes_back_clears_it_and_so_does_the_bye() -> None:
+    assert stories(*BOTH, stop(80, 20), flow(90, ALICE, BOB, 900)).wait(400).findings() == {"zombie-call": "cleared"}
+    report = replace(flow(90, ALICE, BOB), kind=RTCP, values={"loss_percent": 0.0})
+    assert stories(*BOTH, stop(80, 20), report).wait(400).findings() == {"zombie-call": "cleared"}
+    bye = request("BYE", 100, to_tag="b", cseq=2)
+    assert stories(*BOTH, stop(80, 20), bye).wait(400).findings()["zombie-call"] == "cleared"
+
+
+def reinvite(at: float, direction: str, host: str = BOB[0]) -> list[SipEvent]:
+    accepted = {"sendonly": "recvonly"}.get(direction, direction)
+    offer = sdp(audio(PCMU, attributes=(direction,)), address=ALICE[0])
+    answer = sdp(audio(PCMU, attributes=(accepted,)), address=host)
+    return [
+        request("INVITE", at, to_tag="b", cseq=2, body=offer),
+        response(200, at + 0.1, cseq=2, body=answer),
+        request("ACK", at + 0.2, to_tag="b", cseq=2, branch="re"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "observations",
+    [
+        [*BOTH, *reinvite(19, "sendonly"), stop(80, 20)],
+        [*BOTH, *reinvite(21, "sendrecv", "10.0.0.9"), stop(80, 20)],
+        [flow(20, ALICE, BOB), stop(80, 20)],
+        [*BOTH, stop(80, 20 - 1)],
+    ],
+    ids=["on hold", "moved out of sight", "seen one way only", "seen again since"],
+)
+def test_where_media_may_well_be_away_nothing_is_said_of_that(observations: list[SipEvent | SideEvent]) -> None:
+    assert "zombie-call" not in stories(*observations).wait(400).findings()
+
+
+def test_without_a_description_nothing_is_known_of_media_that_stops() -> None:
+    bare = [request("INVITE", 0), response(200, 2), request("ACK", 2.1, to_tag="b", branch="own")]
+    assert stories(*BOTH, stop(80, 20), of=bare).wait(400).findings() == {}
