@@ -10,6 +10,7 @@ from collectors.decode.datagram import Skip
 from collectors.decode.ip import FragmentKey, Packet, Piece, after_extensions
 
 _MAX_PACKET: Final = 65_535
+_MOST_TORN: Final = 1_000
 
 
 class Limits(NamedTuple):
@@ -24,14 +25,14 @@ class Limits(NamedTuple):
 class _Waiting:
     """The pieces of one packet that have come so far."""
 
-    __slots__ = ("held", "pieces", "protocol", "since_us", "total")
+    __slots__ = ("first", "held", "pieces", "since_us", "total")
 
     def __init__(self, since_us: int) -> None:
         self.since_us = since_us
         self.pieces: dict[int, bytes] = {}  # by offset
         self.held = 0  # octets
         self.total = -1  # octets of the whole; its last piece says it
-        self.protocol = -1  # its first piece says it
+        self.first: Packet | None = None  # its first piece, which says the protocol
 
     def accept(self, piece: Piece, packet: Packet) -> bool:
         """Take a piece; False when it contradicts what is here already."""
@@ -44,7 +45,7 @@ class _Waiting:
                 return False
             self.total = piece.offset + len(payload)
         if piece.offset == 0:
-            self.protocol = packet.protocol
+            self.first = packet
         self.pieces[piece.offset] = payload
         self.held += len(payload)
         return True
@@ -68,12 +69,15 @@ class Reassembly:
         self.held = 0  # octets that wait
         self.timed_out = 0  # packets whose missing pieces did not come in time
         self.evicted = 0  # packets given up because too much was waiting
+        self.pieces = 0  # of the packet that came together last
+        # First pieces of those that did not come together in time, with when that was; who takes them empties it.
+        self.torn: list[tuple[int, Packet]] = []
 
     def add(self, packet: Packet, piece: Piece, now_us: int) -> Packet | Skip:
         """The packet that this piece completes, `Skip.FRAGMENT` while some are missing, or `Skip.BAD_FRAGMENT`."""
         if not _sound(packet, piece):
             return Skip.BAD_FRAGMENT
-        self._expire(now_us)
+        self.expire(now_us)
         waiting = self._waiting.get(piece.key)
         if waiting is None:
             waiting = self._waiting[piece.key] = _Waiting(now_us)
@@ -83,22 +87,28 @@ class Reassembly:
         if not accepted:
             self._forget(piece.key)
             return Skip.BAD_FRAGMENT
-        if waiting.total < 0 or waiting.held < waiting.total or waiting.protocol < 0:
+        if waiting.total < 0 or waiting.held < waiting.total or waiting.first is None:
             self._evict()
             return Skip.FRAGMENT
         self._forget(piece.key)
-        return _whole(packet, waiting)
+        self.pieces = len(waiting.pieces)
+        return _whole(waiting.first, waiting)
 
     def _forget(self, key: FragmentKey) -> None:
         self.held -= self._waiting.pop(key).held
 
-    def _expire(self, now_us: int) -> None:
+    def expire(self, now_us: int, age_us: int | None = None) -> None:
+        """Give up what has waited for too long, or for so long."""
+        age_us = self._limits.age_us if age_us is None else age_us
         while self._waiting:
             key = next(iter(self._waiting))
-            if now_us - self._waiting[key].since_us <= self._limits.age_us:
+            waiting = self._waiting[key]
+            if now_us - waiting.since_us <= age_us:
                 return
             self._forget(key)
             self.timed_out += 1
+            if waiting.first is not None and len(self.torn) < _MOST_TORN:
+                self.torn.append((now_us, waiting.first))
 
     def _evict(self) -> None:
         while self.held > self._limits.octets or len(self._waiting) > self._limits.packets:
@@ -106,13 +116,13 @@ class Reassembly:
             self.evicted += 1
 
 
-def _whole(last: Packet, waiting: _Waiting) -> Packet | Skip:
+def _whole(first: Packet, waiting: _Waiting) -> Packet | Skip:
     """The packet of these pieces, without the IPv6 extension headers that were in them."""
     payload = waiting.joined()
     if payload is None:
         return Skip.BAD_FRAGMENT
-    packet = Packet(last.source, last.destination, waiting.protocol, payload)
-    if len(last.source) == 4:
+    packet = Packet(first.source, first.destination, first.protocol, payload)
+    if len(first.source) == 4:
         return packet
     whole = after_extensions(packet)
     # A fragment header in a fragment is nothing that a host sends.

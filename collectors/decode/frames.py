@@ -7,11 +7,11 @@ one. Both give the same (a test holds them to that).
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Final, TypeAlias
 
-from collectors.decode import exported, hep, icmp, ip, link, tunnel, udp
+from collectors.decode import exported, fragmented, hep, icmp, ip, link, tunnel, udp
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
 from collectors.decode.hep_reader import HepReader
@@ -29,6 +29,7 @@ _Within: TypeAlias = tuple[bytes, ...]
 _PLAIN: Final = struct.Struct("!BxHxxHxBxx12sH")
 _PORTS: Final = struct.Struct("!HH")
 _MAX_FLOWS: Final = 65_536
+_LATE_US: Final = 2_000_000  # fragments of a packet come at once; at the end of a capture some may yet be to come
 _MAX_TUNNELS: Final = 8  # one in the other
 _side_time: Final = attrgetter("captured_us")
 
@@ -133,6 +134,8 @@ class Decoder:
     def advance(self, now_us: int) -> list[Datagram]:
         """What waited for missing octets of a stream, and by this time on the wire does so no more."""
         found: list[Datagram] = []
+        for reassembly in self._reassemblies:
+            reassembly.expire(now_us)
         for streams in self._streams:
             streams.advance(now_us, found)
         self._unwrap(found, 0)
@@ -140,9 +143,11 @@ class Decoder:
             found += agents.advance(now_us)
         return found
 
-    def flush(self) -> list[Datagram]:
-        """All that waits: no frame will come any more."""
+    def flush(self, now_us: int = 0) -> list[Datagram]:
+        """All that waits: no frame will come any more, and by then it was this time on the wire."""
         found: list[Datagram] = []
+        for reassembly in self._reassemblies:
+            reassembly.expire(now_us, _LATE_US)
         for streams in self._streams:
             streams.flush(found)
         self._unwrap(found, 0)
@@ -162,11 +167,20 @@ class Decoder:
     def take_side(self) -> list[SideEvent]:
         """What was seen beside the datagrams since this was last asked."""
         taken, self.side = self.side, []
+        others = list(self._torn())
         for streams in self._streams:
-            if streams.side:
-                taken = sorted((*taken, *streams.side), key=_side_time)
-                streams.side = []
-        return taken
+            others += streams.side
+            streams.side = []
+        return sorted((*taken, *others), key=_side_time) if others else taken
+
+    def _torn(self) -> Iterator[SideEvent]:
+        """Of messages in fragments that did not all come."""
+        for reassembly, observer in zip(self._reassemblies, self.observers, strict=True):
+            torn, reassembly.torn = reassembly.torn, []
+            for at_us, first in torn:
+                side = fragmented.torn(at_us, first, observer)
+                if side is not None:
+                    yield side
 
     def _flow(self, octets: bytes, begin: bytes) -> tuple[str, int, str, int] | None:
         source_port, destination_port = _PORTS.unpack_from(octets, 8)
@@ -210,7 +224,15 @@ class Decoder:
             whole = self._reassemblies[interface].add(packet, piece, captured_us)
             if isinstance(whole, Skip):
                 return whole
-            packet = whole
+            before = len(found)
+            reason = self._whole(captured_us, interface, whole, found, within)
+            self.side += fragmented.joined(found[before:], whole, self._reassemblies[interface].pieces)
+            return reason
+        return self._whole(captured_us, interface, packet, found, within)
+
+    def _whole(
+        self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within
+    ) -> Skip | None:
         if packet.protocol == ip.UDP:
             return self._udp(captured_us, interface, packet, found, within)
         if packet.protocol == ip.TCP:

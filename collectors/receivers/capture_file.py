@@ -124,7 +124,7 @@ class CaptureFile:
             frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
         found = self.decoder.datagrams(frames)
         if self.finished:
-            found += self.decoder.flush()
+            found += self.decoder.flush(self.last_us)
         if self._keyed:
             found = self._with_keyed(found, self._keyed)
         return self._in_order(found)

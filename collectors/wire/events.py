@@ -17,7 +17,8 @@ TCP: Final = "tcp"  # a connection did not come about, or was reset after a requ
 RTCP: Final = "rtcp"  # a report of how media arrive: loss, jitter, round trip
 RTP: Final = "rtp"  # media seen, or not seen, where SDP announced them
 LOG: Final = "log"  # a line that some element logged of a call
-SIDE_KINDS: Final = (ICMP, RTCP, RTP, LOG, TCP)
+FRAGMENTS: Final = "fragments"  # a message came in IP fragments, or one of them did not
+SIDE_KINDS: Final = (ICMP, RTCP, RTP, LOG, TCP, FRAGMENTS)
 
 
 class SipEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -12,8 +12,9 @@ from monitor.core.updates import Finding, FindingState, Severity
 UDP_FRAGMENTATION_RISK: Final = Rule(
     code="udp-fragmentation-risk",
     severity=Severity.INFO,
-    when="A request of more than 1300 octets went over UDP, other than on the loopback. Minor where it got no response "
-    "in 64·T1 from a peer that is heard at all.",
+    when="A request of more than 1300 octets went over UDP, other than on the loopback, or one that came in IP "
+    "fragments. Minor where it got no response in 64·T1 from a peer that is heard at all, and where a fragment of a "
+    "message of the record was not seen, and the message never came whole (*suspected*: the capture may have lost it).",
     source="RFC 3261 §18.1.1",
     remedy="Use TCP or TLS on that hop, or make requests smaller: fewer codecs, no superfluous headers. Many routers "
     "and firewalls drop fragments.",
@@ -62,8 +63,26 @@ class Routed(NamedTuple):
     routes: tuple[str, ...]
 
 
-def fragmentation_risk(transaction: Transaction, size: int, number: int, *, unanswered: bool) -> Finding:
-    """`udp-fragmentation-risk` of a request of so many octets."""
+class Torn(NamedTuple):
+    """A message of which a fragment was not seen."""
+
+    at_us: int  # when it was given up
+    method: str  # of the request
+    status: int  # of a response; 0 for a request
+    cseq: int
+    branch: str
+    hop: str
+
+    @property
+    def subject(self) -> str:
+        """Names it within its record."""
+        return f"{self.method} {self.cseq} {self.status} {self.branch}"
+
+
+def fragmentation_risk(
+    transaction: Transaction, size: int, number: int, *, unanswered: bool, pieces: int = 0
+) -> Finding:
+    """`udp-fragmentation-risk` of a request of so many octets, that came in so many fragments (0: not known)."""
     client, server = ends(transaction.hop)
     end = ", and got no response" if unanswered else ""
     return UDP_FRAGMENTATION_RISK.finding(
@@ -73,9 +92,27 @@ def fragmentation_risk(transaction: Transaction, size: int, number: int, *, unan
         at_us=transaction.first_us,
         hop=transaction.hop,
         messages={number},
-        cause=f"The {transaction.method} of {client} to {server} has {size} octets over UDP{end}: it may be sent in "
-        "fragments.",
-        variant="unanswered" if unanswered else "",
+        cause=f"The {transaction.method} of {client} to {server} has {size} octets over UDP{end}: "
+        f"{f'it came in {pieces} fragments' if pieces else 'it may be sent in fragments'}.",
+        variant="unanswered" if unanswered else "fragmented" if pieces else "",
+    )
+
+
+def fragment_lost(torn: Torn) -> Finding:
+    """`udp-fragmentation-risk` of a message that never came whole."""
+    client, server = ends(torn.hop)
+    message = f"{torn.status} to the {torn.method}" if torn.status else torn.method
+    way = f"{server} to {client}" if torn.status else f"{client} to {server}"
+    return UDP_FRAGMENTATION_RISK.finding(
+        subject=torn.subject,
+        severity=Severity.MINOR,
+        state=FindingState.SUSPECTED,
+        at_us=torn.at_us,
+        hop=torn.hop,
+        messages=set(),
+        cause=f"The {message} from {way} went in IP fragments, of which not all were seen: who gets it so throws it "
+        "away.",
+        variant="fragment-lost",
     )
 
 

@@ -7,13 +7,14 @@ from collectors.sip.address import Scope, scope
 from collectors.sip.grammar import listed
 from collectors.sip.reading import Reading
 from collectors.sip.uri import addr_spec, host_of, without_parameters
-from collectors.wire.events import SipEvent
+from collectors.wire.events import FRAGMENTS, SideEvent, SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis import routing as rules
-from monitor.core.diagnosis.routing import Routed, Visit
+from monitor.core.diagnosis.routing import Routed, Torn, Visit
 from monitor.core.facet import Facet
-from monitor.core.fold import Fold
 from monitor.core.hop import address_of, request_hop
+from monitor.core.registration import Registration
+from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
@@ -27,14 +28,17 @@ _MOST_REQUESTS: Final = 2  # of a side
 _LONGEST: Final = 120  # of a URI that is quoted
 
 
-class LargeRequests(Facet[Fold]):
-    """The requests of a record that are too large for a datagram."""
+class LargeRequests(Facet[Call | Registration | Standalone]):
+    """The requests of a record that are too large for a datagram, or came in pieces."""
 
-    __slots__ = ("_large",)
+    __slots__ = ("_large", "_pieces", "_torn")
+    beside = frozenset({FRAGMENTS})
 
-    def __init__(self, fold: Fold) -> None:
+    def __init__(self, fold: Call | Registration | Standalone) -> None:
         super().__init__(fold)
         self._large: dict[Transaction, tuple[int, int]] = {}  # octets, number of the message
+        self._pieces: dict[Transaction, int] = {}  # in how many fragments it came
+        self._torn: dict[str, Torn] = {}  # by subject: messages of which a fragment is missing
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -58,6 +62,35 @@ class LargeRequests(Facet[Fold]):
                 self._judge(at_us, out)
         elif event.status and transaction in self._large and self._is_overdue(transaction):
             self._judge(at_us, out)
+        if self._torn:
+            self._judge_torn(at_us, out)
+
+    def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
+        """A message came in fragments, or not whole."""
+        at_us, status = side.captured_us, int(side.values.get("status", 0))
+        named = self.fold.transactions.named(side.branch, side.cseq, side.method)
+        here = next((each for each in named if each.hop == side.hop), None)
+        if "fragments" not in side.values:
+            torn = Torn(at_us, side.method, status, side.cseq, side.branch, side.hop)
+            if torn.subject in self._torn or len(self._torn) < _MOST_LARGE:
+                self._torn.setdefault(torn.subject, torn)
+                self._judge_torn(at_us, out)
+        elif (
+            here is not None and here.numbers and not status and (here in self._large or len(self._large) < _MOST_LARGE)
+        ):
+            self._large.setdefault(here, (int(side.values.get("octets", 0)), here.numbers[0]))
+            self._pieces[here] = int(side.values["fragments"])
+            self._judge(at_us, out)
+
+    def _judge_torn(self, at_us: int, out: list[Update]) -> None:
+        """Where the message came whole, later, or from another transmission, it does no harm."""
+        for subject, torn in self._torn.items():
+            whole = any(
+                each.hop == torn.hop and (each.final_us if torn.status >= 200 else each.response_us)
+                for each in self.fold.transactions.named(torn.branch, torn.cseq, torn.method)
+            )
+            verdict = None if whole else rules.fragment_lost(torn)
+            self.fold.judge(rules.UDP_FRAGMENTATION_RISK, subject, verdict, torn.at_us, at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A large request has waited for its response."""
@@ -69,7 +102,9 @@ class LargeRequests(Facet[Fold]):
         worst = max(self._large, key=lambda each: (each in silent, self._large[each][0], -each.first_us, each.hop))
         size, number = self._large[worst]
         heard = fold.context.peers.answers(worst.destination, at_us)
-        verdict = rules.fragmentation_risk(worst, size, number, unanswered=worst in silent and heard)
+        verdict = rules.fragmentation_risk(
+            worst, size, number, unanswered=worst in silent and heard, pieces=self._pieces.get(worst, 0)
+        )
         fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
 
     def _is_overdue(self, transaction: Transaction) -> bool:

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from collectors.wire.events import SipEvent
+from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.updates import Severity
-from tests.support.messages import Headers, hop, request, response
+from tests.support.messages import Headers, hop, request, response, us
 from tests.support.watch import Watch
 
 LARGE: Headers = [("X-Padding", "x" * 1_300)]
@@ -205,3 +205,74 @@ def test_dialogs_and_requests_are_bounded() -> None:
     infos = [request("INFO", 2 + n, "alice>proxy", to_tag="t1", cseq=2 + n, headers=CALLER) for n in range(40)]
     others = [request("INFO", 50 + n, "alice>proxy", to_tag=f"u{n}", cseq=99) for n in range(40)]
     assert Watch([CALL[0], *forks, *infos, *others], until=99).story("route-set-ignored") == []
+
+
+# --- udp-fragmentation-risk, by the fragments that were seen
+
+
+def in_fragments(event: SipEvent, at: float, pieces: int = 0, *, of: str = "alice>bob") -> SideEvent:
+    """What a collector tells of a message that came in pieces; without `pieces`, of one that did not come whole."""
+    values = {"fragments": float(pieces), "octets": 1200.0} if pieces else {"seen_octets": 900.0}
+    return SideEvent(
+        us(at),
+        us(at),
+        event.source,
+        event.source_port,
+        event.destination,
+        event.destination_port,
+        "udp",
+        event.observer,
+        "fragments",
+        event.call_id,
+        event.cseq_method,
+        event.cseq,
+        event.from_tag,
+        event.branch,
+        "in fragments" if pieces else "a fragment is missing",
+        values | ({"status": float(event.status)} if event.status else {}),
+        hop=hop(of),
+    )
+
+
+def test_a_request_that_came_in_fragments_is_told_of_whatever_its_size() -> None:
+    small, large = request("INVITE", 0), request("INVITE", 0, headers=LARGE)
+    for invite in (small, large):
+        watch = Watch([invite, in_fragments(invite, 0.001, 2)], until=2)
+        finding = watch.finding("udp-fragmentation-risk")
+        assert (finding.severity, finding.variant, finding.messages) == (Severity.INFO, "fragmented", (1,))
+        assert finding.cause.endswith("octets over UDP: it came in 2 fragments.")
+
+
+def test_a_message_of_which_a_fragment_is_missing_is_suspect_until_it_comes_whole() -> None:
+    first, again = request("INVITE", 0), request("INVITE", 1, cseq=2)
+    watch = Watch([first, in_fragments(again, 31)], until=40)
+    finding = watch.finding("udp-fragmentation-risk")
+    assert (finding.severity, finding.state, finding.variant) == (Severity.MINOR, "suspected", "fragment-lost")
+    assert finding.cause.startswith("The INVITE from 10.0.0.1:5060 to 10.0.0.3:5060 went in IP fragments, of which not")
+    watch.see([request("INVITE", 40.5, cseq=2), response(100, 41, cseq=2)])
+    assert watch.findings()["udp-fragmentation-risk"] == "cleared"
+
+
+def test_a_response_likewise() -> None:
+    invite, answer = request("INVITE", 0), response(200, 5)
+    watch = Watch([invite, response(180, 1), in_fragments(answer, 35)], until=40)
+    finding = watch.finding("udp-fragmentation-risk")
+    assert finding.cause.startswith("The 200 to the INVITE from 10.0.0.3:5060 to 10.0.0.1:5060 went in IP fragments")
+    assert watch.see([response(200, 40.5)]).findings()["udp-fragmentation-risk"] == "cleared"
+
+
+def test_fragments_of_responses_that_came_and_of_what_is_not_known_say_nothing() -> None:
+    invite, answer = request("INVITE", 0), response(180, 1)
+    events: list[Observation] = [
+        invite,
+        in_fragments(invite, 0.5, 2, of="alice>carol"),
+        answer,
+        in_fragments(answer, 1.1, 3),
+    ]
+    assert Watch(events, until=40).story("udp-fragmentation-risk") == []
+
+
+def test_what_is_told_of_fragments_is_bounded() -> None:
+    events: list[Observation] = [request("INVITE", 0)]
+    events += [in_fragments(request("INFO", 0, cseq=number), 31) for number in range(2, 40)]
+    assert len(Watch(events, until=40).call.findings) == 16
