@@ -45,7 +45,6 @@ class Standing(Task):  # type: ignore[misc]  # Celery has no types
 app = Celery("offhook", broker=broker_url(load().bus_url), task_cls=Standing)
 app.conf.update(
     task_ignore_result=True,
-    task_acks_late=True,
     task_default_queue="offhook",
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,

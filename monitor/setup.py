@@ -49,6 +49,14 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(query.get("host") or parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        # A worker frozen inside a transaction must not hold its partition for ever.
-        "OPTIONS": {"options": "-c idle_in_transaction_session_timeout=15000"},
+        "OPTIONS": {
+            # A worker frozen inside a transaction must not hold its partition for ever.
+            "options": "-c idle_in_transaction_session_timeout=15000",
+            # And no process must wait for hours for a server whose power failed, or whose network.
+            "connect_timeout": 10,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     }

@@ -6,7 +6,7 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 import redis
@@ -17,25 +17,26 @@ from monitor.models import Partition
 from tests.faults.link import Link
 from tests.faults.world import PARTITIONS, Process, World
 
+W = TypeVar("W", bound=World)
 Heal: TypeAlias = Callable[[], None]
-Strike: TypeAlias = Callable[[World, random.Random], Heal]
+Strike: TypeAlias = Callable[[W, random.Random], Heal]
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Fault(msgspec.Struct, Generic[W], frozen=True):
     """A kind of fault: how it strikes, how long it may last (s), and how often it is drawn."""
 
-    strike: Strike
+    strike: Strike[W]
     most_s: float
     weight: int
 
 
-FAULTS: Final[dict[str, Fault]] = {}
+FAULTS: Final[dict[str, Fault[World]]] = {}
 
 
-def fault(*, most_s: float, weight: int = 1) -> Callable[[Strike], Strike]:
+def fault(*, most_s: float, weight: int = 1) -> Callable[[Strike[World]], Strike[World]]:
     """Make a function known as a fault, under its own name."""
 
-    def known(strike: Strike) -> Strike:
+    def known(strike: Strike[World]) -> Strike[World]:
         FAULTS[strike.__name__.replace("_", "-")] = Fault(strike, most_s, weight)
         return strike
 
@@ -172,7 +173,7 @@ def fill_spool_disk(world: World, dice: random.Random) -> Heal:
         limit = dice.choice((0, 1_000, 20_000))
         world.note(f"no file of {edge.name} may grow beyond {limit} octets")
         edge.link.cut()
-        relieve = _limit_files(edge, limit)
+        relieve = limit_files(edge, limit)
 
     def heal() -> None:
         relieve()
@@ -189,7 +190,7 @@ def fill_database_disk(world: World, dice: random.Random) -> Heal:
         return _nothing
     limit = dice.choice((0, 100_000, 1_000_000))
     world.note(f"no file of the workers may grow beyond {limit} octets")
-    reliefs = [_limit_files(worker, limit) for worker in world.workers]
+    reliefs = [limit_files(worker, limit) for worker in world.workers]
 
     def heal() -> None:
         for relieve in reliefs:
@@ -294,7 +295,7 @@ def _on_link(world: World, dice: random.Random, what: str, action: Callable[[Lin
     return heal
 
 
-def _limit_files(process: Process, octets: int) -> Heal:
+def limit_files(process: Process, octets: int) -> Heal:
     """As if the disk were full from there on (RLIMIT_FSIZE), for whoever may not mount one."""
     if not process.running:
         return _nothing

@@ -4,12 +4,13 @@ import heapq
 import random
 import time
 import traceback
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.account import account
-from tests.faults.faults import FAULTS
+from tests.faults.faults import FAULTS, Fault, W
 from tests.faults.plan import Blow, Plan
 from tests.faults.undisturbed import differences, finish
 from tests.faults.world import World
@@ -26,7 +27,7 @@ def survive(plan: Plan, folder: Path, environment: dict[str, str]) -> dict[str, 
         faults = frozenset(blow.name for blow in plan.blows)
         told: dict[str, Any] = {"faults": ", ".join(sorted(faults))}
         try:
-            live(world, plan)
+            live(world, plan, FAULTS)
             at_us = finish(world)
             told |= account(world, faults)._asdict()
             told["problems"] += differences(world, at_us)
@@ -35,14 +36,14 @@ def survive(plan: Plan, folder: Path, environment: dict[str, str]) -> dict[str, 
         return told | {"notes": [str(plan.setting), *world.notes]}
 
 
-def live(world: World, plan: Plan) -> None:
+def live(world: W, plan: Plan, known: Mapping[str, Fault[W]]) -> None:
     """Begin, let everything befall it, heal it, and wait until it is at rest; it ends with its workers ended."""
     world.begin()
     ticket = count()
     agenda: list[tuple[float, int, Callable[[], None]]] = []
 
     def strike(blow: Blow) -> None:
-        heal = FAULTS[blow.name].strike(world, random.Random(blow.seed))
+        heal = known[blow.name].strike(world, random.Random(blow.seed))
         heapq.heappush(agenda, (world.elapsed_s + blow.for_s, next(ticket), heal))
 
     for blow in plan.blows:

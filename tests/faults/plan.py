@@ -1,6 +1,7 @@
 """From a seed: what kind of world it is, and what befalls it when, for how long."""
 
 import random
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -36,12 +37,8 @@ class Plan(msgspec.Struct, frozen=True):
 def plan(seed: str, seconds: float, only: frozenset[str] = frozenset()) -> Plan:
     """What this seed means for a world of so many seconds; `only` some faults, where any are named."""
     dice = random.Random(f"{seed}/plan")
-    names = sorted(only or faults.FAULTS)
-    weights = [faults.FAULTS[name].weight for name in names]
-    blows = []
-    for number, name in enumerate(dice.choices(names, weights, k=max(1, round(_A_SECOND * seconds)))):
-        for_s = dice.uniform(0.05, 1) * faults.FAULTS[name].most_s
-        blows.append(Blow(dice.uniform(0.3, seconds - 0.5), for_s, name, f"{seed}/{number}"))
+    known = {name: fault for name, fault in faults.FAULTS.items() if name in only or not only}
+    drawn = blows(dice, seed, seconds, known)
     setting = Setting(
         seed=seed,
         seconds=seconds,
@@ -50,4 +47,15 @@ def plan(seed: str, seconds: float, only: frozenset[str] = frozenset()) -> Plan:
         workers=dice.choice((2, 2, 3)),
         spool_octets=dice.choice((60_000, 400_000, 4_000_000)),
     )
-    return Plan(setting, sorted(blows, key=lambda blow: blow.at_s))
+    return Plan(setting, drawn)
+
+
+def blows(dice: random.Random, seed: str, seconds: float, known: Mapping[str, faults.Fault[faults.W]]) -> list[Blow]:
+    """What befalls a world of so many seconds, in order of time."""
+    names = sorted(known)
+    weights = [known[name].weight for name in names]
+    drawn = []
+    for number, name in enumerate(dice.choices(names, weights, k=max(1, round(_A_SECOND * seconds)))):
+        for_s = dice.uniform(0.05, 1) * known[name].most_s
+        drawn.append(Blow(dice.uniform(0.3, seconds - 0.5), for_s, name, f"{seed}/{number}"))
+    return sorted(drawn, key=lambda blow: blow.at_s)

@@ -14,10 +14,12 @@ from tests.support.processes import spawn
 class Run:
     """A world that has been started; `told` waits for its end and says how it was."""
 
-    def __init__(self, seed: str, *, seconds: float, database_url: str = "", only: str = "") -> None:
+    def __init__(
+        self, seed: str, *, seconds: float, database_url: str = "", only: str = "", program: str = "tests.faults.one"
+    ) -> None:
         """`database_url` names an empty database of PostgreSQL; without it, SQLite. `only`: faults, with commas."""
         self.seed = seed
-        words = [sys.executable, "-m", "tests.faults.one", seed, str(seconds), database_url, only]
+        words = [sys.executable, "-m", program, seed, str(seconds), database_url, only]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "DJANGO_"))}
         self.process = spawn(
             [*_own_namespaces(), *words], cwd=ROOT, env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE

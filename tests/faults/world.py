@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 import redis
@@ -109,7 +109,9 @@ class Edge(Process):
 class World:
     """Use as a context manager: it begins with `begin`, and everything in it ends at the exit."""
 
-    def __init__(self, setting: Setting, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, setting: Setting, folder: Path, environment: dict[str, str], preloaded: tuple[str, ...] = PRELOADED
+    ) -> None:
         self.setting = setting
         self.folder = folder
         self.notes: list[str] = []  # what was done to it
@@ -117,14 +119,16 @@ class World:
         self.log = folder / "log"
         self.store = Valkey(folder / "store")
         self.ingest_link = Link(self.store.socket)
-        self.environment = environment | {"OFFHOOK_STREAM_URL": self.ingest_link.url, "OFFHOOK_BUS_URL": self.store.url}
-        self._nursery = Nursery(self.environment, *PRELOADED)
+        self.environment = (
+            {"OFFHOOK_BUS_URL": self.store.url} | environment | {"OFFHOOK_STREAM_URL": self.ingest_link.url}
+        )
+        self._nursery = Nursery(self.environment, *preloaded)
         self.wire: Wire
         self.edges = [self._edge(number, name) for number, name in enumerate(setting.collectors)]
         self.workers = [self.run(f"worker {n}", "monitor.cli:main", ["correlate"]) for n in range(setting.workers)]
         self.others: list[Process] = []
 
-    def __enter__(self) -> "World":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

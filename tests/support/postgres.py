@@ -55,16 +55,34 @@ class Postgres:
         }
         if not durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        with (self.base / "log").open("wb") as log:
-            words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-            self._process = spawn(
-                [str(folder / "postgres"), "-D", str(data), *words], stdout=log, stderr=subprocess.STDOUT, **options
-            )
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._command, self._options = [str(folder / "postgres"), "-D", str(data), *words], options
+        self.start()
+
+    def start(self) -> None:
+        """Start it, unless it runs, and wait until it answers; after a crash, with what was committed."""
+        if self.running:
+            return
+        with (self.base / "log").open("ab") as log:
+            self._process = spawn(self._command, stdout=log, stderr=subprocess.STDOUT, **self._options)
         wait_for(self._answers, 20, every=0.05, what=f"PostgreSQL in {self.base} answers")
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not ended since."""
+        return self._process is not None and self._process.poll() is None
+
+    def crash(self) -> None:
+        """End it at once: connections break in the midst of whatever they do."""
+        assert self._process
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
 
     @property
     def pid(self) -> int:
         """The postmaster, whose children serve connections."""
+        assert self._process
         return self._process.pid
 
     def url(self, database: str = "postgres") -> str:
@@ -79,12 +97,11 @@ class Postgres:
 
     def stop(self) -> None:
         """End it at once and remove it."""
-        self._process.send_signal(signal.SIGQUIT)
-        self._process.wait()
+        self.crash()
         shutil.rmtree(self.base, ignore_errors=True)
 
     def _answers(self) -> bool:
-        if self._process.poll() is not None:
+        if not self.running:
             raise RuntimeError((self.base / "log").read_text())
         try:
             psycopg.connect(self.url()).close()

@@ -1,5 +1,6 @@
 """A real stream store, started as `offhook up` starts it."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,11 @@ class Valkey:
         """End it without a goodbye."""
         self._process.kill()
         self._process.wait()
+
+    def wipe(self) -> None:
+        """End it, and take its data away."""
+        self.kill()
+        shutil.rmtree(self.socket.parent / "appendonlydir", ignore_errors=True)
 
     def client(self, **options: object) -> redis.Redis:
         """A client that neither retries nor waits long."""

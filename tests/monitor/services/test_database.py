@@ -46,3 +46,10 @@ def test_a_session_that_idled_too_long_in_its_transaction_was_away() -> None:
 )
 def test_others_by_their_kind(error: Error, away: bool) -> None:
     assert database.is_away(error) is away
+
+
+def test_a_server_whose_power_failed_is_given_up_within_half_a_minute() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            told = cursor.connection.info.get_parameters()
+        assert (told["connect_timeout"], told["tcp_user_timeout"], told["keepalives_idle"]) == ("10", "30000", "10")

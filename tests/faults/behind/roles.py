@@ -1,0 +1,60 @@
+"""What the processes of a world run: the product, with short times, as this version or as the next one."""
+
+from functools import partial
+from typing import Final
+
+from django.conf import settings
+from django.db.models import TextField
+
+from collectors.sip.timers import SECOND
+
+NEXT: Final = "next"
+
+
+def offhook(version: str, *arguments: str) -> int:
+    """`offhook …`."""
+    _become(version)
+    from monitor.cli import main
+
+    return main(arguments)
+
+
+def mailer(version: str) -> None:
+    """A Celery worker that is in a hurry."""
+    _become(version)
+    from monitor.celery import app
+    from monitor.notify import email, outbox
+    from monitor.notify.email.smtp import Patience, transmit
+
+    outbox.FIRST_RETRY_US = outbox.LAST_RETRY_US = SECOND // 3  # type: ignore[misc]  # they are final but here
+    outbox.CLAIM_US, outbox.PROLONG_S = 4 * SECOND, 1.0  # type: ignore[misc]
+    short = Patience(answer=1, talk=2, taking=3)
+    email.transmit = partial(transmit, patience=short)  # type: ignore[attr-defined]  # imported there
+    options = ("--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
+    app.worker_main(["worker", *options])
+
+
+def beat(version: str) -> None:
+    """The clock of its sweep."""
+    _become(version)
+    from monitor.celery import app
+
+    app.conf.beat_schedule = {"sweep": {"task": "monitor.tasks.sweep_deliveries", "schedule": 0.5}}
+    app.start(["beat", "--loglevel", "INFO"])
+
+
+def _become(version: str) -> None:
+    """This version, or the next: it knows the next one's migrations, and what they ask of whoever writes."""
+    if version != NEXT:
+        return
+    from monitor.models import CommitLog, Delivery
+    from monitor.services import apply_updates, schema
+
+    settings.MIGRATION_MODULES = {"monitor": f"{__package__}.next_version"}
+    schema.expected.cache_clear()
+    for model in (CommitLog, Delivery):
+        TextField(default=NEXT).contribute_to_class(model, "origin")
+    apply_updates._LOG = apply_updates._LOG.replace("updates)", "updates, origin)").replace(  # type: ignore[misc]
+        "%s)", "%s, 'next')"
+    )
+    assert "'next'" in apply_updates._LOG

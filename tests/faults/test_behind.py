@@ -1,0 +1,26 @@
+"""Two houses of each run, side by side, with seeds that nobody chose, each upgraded under traffic."""
+
+import random
+
+import pytest
+
+from tests.faults.behind.one import POSTGRESQL
+from tests.faults.runs import Run, shown
+
+SECONDS = 4.0
+
+
+@pytest.mark.timeout(240)
+def test_every_alert_opens_once_and_every_mail_comes_whatever_befalls_those_who_send_it() -> None:
+    program = "tests.faults.behind.one"
+    runs = [
+        Run(str(random.randrange(2**32)), seconds=SECONDS, database_url=kind, program=program)
+        for kind in ("", POSTGRESQL)
+    ]
+    try:
+        told = [run.told(200) for run in runs]
+    finally:
+        for run in runs:
+            run.kill()
+    assert not any(each["problems"] for each in told), "\n\n".join(shown(each) for each in told if each["problems"])
+    assert all(each["mails"] for each in told)
