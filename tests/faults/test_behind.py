@@ -7,7 +7,7 @@ import pytest
 from tests.faults.behind.one import POSTGRESQL
 from tests.faults.runs import Run, shown
 
-SECONDS = 4.0
+SECONDS = 3.0
 
 
 @pytest.mark.timeout(240)
