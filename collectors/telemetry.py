@@ -51,8 +51,9 @@ class Telemetry:
         )
 
     def summary(self) -> str:
-        """The counters that aren't zero, in a line."""
-        return ", ".join(f"{name} {count}" for name, count in self.counters().items() if count)
+        """The counters that aren't zero, in a line, without sizes."""
+        counts = self.counters().items()
+        return ", ".join(f"{name} {count}" for name, count in counts if count and not name.endswith("_octets"))
 
 
 def release() -> str:

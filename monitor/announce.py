@@ -24,6 +24,7 @@ from monitor.core.updates import (
     AlertAcknowledged,
     CollectorReported,
     Committed,
+    ConditionChanged,
     ConnectionFailed,
     FindingCleared,
     FindingConfirmed,
@@ -91,7 +92,7 @@ class Touched(msgspec.Struct, frozen=True):
                 match update:
                     case CollectorReported() | LossRecorded():
                         collectors[update.collector] = None
-                    case ConnectionFailed():
+                    case ConnectionFailed() | ConditionChanged():
                         pass  # of no record
                     case AlertAcknowledged():
                         numbers[update.alert_id] = None

@@ -8,6 +8,7 @@ Heartbeats speak of the present: none is spooled, except the last of a start ("i
 """
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -147,7 +148,15 @@ class RedisStreamExporter:
             total = Counter(dict.fromkeys(("sent", "spooled", "spool_octets", "dropped_spool", "dropped_queue"), 0))
             for counted in (self._dropped_here, *(lane.state for lane in self._lanes.values())):
                 total.update(counted)
-            return dict(total)
+            return dict(total) | self._disk()
+
+    def _disk(self) -> dict[str, int]:
+        """How large the disk of the spool is, and how much of it is free; nothing where it can't be asked."""
+        try:
+            disk = os.statvfs(self._remembered.parent)
+        except OSError:
+            return {}
+        return {"disk_octets": disk.f_blocks * disk.f_frsize, "disk_free_octets": disk.f_bavail * disk.f_frsize}
 
     def losses(self) -> list[Loss]:
         """What was dropped since this was last asked."""

@@ -20,6 +20,7 @@ from monitor.core.alerting.values import Decision, HeldAlert, Signal
 from monitor.core.limits import Limits
 from monitor.core.metrics import STEP_US, STEPS, Gauges, Meter, Metrics
 from monitor.core.presence import Bindings, Calls, Collectors, SilenceBegan, SilenceEnded, name_of
+from monitor.core.retention import disk_is_short
 from monitor.core.sources.stage import Sources
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
@@ -30,6 +31,7 @@ from monitor.core.updates import (
     CallStarted,
     CollectorReported,
     Committed,
+    ConditionChanged,
     ConnectionFailed,
     FindingCleared,
     FindingConfirmed,
@@ -52,8 +54,12 @@ from monitor.core.updates import (
 NO_PARTITION: Final = -1
 # No wire time is believed that is so far ahead of the watermark: one bad clock must not age all the rest.
 AHEAD_US: Final = 60 * SECOND
-# "silent" ranges are told by the alert about the collector; they are no messages known to be lost.
-NOT_LOST: Final = frozenset(("silent", "lagging"))
+# "silent" ranges are told by the alert about the collector, and whoever stops one knows of it ("planned"): they are
+# no messages known to be lost.
+PLANNED: Final = "planned"
+NOT_LOST: Final = frozenset(("silent", "lagging", PLANNED))
+# So long a stop is no update or reboot any more: what passed meanwhile is missed as if it were lost.
+PLANNED_MOST_US: Final = 300 * SECOND
 # A range of this reason counts batches: where a collector dropped them itself, it tells of their messages, too.
 GAP: Final = "gap"
 
@@ -76,6 +82,7 @@ class Overview:
         self._bindings = Bindings()
         self._collectors = Collectors()
         self._sources = Sources(limits)
+        self._short: dict[str, bool] = {}  # collectors whose disks were heard of, and whether they are nearly full
         self._now_us = 0  # wire time: the highest watermark
         self._store_us = 0  # the stream store's clock
 
@@ -185,6 +192,8 @@ class Overview:
                 | ConnectionFailed()
             ):
                 pass  # of sources, which take them in the order of wire time
+            case ConditionChanged():
+                return (_of_condition(update, at_us),)
             case AlertAcknowledged():
                 pass  # the row says so already; this only tells pages
             case _:
@@ -233,13 +242,35 @@ class Overview:
         self._meter.messages_read(at_us, name, count, rate)
         for event in self._collectors.end_silence(name, update.stored_us):
             yield self._told(event)
+        yield from self._count_room(update, at_us)
         if heartbeat.final:
             self._collectors.leave(name)
             self._meter.collector_gone(name)
 
+    def _count_room(self, update: CollectorReported, at_us: int) -> Iterator[Signal]:
+        """The room for a collector's spool, where that changed for better or worse, or was not known."""
+        name, counters = update.collector, update.heartbeat.counters
+        octets, free = counters.get("disk_octets", 0), counters.get("disk_free_octets", 0)
+        before = self._short.get(name)
+        if octets and before is not (short := disk_is_short(octets, free, was=bool(before))):
+            self._short[name] = short
+            yield Signal(
+                code="disk-low",
+                state=FindingState.CONFIRMED if short else FindingState.CLEARED,
+                at_us=at_us,
+                kind="collector",
+                slug=name,
+                cause=f"The disk of collector {name} is nearly full: {free / 1e9:.1f} GB of {octets / 1e9:.1f} GB are "
+                "free. When it is full, what can't be sent is lost.",
+                remedy="Make room there, or limit the spool (OFFHOOK_COLLECTOR_SPOOL_SIZE).",
+            )
+        if update.heartbeat.final:
+            self._short.pop(name, None)
+
     def _count_loss(self, update: LossRecorded, at_us: int) -> Iterator[Signal]:
         loss = update.loss
-        if loss.reason not in NOT_LOST:
+        long = loss.reason == PLANNED and loss.to_us - loss.from_us > PLANNED_MOST_US
+        if loss.reason not in NOT_LOST or long:
             self._meter.messages_lost(at_us, 0 if loss.reason == GAP else loss.count)
             yield _lost(update.collector, loss, at_us)
 
@@ -277,6 +308,19 @@ def _of_subject(finding: SubjectFinding) -> Signal:
         hop=found.hop,
         cause=found.cause,
         remedy=found.remedy,
+    )
+
+
+def _of_condition(update: ConditionChanged, at_us: int) -> Signal:
+    """What Offhook says of itself as a finding."""
+    return Signal(
+        code=update.code,
+        state=FindingState.CONFIRMED if update.stands else FindingState.CLEARED,
+        at_us=at_us,
+        kind="storage",
+        slug=update.name,
+        cause=update.cause,
+        remedy=update.remedy,
     )
 
 

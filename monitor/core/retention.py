@@ -15,6 +15,7 @@ _UNITS: Final = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 _MOST_HOURS: Final = 3650 * 24
 _LEAST_OCTETS: Final = 1_000_000
 _MOST_OCTETS: Final = 1000 * 10**12
+_ENOUGH_FREE: Final = 20 * 10**9  # octets, however large the disk
 _PART: Final = re.compile(r"(\d+)(h|d|MB|GB|TB)", re.ASCII | re.IGNORECASE)
 
 
@@ -139,3 +140,11 @@ def surplus(used: int, limit: int, growth: int) -> float:
         return 0.0
     keeps = max((limit - max(limit // 10, 2 * growth)) * 9 // 10, limit * 2 // 5)
     return max(0.0, (used - keeps) / used)
+
+
+def disk_is_short(octets: int, free: int, *, was: bool) -> bool:
+    """Whether a disk is nearly full: under a tenth is free, and under 20 GB. `was`: so far; then it takes a fifth
+    more to be none any longer.
+    """
+    least = min(octets // 10, _ENOUGH_FREE)
+    return free < (least * 6 // 5 if was else least)

@@ -391,6 +391,19 @@ class LossRecorded(msgspec.Struct, frozen=True, tag=True):
     loss: Loss
 
 
+class ConditionChanged(msgspec.Struct, frozen=True, tag=True):
+    """Something of Offhook's own became a matter for a person, or is none any more: a disk that fills up, a limit
+    that can't be held. Each change is told once.
+    """
+
+    code: str  # that alert rules go by: "disk-low"
+    name: str  # what it is about
+    stands: bool
+    at_us: int
+    cause: str
+    remedy: str
+
+
 # --- what people do, told through the same log so that every page hears of it -------------------
 
 
@@ -413,7 +426,9 @@ class AlertAcknowledged(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
-LoggedUpdate: TypeAlias = Happened | CollectorReported | LossRecorded | ConnectionFailed | AlertAcknowledged
+LoggedUpdate: TypeAlias = (
+    Happened | CollectorReported | LossRecorded | ConnectionFailed | ConditionChanged | AlertAcknowledged
+)
 
 
 class Committed(msgspec.Struct, frozen=True, array_like=True):

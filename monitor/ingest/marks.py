@@ -18,6 +18,7 @@ import msgspec
 
 from collectors.sip.timers import SECOND
 from collectors.wire.events import Batch, Heartbeat, Loss, Observation
+from monitor.core.overview import PLANNED
 
 AHEAD_US: Final = 5 * SECOND  # a clock that is ahead by more is wrong
 DRIFT_US: Final = SECOND  # a correction is taken anew when it is off by more
@@ -60,6 +61,11 @@ class Source(msgspec.Struct, array_like=True):
     boots: dict[str, Mark] = {}
 
     @property
+    def absence(self) -> str:
+        """Why it is absent: the reason of the loss."""
+        return PLANNED if self.final else str(self.presence)
+
+    @property
     def seen_us(self) -> int:
         """Wire time up to which it has certainly been heard."""
         return self.low_water_us or self.heard_us
@@ -98,13 +104,15 @@ def admit(marks: Marks, batch: Batch, now_us: int) -> Admission:
     hole = source.seen_us, _begin_us(batch, now_us) + source.shift_us
     if batch.sequence > expected:
         losses.append(whole(batch.collector, *hole, "gap", batch.sequence - expected))
-    if source.boot != batch.boot:
-        losses.append(whole(batch.collector, *hole, "restart"))
-        source.boot, source.low_water_us, source.said_us = batch.boot, 0, 0
     ended = None
     if source.presence is Presence.SILENT:
-        ended = whole(batch.collector, source.absent_us, now_us, Presence.SILENT)
+        # After a goodbye, the gap is all that there is to tell of it.
+        ended = whole(batch.collector, source.absent_us, hole[1] if source.final else now_us, source.absence)
         source.presence = Presence.PRESENT
+    if source.boot != batch.boot:
+        if not source.final:
+            losses.append(whole(batch.collector, *hole, "restart"))
+        source.boot, source.low_water_us, source.said_us = batch.boot, 0, 0
     source.boots[batch.boot] = Mark(batch.sequence, now_us)
     while len(source.boots) > MOST_BOOTS:
         del source.boots[min(source.boots, key=lambda boot: source.boots[boot].heard_us)]

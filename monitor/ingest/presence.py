@@ -85,7 +85,7 @@ def settle(marks: Marks, now_us: int) -> list[Loss]:
 def absences(marks: Marks, until_us: int) -> list[Loss]:
     """What the absent have not seen, up to a wire time."""
     return [
-        whole(name, source.absent_us, until_us, source.presence)
+        whole(name, source.absent_us, until_us, source.absence)
         for name, source in marks.sources.items()
         if source.presence is not Presence.PRESENT and source.absent_us <= until_us
     ]
@@ -112,7 +112,7 @@ def _silence(marks: Marks, now_us: int, since_us: int) -> list[Loss]:
             if source.presence is Presence.LAGGING:
                 begun.append(whole(name, source.absent_us, source.low_water_us, Presence.LAGGING))
             _leave(source, Presence.SILENT)
-            begun.append(whole(name, source.absent_us, now_us, Presence.SILENT))
+            begun.append(whole(name, source.absent_us, now_us, source.absence))
     return begun
 
 

@@ -14,6 +14,7 @@ from collectors.wire.events import Batch, Loss, SideEvent, SipEvent
 from monitor.core.connections import failure
 from monitor.core.context import Peers
 from monitor.core.correlator import Correlator, Name
+from monitor.core.overview import PLANNED
 from monitor.core.settings import Settings
 from monitor.core.updates import CollectorReported, LossRecorded, RecordKey
 from monitor.ingest import archive, marks, presence
@@ -190,6 +191,8 @@ class Shard:
             self._withhold(loss)
             self._note(loss, everywhere=loss.reason == "gap")
         if admission.ended is not None:
+            if admission.ended.reason == PLANNED:
+                self._withhold(admission.ended)
             self._note(admission.ended)
         return admission.new
 

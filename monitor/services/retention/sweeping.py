@@ -17,8 +17,9 @@ from django.db.models import Model
 from monitor.core.retention import HOUR_US, DataKind, Policy, allot, surplus, wanted
 from monitor.models import DeadLetter, Peer, StorageState, StorageUse
 from monitor.services import shelves
-from monitor.services.retention import journal, postgres, sqlite
+from monitor.services.retention import conditions, journal, postgres, sqlite
 from monitor.services.retention.cuts import cutter, drop_days
+from monitor.services.retention.disks import disks
 from monitor.services.retention.measure import TABLES, Measured, measure, whole
 from monitor.services.retention.words import dead_trouble, file_trouble, open_trouble
 
@@ -236,6 +237,7 @@ class Sweep:
                     "packed": use.packed,
                 },
             )
+        conditions.judge(disks(), self._swept.troubles, self._clock_us())
         StorageState.objects.filter(id=1).update(
             measured_us=self._clock_us(), octets=self._measured.octets, limit=self._policy.total
         )

@@ -15,6 +15,7 @@ from monitor.core.updates import (
     AlertAcknowledged,
     CallState,
     Committed,
+    ConditionChanged,
     FindingState,
     LoginFailed,
     RegistrationOutcome,
@@ -191,6 +192,47 @@ def test_a_hole_in_the_numbers_of_batches_counts_no_messages() -> None:
     assert overview.metrics().loss.now == 1  # at least
     assert [one.cause for one in rows.held()[0].findings] == [
         "19 batches of edge-1/eth0 were lost (gap): what is missing there is not claimed."
+    ]
+
+
+def test_a_short_stop_is_no_loss_and_a_long_one_is() -> None:
+    overview, rows = folded(commit(2, lost(1, 0, "planned", lasted_s=299)))
+    assert overview.metrics().loss.now == 0
+    assert rows.told == []
+    overview, rows = folded(commit(2, lost(1, 0, "planned", lasted_s=301)))
+    assert overview.metrics().loss.now == 1
+    assert rows.told == [("opened", "capture-loss|edge-1", 1)]
+
+
+def test_a_collectors_disk_is_an_alert_once_while_it_is_nearly_full() -> None:
+    def room(at_s: float, free: int, *, final: bool = False) -> Committed:
+        return commit(at_s, report(at_s, disk_octets=100 * 10**9, disk_free_octets=free * 10**9, final=final))
+
+    overview, rows = folded(commit(0, report(0)), room(1, 30), room(2, 9), room(3, 8), room(4, 11))
+    assert rows.told == [("opened", "disk-low|edge-1", 1)]
+    assert [one.cause for one in rows.held()[0].findings] == [
+        "The disk of collector edge-1 is nearly full: 9.0 GB of 100.0 GB are free. When it is full, what can't be "
+        "sent is lost."
+    ]
+    folded(room(5, 13), room(6, 30), rows=rows, overview=overview)
+    assert rows.told[1:] == [("resolved cleared", "disk-low|edge-1", 0)]
+
+
+def test_a_disk_that_has_room_again_when_its_collector_returns_is_told() -> None:
+    low = report(1, disk_octets=10**9, disk_free_octets=0, final=True)
+    well = report(9, boot="b2", disk_octets=10**9, disk_free_octets=10**9)
+    _, rows = folded(commit(1, low), commit(9, well))
+    assert [kind for kind, _, _ in rows.told] == ["opened", "resolved cleared"]
+
+
+def test_what_offhook_says_of_itself_is_an_alert_while_it_stands() -> None:
+    def condition(at_s: float, *, stands: bool) -> Committed:
+        return Committed(-1, 0, [ConditionChanged("storage-limit", "Messages", stands, us(at_s), "Why.", "What.")])
+
+    _, rows = folded(commit(1), condition(2, stands=True), condition(3, stands=False))
+    assert rows.told == [
+        ("opened", "storage-limit|Messages", 1),
+        ("resolved cleared", "storage-limit|Messages", 0),
     ]
 
 

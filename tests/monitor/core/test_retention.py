@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.core.retention import DEFAULTS, DataKind, Keep, allot, checked, keep, surplus, wanted
+from monitor.core.retention import DEFAULTS, DataKind, Keep, allot, checked, disk_is_short, keep, surplus, wanted
 
 GB = 10**9
 SIZES = {kind: each.octets for kind, each in DEFAULTS.kinds.items()}
@@ -86,3 +86,18 @@ def test_more_goes_the_faster_it_fills(used: int, growth: int, part: float) -> N
 
 def test_nothing_of_nothing_is_to_go() -> None:
     assert surplus(0, 0, 0) == surplus(0, 0, 5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("octets", "free", "was", "short"),
+    [
+        (100, 11, False, False),
+        (100, 9, False, True),
+        (100, 11, True, True),
+        (100, 12, True, False),
+        (4000, 21, False, False),  # of a large disk, less than a tenth is enough
+        (4000, 19, False, True),
+    ],
+)
+def test_a_disk_is_short_of_room_until_it_has_a_fifth_more(octets: int, free: int, was: bool, short: bool) -> None:
+    assert disk_is_short(octets * GB, free * GB, was=was) is short

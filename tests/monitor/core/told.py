@@ -120,7 +120,7 @@ def refused(at_s: float, name: str = "r1", client: str = "10.0.0.1:5060") -> Fin
 
 
 def report(
-    at_s: float, name: str = "edge-1", parsed: int = 0, boot: str = "b1", *, final: bool = False
+    at_s: float, name: str = "edge-1", parsed: int = 0, boot: str = "b1", *, final: bool = False, **counters: int
 ) -> CollectorReported:
     heartbeat = Heartbeat(
         sent_us=us(at_s),
@@ -130,15 +130,17 @@ def report(
         version="0",
         receiver="libpcap",
         interfaces=["eth0"],
-        counters={"parsed": parsed},
+        counters={"parsed": parsed} | counters,
         losses=[],
         final=final,
     )
     return CollectorReported(name, boot, us(at_s), heartbeat)
 
 
-def lost(at_s: float, count: int = 5, reason: str = "kernel", name: str = "edge-1") -> LossRecorded:
-    return LossRecorded(name, Loss(f"{name}/eth0", us(at_s - 1), us(at_s), reason, count))
+def lost(
+    at_s: float, count: int = 5, reason: str = "kernel", name: str = "edge-1", lasted_s: float = 1
+) -> LossRecorded:
+    return LossRecorded(name, Loss(f"{name}/eth0", us(at_s - lasted_s), us(at_s), reason, count))
 
 
 def commit(watermark_s: float, *updates: LoggedUpdate, partition: int = 0) -> Committed:

@@ -647,3 +647,20 @@ def test_a_call_whose_messages_are_gone_stays_as_it_was_whatever_comes_late(benc
     assert (first.messages, first.state, first.ended_us) == (before.messages, before.state, before.ended_us)
     assert (second.incarnation, second.messages) == (2, 1)
     assert Transaction.objects.get().messages == 1
+
+
+def test_a_stop_and_a_start_of_a_collector_is_one_planned_gap_in_which_nothing_is_claimed(bench: Bench) -> None:
+    events = play("no-answer").events()
+    start = bench.now_us - 200 * SECOND
+    events = moved(events, start - events[0].captured_us)
+    bench.edge.beat(start)
+    bench.edge.send(events[:2])
+    bench.edge.beat(start + 3 * SECOND, final=True)
+    bench.edge.restart("boot-2")
+    bench.edge.beat(start + 20 * SECOND)
+    bench.work(1)
+    bench.pass_time(start + 190 * SECOND)
+    (gap,) = LossRange.objects.all()
+    assert (gap.reason, gap.from_us) == ("planned", start + 3 * SECOND)
+    assert set(bench.reasons()) == {"planned"}
+    assert not [update for update in logged() if type(update).__name__ == "FindingConfirmed"]

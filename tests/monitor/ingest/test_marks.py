@@ -7,7 +7,7 @@ import pytest
 
 from collectors.sip.timers import SECOND
 from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
-from monitor.ingest import marks
+from monitor.ingest import marks, presence
 from monitor.ingest.marks import Marks, Presence, Source
 
 NOW = 1_800_000_000 * SECOND
@@ -64,6 +64,16 @@ def test_a_hole_in_the_sequence_is_a_loss_from_where_the_collector_was_to_where_
     admit(state, NOW, batch(0, heartbeat=beat(NOW)))
     admission = admit(state, NOW + 5 * SECOND, batch(4, event(NOW + 4 * SECOND)))
     assert admission.losses == (Loss("edge/*", NOW, NOW + 4 * SECOND, "gap", 3),)
+
+
+def test_between_a_goodbye_and_a_return_lies_one_planned_gap() -> None:
+    state = Marks()
+    admit(state, NOW, batch(0, heartbeat=beat(NOW, final=True)))
+    assert [loss.reason for loss in presence.heard(state, NOW + 9 * SECOND)] == ["planned"]
+    admission = admit(state, NOW + 9 * SECOND, batch(0, event(NOW + 8 * SECOND), boot="b2"))
+    assert admission.losses == ()
+    assert admission.ended == Loss("edge/*", NOW, NOW + 8 * SECOND, "planned", 0)
+    assert presence.absences(state, NOW + 10 * SECOND) == []
 
 
 def test_where_a_collector_begins_that_was_never_heard_is_no_hole() -> None:

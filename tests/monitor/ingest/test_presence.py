@@ -135,7 +135,7 @@ def test_after_a_goodbye_time_goes_on_by_the_streams_clock() -> None:
     assert partition.beat(1, "a", final=True) == 0.5
     assert partition.idle(1.2) == pytest.approx(0.7)
     assert partition.idle(40) == 39.5
-    assert partition.absent() == [("a/*", 1, "silent")]
+    assert partition.absent() == [("a/*", 1, "planned")]
 
 
 def test_while_the_store_was_away_nobody_was_silent() -> None:
