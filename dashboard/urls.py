@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from dashboard.views import imports, live, measures, operations, outbox, records, settings, sources
+from dashboard.views import imports, live, measures, operations, outbox, records, settings, sources, storage
 
 
 def _record_paths(section: records.Section) -> list[URLPattern]:
@@ -42,5 +42,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("outbox/<int:delivery_id>/html", outbox.delivery_html, name="delivery-html"),
     path("outbox/<int:delivery_id>/resend", outbox.resend_delivery, name="delivery-resend"),
     path("settings", settings.mail_settings, name="settings"),
+    path("settings/storage", storage.storage_settings, name="settings-storage"),
     path("settings/test-mail", settings.send_test_mail, name="settings-test-mail"),
 ]

@@ -102,6 +102,7 @@ class Watcher:
         if self._overview is None and not self._start():
             self._bell.wait(SPARE_S)
             return True
+        self._tidy()
         entries = commit_log.unfolded(1 if self._suspects.careful(NO_PARTITION) else BITE)
         if entries:
             self._take(entries)
@@ -110,7 +111,6 @@ class Watcher:
             self._commit([], tick)
             return False
         self._lease.renew(_clock_us())
-        self._tidy()
         self._bell.wait(POLL_S)
         return True
 

@@ -115,7 +115,9 @@ def when(us: int | None, style: str = "time") -> SafeString:
 
 @register.simple_tag
 def page_of(kind: str, slug: str, import_id: int = 0) -> str:
-    """The address of what a finding is about: a record's page; that of all sources, or of all collectors."""
+    """The address of what a finding is about: a record, all sources, all collectors, what is kept."""
+    if kind == "storage":
+        return f"{reverse('settings')}#storage"
     if kind in _SUBJECTS:
         return f"{reverse('sources')}?{urlencode({'name': slug})}"
     if kind not in _KINDS:

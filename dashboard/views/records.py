@@ -138,6 +138,7 @@ def record_page(request: HttpRequest, section: Section, slug: str) -> HttpRespon
         "ladder_body": _drawn(body),
         "clock_notes": [clock_note(clock) for clock in ladder.clocks],
         "shown": len(events),
+        "removed_us": None if events else queries.messages_removed_us(record),
         "beside": sorted(map(seen, side), key=lambda each: each.at_us),
         "beside_shown": queries.SIDE_SHOWN,
         "is_live": record["import_id"] == 0,

@@ -1,4 +1,4 @@
-"""Settings: how mail goes out, and to whom."""
+"""Settings: how mail goes out, and to whom; and what is kept (`dashboard.views.storage`)."""
 
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from dashboard.views.storage import shown_storage
 from monitor.notify.trial import send_test_email
 from monitor.services.settings import SettingsError, ShownMail, forget_mail, set_mail, shown_mail
 
@@ -91,5 +92,5 @@ def _initial(shown: ShownMail) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, form: MailForm, status: int) -> HttpResponse:
-    context = {"form": form, "shown": shown_mail(), "encryption": ENCRYPTION}
+    context = {"form": form, "shown": shown_mail(), "encryption": ENCRYPTION, "storage": shown_storage()}
     return render(request, "dashboard/settings.html", context, status=status)

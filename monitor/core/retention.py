@@ -53,6 +53,14 @@ def size_text(octets: int) -> str:
     return f"{octets // _UNITS[unit]}{unit}"
 
 
+def age(text: str) -> int:
+    """Read "14d" or "36h", in hours. Raises `ValueError`."""
+    part = _PART.fullmatch(text.strip())
+    if part is None or part[2].lower() not in "hd":
+        raise ValueError(f"{text!r} is no age like 14d or 36h")
+    return int(part[1]) * (24 if part[2].lower() == "d" else 1)
+
+
 def keep(text: str, default: Keep) -> Keep:
     """Read "14d,20GB", in which either may be left to the default. Raises `ValueError`."""
     hours, octets = default.hours, default.octets
@@ -60,11 +68,10 @@ def keep(text: str, default: Keep) -> Keep:
         part = _PART.fullmatch(word)
         if part is None:
             raise ValueError(f"{word!r} is neither an age like 14d or 36h nor a size like 20GB or 500MB")
-        number, unit = int(part[1]), part[2]
-        if unit.lower() in "hd":
-            hours = number * (24 if unit.lower() == "d" else 1)
+        if part[2].lower() in "hd":
+            hours = age(word)
         else:
-            octets = number * _UNITS[unit.upper()]
+            octets = int(part[1]) * _UNITS[part[2].upper()]
     return checked(Keep(hours, octets))
 
 

@@ -28,6 +28,7 @@ from monitor.queries.operations import (
     partitions,
 )
 from monitor.queries.records import Cursor, Page, RecordFilter, Row, finding_codes, page, record
+from monitor.queries.storage import messages_removed_us, storage
 from monitor.queries.subjects import SUBJECTS_A_PAGE, subjects
 
 __all__ = [
@@ -61,11 +62,13 @@ __all__ = [
     "measures",
     "message",
     "messages",
+    "messages_removed_us",
     "open_alerts",
     "page",
     "partitions",
     "record",
     "registration_rows",
     "side",
+    "storage",
     "subjects",
 ]

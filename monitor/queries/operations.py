@@ -5,6 +5,7 @@ from typing import Final
 from django.db.models import Count, Q, Sum
 
 from monitor.core.overview import GAP, NOT_LOST
+from monitor.core.retention import disk_is_short
 from monitor.models import Alert, AlertOccurrence, Collector, DeadLetter, Delivery, Import, LossRange, Partition
 from monitor.queries.live import ALERT_COLUMNS, collector_value
 from monitor.queries.records import Row, plain
@@ -45,8 +46,8 @@ def alert(alert_id: int) -> Row | None:
 
 
 def collectors() -> list[Row]:
-    """Every collector with `losses`: for each reason how many messages are known to be `lost`, and in how many
-    ranges that is `unknown`; of the collector `lost` and `unknown` are the sums.
+    """Every collector with `short_of_disk`, and `losses`: for each reason how many messages are known to be `lost`, and
+    in how many ranges that is `unknown`; of the collector `lost` and `unknown` are the sums.
     """
     losses: dict[str, list[Row]] = {}
     found = LossRange.objects.values("collector", "reason").order_by("collector", "reason")
@@ -59,8 +60,13 @@ def collectors() -> list[Row]:
     for row in plain(Collector.objects.order_by("name").values()):
         of_it = losses.get(row["name"], [])
         sums = {name: sum(loss[name] for loss in of_it) for name in ("lost", "unknown")}
-        rows.append(collector_value(row) | {"losses": of_it} | sums)
+        room = {"short_of_disk": _short_of_disk(row["counters"])}
+        rows.append(collector_value(row) | {"losses": of_it} | sums | room)
     return rows
+
+
+def _short_of_disk(counters: dict[str, int]) -> bool:
+    return disk_is_short(counters.get("disk_octets", 0), counters.get("disk_free_octets", 0), was=False)
 
 
 def losses() -> list[Row]:

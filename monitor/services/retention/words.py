@@ -20,7 +20,7 @@ _GOES_ON: Final = {
     DataKind.MEASURES: "There is nothing left that could be removed.",
     DataKind.IMPORTS: "What is left are imports that are still being read.",
     DataKind.LETTERS: "There is nothing left that could be removed.",
-    DataKind.LOG: "What is left has not been read by the overview yet: see whether `offhook watch` runs.",
+    DataKind.LOG: "What is left has not been read by the overview yet: see whether offhook watch runs.",
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.core.retention import DEFAULTS, DataKind, Keep, allot, checked, disk_is_short, keep, surplus, wanted
+from monitor.core.retention import DEFAULTS, DataKind, Keep, age, allot, checked, disk_is_short, keep, surplus, wanted
 
 GB = 10**9
 SIZES = {kind: each.octets for kind, each in DEFAULTS.kinds.items()}
@@ -36,6 +36,12 @@ def test_an_age_and_a_size_are_read_in_any_order_and_either_may_be_left_out(text
 def test_what_is_no_limit_is_said(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         keep(text, Keep(1, GB))
+
+
+@pytest.mark.parametrize("text", ["14", "20GB", "d", ""])
+def test_what_is_no_age_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match="is no age like 14d or 36h"):
+        age(text)
 
 
 def test_the_defaults_are_within_bounds_and_together_under_the_total() -> None:
