@@ -8,13 +8,15 @@ that what they wrote stays readable (`bench/dictionary.py` trains them).
 import threading
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import zstandard
 
 from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.updates import Committed
+
+T = TypeVar("T")
 
 LEVEL: Final = 3
 DICTIONARIES: Final = files("monitor").joinpath("dictionaries")
@@ -25,6 +27,10 @@ _encoder = msgspec.msgpack.Encoder()
 _messages = msgspec.msgpack.Decoder(list[SipEvent])
 _side = msgspec.msgpack.Decoder(list[SideEvent])
 _committed = msgspec.msgpack.Decoder(Committed)
+
+
+class UnreadableError(ValueError):
+    """These bytes can't be read: damaged, or written by a version that this one doesn't know."""
 
 
 class _Contexts(threading.local):
@@ -52,13 +58,13 @@ def pack(value: list[SipEvent] | list[SideEvent] | Committed) -> bytes:
 
 
 def messages(data: bytes | memoryview) -> list[SipEvent]:
-    """The messages of a chunk, in order of arrival."""
-    return _messages.decode(_plain(data))
+    """The messages of a chunk, in order of arrival. Raises `UnreadableError`, as all that read here."""
+    return _decoded(_messages, data)
 
 
 def side(data: bytes | memoryview) -> list[SideEvent]:
     """The side events of a chunk, in order of arrival."""
-    return _side.decode(_plain(data)) if data else []
+    return _decoded(_side, data) if data else []
 
 
 def observations(messages_data: bytes | memoryview, side_data: bytes | memoryview) -> list[Observation]:
@@ -68,13 +74,27 @@ def observations(messages_data: bytes | memoryview, side_data: bytes | memoryvie
 
 def committed(data: bytes | memoryview) -> Committed:
     """What one row of the commit log tells."""
-    return _committed.decode(_plain(data))
+    return _decoded(_committed, data)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes | memoryview) -> T:
+    try:
+        return decoder.decode(_plain(data))
+    except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnreadableError(str(error)) from error
 
 
 def _plain(data: bytes | memoryview) -> bytes:
     number = zstandard.get_frame_parameters(data).dict_id
     decompressor = _contexts.decompressors.get(number)
     if decompressor is None:
-        dictionary = _dictionary(number) if number else None
+        dictionary = _needed(number) if number else None
         decompressor = _contexts.decompressors[number] = zstandard.ZstdDecompressor(dict_data=dictionary)
     return decompressor.decompress(data, max_output_size=_LARGEST)
+
+
+def _needed(number: int) -> zstandard.ZstdCompressionDict:
+    try:
+        return _dictionary(number)
+    except FileNotFoundError as error:
+        raise UnreadableError(f"it needs dictionary sip-{number}, which this version doesn't have") from error

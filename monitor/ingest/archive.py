@@ -2,6 +2,7 @@
 memory is heard of again.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
@@ -17,6 +18,8 @@ from monitor.core.updates import Kind, RecordKey
 Part: TypeAlias = tuple[int, list[Observation]]  # (the watermark at which they were fed, messages and side events)
 _Row: TypeAlias = tuple[Any, ...]
 _Id: TypeAlias = tuple[int, int, int]  # key, day, incarnation
+
+log = logging.getLogger(__name__)
 
 _PAGE: Final = 500  # rows of one query
 _MOST_MESSAGES: Final = 20_000  # of records that are read at once
@@ -50,26 +53,56 @@ def latest(names: Iterable[Name]) -> dict[Name, Stored]:
 
 
 def parts(key: RecordKey) -> list[Part]:
-    """All that is stored of a record's messages and side events, in order of arrival."""
-    return [
-        (watermark_us, packing.observations(*data))
-        for _, day, incarnation, watermark_us, *data in _chunks([key.hash])
-        if (day, incarnation) == (key.day, key.incarnation)
-    ]
+    """All that is stored of a record's messages and side events, in order of arrival; nothing where some of it can't
+    be read.
+    """
+    try:
+        return [
+            (watermark_us, packing.observations(*data))
+            for _, day, incarnation, watermark_us, *data in _chunks([key.hash])
+            if (day, incarnation) == (key.day, key.incarnation)
+        ]
+    except packing.UnreadableError as error:
+        log.error("record %s can't be gone on with: %s", key.slug, error)
+        return []
 
 
 def open_records(partition: int) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
-    """The open records of a partition with their messages, the least recently fed first."""
+    """The open records of a partition with their messages, the least recently fed first; without those that can't
+    be read.
+    """
     for page in _pages(_open_ids(partition)):
-        if len(page) == 1:
-            parts_of_one = _Parts(page[0])
-            yield _record_key(page[0], next(iter(parts_of_one))), parts_of_one
-            continue
-        chunks: dict[_Id, list[Part]] = defaultdict(list)
-        for key, day, incarnation, watermark_us, *data in _chunks(sorted({key for key, _, _ in page})):
-            chunks[key, day, incarnation].append((watermark_us, packing.observations(*data)))
-        for name in page:
+        yield from _record(page[0]) if len(page) == 1 else _records(page)
+
+
+def _record(name: _Id) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
+    parts_of_one = _Parts(name)
+    try:
+        key = _record_key(name, next(iter(parts_of_one)))
+    except packing.UnreadableError as error:
+        _left_out(name, error)
+        return
+    yield key, parts_of_one
+
+
+def _records(names: list[_Id]) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
+    chunks: dict[_Id, list[Part]] = defaultdict(list)
+    unreadable: set[_Id] = set()
+    for key, day, incarnation, watermark_us, *data in _chunks(sorted({key for key, _, _ in names})):
+        name = key, day, incarnation
+        try:
+            chunks[name].append((watermark_us, packing.observations(*data)))
+        except packing.UnreadableError as error:
+            if name not in unreadable:
+                _left_out(name, error)
+            unreadable.add(name)
+    for name in names:
+        if name not in unreadable:
             yield _record_key(name, chunks[name][0]), chunks[name]
+
+
+def _left_out(name: _Id, error: packing.UnreadableError) -> None:
+    log.error("record %016x is left out of memory: %s", name[0], error)
 
 
 class _Parts:

@@ -240,8 +240,8 @@ class Shard:
         """Go on with the record that this side event belongs to, if that has left memory."""
         for name in self.correlator.misses(side):
             latest = self._latest(name)
-            if latest is not None and latest.messages <= REFOLD_MOST:
-                self.correlator.refold(latest.key, self._parts(latest.key), self.watermark_us)
+            if latest is not None and latest.messages <= REFOLD_MOST and (parts := self._parts(latest.key)):
+                self.correlator.refold(latest.key, parts, self.watermark_us)
                 return
 
     def _latest(self, name: Name) -> Stored | None:

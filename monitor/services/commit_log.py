@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
-import zstandard
 from django.db.models import Q
 
 from monitor.core.updates import Committed
 from monitor.models import CommitLog, DeadLetter
+from monitor.packing import UnreadableError, pack
 from monitor.packing import committed as unpack
-from monitor.packing import pack
 from monitor.services.sql import text
 
 log = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ def forget(before_us: int) -> int:
 def _committed(number: int, partition: int, data: bytes | memoryview) -> Committed:
     try:
         return unpack(data)
-    except (msgspec.MsgspecError, zstandard.ZstdError, FileNotFoundError) as error:  # the latter: of a dictionary
+    except UnreadableError as error:
         # Written by another version: one row that can't be read must not stop all that follow.
         log.error("row %d of the commit log can't be read, and is passed over: %s", number, error)
         return Committed(partition, 0, [])

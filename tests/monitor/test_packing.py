@@ -37,5 +37,5 @@ def test_what_needs_an_unknown_dictionary_says_which() -> None:
         ).as_bytes()
     )
     frame = zstandard.ZstdCompressor(dict_data=other).compress(b"some words")
-    with pytest.raises(FileNotFoundError, match="sip-77"):
+    with pytest.raises(packing.UnreadableError, match="sip-77"):
         packing.messages(frame)
