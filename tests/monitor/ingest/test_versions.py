@@ -82,12 +82,7 @@ def test_what_a_newer_collector_says_is_kept_aside_and_told_and_nothing_is_claim
 ) -> None:
     call = recent("a")
     edge.send(call[:2])
-    newer = Batch(SCHEMA + 1, edge.name, edge.boot, 0, 1, [])
-    edge.batch(0, [])  # its number is used
-    with valkey.client() as client:
-        client.xadd(
-            stream(0), {FIELD: zstandard.compress(msgspec.msgpack.encode([*msgspec.to_builtins(newer)[:5], 7]))}
-        )
+    edge.add(edge.batch(0, []), data=packed([SCHEMA + 1, edge.name, edge.boot, 0, 1, {"events": "otherwise"}]))
     edge.send(call[2:])
     work(valkey)
     letter = DeadLetter.objects.get()
