@@ -26,6 +26,7 @@ OLDEST_US: Final = 7 * 86_400 * SECOND  # nothing older comes out of a spool
 FORGET_US: Final = 86_400 * SECOND  # a boot that was not heard for so long sends nothing any more
 MOST_SOURCES: Final = 1_000
 MOST_BOOTS: Final = 16
+MOST_AGAIN: Final = 1_000  # as many dead letters as are kept
 
 
 class Presence(StrEnum):
@@ -78,6 +79,7 @@ class Marks(msgspec.Struct, array_like=True):
     last_us: int = 0  # stream time of the last entry
     awake_us: int = 0  # stream time since when there was no pause of all collectors at once
     blind: list[Loss] = []  # what the correlator was told of losses; restore tells it again, first
+    again: list[tuple[str, str, int]] = []  # batches that were taken from dead letters: collector, boot, sequence
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -118,6 +120,15 @@ def admit(marks: Marks, batch: Batch, now_us: int) -> Admission:
         del source.boots[min(source.boots, key=lambda boot: source.boots[boot].heard_us)]
     source.heard_us, source.final = now_us, False
     return Admission(new=True, losses=tuple(losses), ended=ended)
+
+
+def admit_again(marks: Marks, batch: Batch) -> bool:
+    """Whether a batch from a dead letter is new: its collector may have sent it twice, and both were set aside."""
+    name = batch.collector, batch.boot, batch.sequence
+    if name in marks.again:
+        return False
+    marks.again = [*marks.again, name][-MOST_AGAIN:]
+    return True
 
 
 def correct(source: Source, events: list[Observation], now_us: int) -> list[Observation]:

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from collectors.wire.events import Batch, Loss, SideEvent, SipEvent
+from collectors.wire.events import Batch, Loss, Observation, SideEvent, SipEvent
 from monitor.core.connections import failure
 from monitor.core.context import Peers
 from monitor.core.correlator import Correlator, Name
@@ -19,9 +19,9 @@ from monitor.core.settings import Settings
 from monitor.core.updates import CollectorReported, LossRecorded, RecordKey
 from monitor.ingest import archive, marks, presence
 from monitor.ingest.archive import Part, Stored
-from monitor.ingest.marks import Marks
+from monitor.ingest.marks import Marks, Source
 from monitor.ingest.stream import Entry
-from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, PartitionCommit
+from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, PartitionCommit, Replayed
 from monitor.services.harvest import Harvest
 
 REFOLD_MOST: Final = 5_000  # messages of a record that is gone on with; a longer one is begun anew
@@ -64,6 +64,7 @@ class Shard:
         self._collectors: dict[str, CollectorState] = {}
         self._losses: list[NotedLoss] = []
         self._dead_letters: list[DeadLetter] = []
+        self._replayed: list[Replayed] = []
         self._tell(0)
 
     # --- input
@@ -85,18 +86,7 @@ class Shard:
         if not self._admit(entry, batch):
             return
         source = self._marks.sources[batch.collector]
-        for seen in marks.correct(source, batch.observations, entry.stored_us):
-            if isinstance(seen, SipEvent):
-                if not self.correlator.knows(seen):
-                    self._recall(seen)
-                updates = self.correlator.feed(seen)
-            elif (failed := failure(seen)) is not None:
-                self._harvest.log(failed)
-                continue
-            else:
-                self._recall_for(seen)
-                updates = self.correlator.witness(seen)
-            self._harvest.add(updates, self.watermark_us)
+        self._correlate(marks.correct(source, batch.observations, entry.stored_us))
         clamped = marks.clamped(batch.collector, source)
         if clamped is not None:
             self._withhold(clamped)
@@ -104,16 +94,34 @@ class Shard:
         self._report(batch, entry.stored_us)
         self._advance(entry.stored_us)
 
+    def take_again(self, entry: Entry, batch: Batch) -> None:
+        """Take what was set aside once; its heartbeat is of a time that is over, and its name was admitted then."""
+        self.pass_over(entry)
+        if any(letter.entry_id == entry.again for letter in self._replayed):
+            return
+        known = self._marks.sources.get(batch.collector)
+        source = Source(batch.boot, entry.kept_us, shift_us=known.shift_us if known else 0)
+        self._replayed.append(Replayed(entry.again, _poison(source, batch, entry.kept_us)))
+        if marks.admit_again(self._marks, batch):
+            self._correlate(marks.correct(source, batch.observations, entry.kept_us))
+
+    def pass_over(self, entry: Entry) -> None:
+        """Go on behind an entry in which there is nothing to take."""
+        self._note_silences(presence.heard(self._marks, entry.stored_us))
+        self._pass(entry)
+
     def set_aside(self, entry: Entry, batch: Batch | None, reason: str) -> None:
         """Pass over an entry that can't be read (`batch` is None) or on which we fail."""
         data = (entry.data or b"")[:_MOST_KEPT]
+        if entry.again:
+            self._dead_letters.append(DeadLetter(entry.again, reason, entry.kept_us, data))
+            self.pass_over(entry)
+            return
         self._dead_letters.append(DeadLetter(entry.id, reason, entry.stored_us, data))
         if batch is None:
-            self._note_silences(presence.heard(self._marks, entry.stored_us))
-            self._pass(entry)
+            self.pass_over(entry)
         elif self._admit(entry, batch):
-            times = [event.captured_us for event in batch.events] or [entry.stored_us]
-            lost = marks.whole(batch.collector, min(times), max(times), "poison", len(batch.events))
+            lost = _poison(self._marks.sources[batch.collector], batch, entry.stored_us)
             self._withhold(lost)
             self._note(lost, everywhere=True)
             self._report(batch, entry.stored_us)
@@ -166,6 +174,7 @@ class Shard:
             collectors=list(self._collectors.values()),
             losses=self._losses,
             dead_letters=self._dead_letters,
+            replayed=self._replayed,
             side_unmatched=self.correlator.unmatched - self._unmatched,
         )
 
@@ -174,11 +183,25 @@ class Shard:
         self.place = Place(
             commit.number, commit.epoch, commit.new_offset, commit.watermark_us, commit.version, commit.marks
         )
-        self._collectors, self._losses, self._dead_letters = {}, [], []
+        self._collectors, self._losses, self._dead_letters, self._replayed = {}, [], [], []
         self._stored, self.taken = {}, []
         self._unmatched += commit.side_unmatched
 
     # --- inside
+
+    def _correlate(self, observations: list[Observation]) -> None:
+        for seen in observations:
+            if isinstance(seen, SipEvent):
+                if not self.correlator.knows(seen):
+                    self._recall(seen)
+                updates = self.correlator.feed(seen)
+            elif (failed := failure(seen)) is not None:
+                self._harvest.log(failed)
+                continue
+            else:
+                self._recall_for(seen)
+                updates = self.correlator.witness(seen)
+            self._harvest.add(updates, self.watermark_us)
 
     def _admit(self, entry: Entry, batch: Batch) -> bool:
         now_us = entry.stored_us
@@ -308,6 +331,12 @@ def begins_anew(event: SipEvent, parts: list[Part]) -> bool:
         for old in observations
         if isinstance(old, SipEvent) and old.method == "INVITE" and not old.to_tag
     )
+
+
+def _poison(source: Source, batch: Batch, stored_us: int) -> Loss:
+    """What is lost with a batch that is set aside."""
+    times = [event.captured_us + source.shift_us for event in batch.events] or [stored_us]
+    return marks.whole(batch.collector, min(times), max(times), "poison", len(batch.events))
 
 
 def _collector(loss: Loss) -> str:

@@ -15,6 +15,7 @@ from collectors.wire.codec import FIELD, PARTITIONS_KEY, stream
 
 DOORBELL: Final = "offhook:committed"
 BEGINNING: Final = "0-0"
+AGAIN: Final = b"again"  # the one field of an entry that names a dead letter
 COUNT: Final = 16  # entries of a partition and read
 _TIMEOUT_S: Final = 5.0  # longer than any block
 
@@ -32,6 +33,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     id: str  # "MILLISECONDS-SERIAL"
     data: bytes | None
+    again: str = ""  # the id of the entry that was set aside, and is to be taken now
+    kept_us: int = 0  # stream time of that one
 
     @property
     def stored_us(self) -> int:
@@ -91,6 +94,10 @@ class Streams:
         """Drop everything up to these offsets."""
         self._pipeline([("XTRIM", stream(number), "MINID", after(offset)) for number, offset in committed.items()])
 
+    def send_again(self, letters: Iterable[tuple[int, str]]) -> None:
+        """Append an entry for each of these dead letters: (partition, id of the entry that was set aside)."""
+        self._pipeline([("XADD", stream(number), "*", AGAIN, entry_id) for number, entry_id in letters])
+
     def ring(self) -> None:
         """Tell whoever listens that something was committed."""
         self._ask("PUBLISH", DOORBELL, "")
@@ -127,7 +134,7 @@ class Streams:
 
 
 def _entry(entry_id: bytes, fields: Any) -> Entry:
-    return Entry(entry_id.decode(), fields.get(FIELD))
+    return Entry(entry_id.decode(), fields.get(FIELD), fields.get(AGAIN, b"").decode("ascii", "replace"))
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from collectors.wire.events import Batch
 from monitor.core.context import Heard, Peers
 from monitor.core.settings import Settings
 from monitor.core.updates import RecordKey
-from monitor.ingest import archive
+from monitor.ingest import archive, dead_letters
 from monitor.ingest.archive import Part
 from monitor.ingest.doorbell import Bell
 from monitor.ingest.lease import Leases
@@ -154,6 +154,8 @@ class Worker:
         read: list[tuple[Entry, Batch | None, str | None]] = []
         events = 0
         for entry in entries:
+            if entry.again:
+                entry = dead_letters.opened(shard.number, entry)
             batch, reason = self._read(shard.number, entry)
             read.append((entry, batch, reason))
             events += batch.size if batch else 0
@@ -162,9 +164,13 @@ class Worker:
         shard.look_up([batch for _, batch, reason in read if batch and not reason])
         for entry, batch, reason in read:
             try:
-                if batch is None or reason:
+                if entry.again and entry.data is None:
+                    shard.pass_over(entry)
+                elif batch is None or reason:
                     log.error("partition %d: entry %s is set aside: %s", shard.number, entry.id, reason)
                     shard.set_aside(entry, batch, reason or "")
+                elif entry.again:
+                    shard.take_again(entry, batch)
                 else:
                     shard.take(entry, batch)
             except Error:

@@ -44,6 +44,10 @@ _DEAD_LETTERS: Final = Table(
     ("partition", "entry_id", "reason", "stored_us", "data"),
     ("partition", "entry_id"),
 )
+_NO_LETTER: Final = "DELETE FROM monitor_deadletter WHERE partition = %s AND entry_id = %s"
+_NO_LOSS: Final = (
+    "DELETE FROM monitor_lossrange WHERE observer = %s AND reason = %s AND from_us = %s AND partition = %s"
+)
 # Several workers may hear of a peer: the earliest time stays.
 _PEERS: Final = (
     "INSERT INTO monitor_peer (address, since_us, answers_us) VALUES (%s, %s, %s) ON CONFLICT (address) DO UPDATE SET "
@@ -83,6 +87,15 @@ def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
                 (commit.number, letter.entry_id, text(letter.reason, 8_000), letter.stored_us, letter.data)
                 for commit in commits
                 for letter in commit.dead_letters
+            ],
+        )
+        many(_NO_LETTER, [(commit.number, letter.entry_id) for commit in commits for letter in commit.replayed])
+        many(
+            _NO_LOSS,
+            [
+                (text(letter.lost.observer), text(letter.lost.reason, 20), letter.lost.from_us, commit.number)
+                for commit in commits
+                for letter in commit.replayed
             ],
         )
         many(_PEERS, sorted((text(address), *map(big, heard)) for address, heard in peers.items()))

@@ -33,6 +33,13 @@ class DeadLetter(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class Replayed(msgspec.Struct, frozen=True):
+    """A dead letter that was taken after all: it is no longer kept, nor lost what is in it."""
+
+    entry_id: str
+    lost: Loss
+
+
 class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
     """The partition as it was and as it becomes, with all that belongs to the step.
 
@@ -51,4 +58,5 @@ class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):
     collectors: list[CollectorState]
     losses: list[NotedLoss]
     dead_letters: list[DeadLetter]
+    replayed: list[Replayed] = []
     side_unmatched: int = 0  # side events since the last commit that fit no record

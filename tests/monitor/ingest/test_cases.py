@@ -4,8 +4,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -20,84 +20,20 @@ from collectors.wire.events import RTCP, TCP, Loss, SipEvent
 from monitor import packing
 from monitor.core import correlator as correlator_module
 from monitor.core.call import Call as CallFold
-from monitor.core.correlator import Correlator
 from monitor.core.fold import Timer
-from monitor.core.updates import CallStarted, ConnectionFailed, Kind, LossRecorded, RecordClosed, Update
+from monitor.core.updates import CallStarted, ConnectionFailed, Kind, RecordClosed, Update
 from monitor.ingest import presence
-from monitor.ingest.marks import Marks
 from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
-from monitor.ingest.worker import CommitRefused, Worker
 from monitor.models import Call, Collector, DeadLetter, LossRange, MessageChunk, Partition, Transaction
 from monitor.services.apply_updates import Fenced
 from monitor.services.database import is_away
+from tests.monitor.ingest.bench import Bench, Brittle, moved
 from tests.monitor.ingest.edge import Edge
 from tests.monitor.ingest.story import logged
 from tests.support.beside import beside
 from tests.support.database import read_only
-from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.django_db
-
-
-class Bench:
-    """One partition, one collector, one worker; wire time is set, and near to real time."""
-
-    def __init__(self, valkey: Valkey) -> None:
-        self.valkey = valkey
-        self.client = valkey.client()
-        self.edge = Edge(self.client)
-        self.now_us = int(time.time()) * SECOND
-        self.workers: list[Worker] = []
-        self._streams: list[Streams] = []
-        self.worker = self.new_worker()
-
-    def new_worker(self) -> Worker:
-        self._streams.append(Streams(self.valkey.url))
-        self.workers.append(Worker(self._streams[-1], self._streams[-1], 1))
-        return self.workers[-1]
-
-    def close(self) -> None:
-        for streams in self._streams:
-            streams.close()
-        self.client.close()
-
-    def work(self, times: int = 3) -> None:
-        """Until all is read; a failure needs a few turns to be dealt with."""
-        for _ in range(times):
-            with suppress(CommitRefused):
-                while self.worker.cycle():
-                    pass
-
-    def pass_time(self, low_water_us: int) -> None:
-        """The collector is so far, and ingest has heard of it."""
-        self.edge.beat(low_water_us)
-        self.work(1)
-
-    def sources(self) -> set[str]:
-        """The collectors that the partition knows."""
-        return set(msgspec.msgpack.decode(Partition.objects.get().marks, type=Marks).sources)
-
-    def reasons(self) -> list[str]:
-        return [update.loss.reason for update in logged() if isinstance(update, LossRecorded)]
-
-
-@pytest.fixture
-def bench(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr("monitor.ingest.worker.BLOCK_MS", 5)
-    bench = Bench(valkey)
-    yield bench
-    bench.close()
-
-
-@pytest.fixture
-def call(bench: Bench) -> list[SipEvent]:
-    """A call that was over two minutes ago."""
-    events = play("good", talk=5).events()
-    return moved(events, bench.now_us - 120 * SECOND - events[-1].captured_us)
-
-
-def moved(events: list[SipEvent], by_us: int, **changes: object) -> list[SipEvent]:
-    return [msgspec.structs.replace(event, captured_us=event.captured_us + by_us, **changes) for event in events]
 
 
 # --- what can't be read
@@ -127,15 +63,6 @@ def test_a_batch_in_the_wrong_stream_is_kept_aside(bench: Bench, call: list[SipE
     bench.work()
     assert "a batch for partition 1, in the stream of partition 0" in DeadLetter.objects.get().reason
     assert not Call.objects.exists()
-
-
-class Brittle(Correlator):
-    """A core with a bug: it fails on some messages."""
-
-    def feed(self, event: SipEvent) -> list[Update]:
-        if event.from_tag == "boom":
-            raise ZeroDivisionError("a bug")
-        return super().feed(event)
 
 
 def test_a_batch_on_which_the_core_fails_is_tried_again_and_kept_aside(
