@@ -49,7 +49,7 @@ class Source(msgspec.Struct, array_like=True):
 
     boot: str
     heard_us: int  # stream time
-    low_water_us: int = 0  # nothing older will come; 0: this boot has not said yet
+    low_water_us: int = 0  # nothing older will come, of this boot or of one before it; 0: not known yet
     final: bool = False
     presence: Presence = Presence.PRESENT
     absent_us: int = 0  # wire time since when it is absent
@@ -114,11 +114,14 @@ def admit(marks: Marks, batch: Batch, now_us: int) -> Admission:
     if source.boot != batch.boot:
         if not source.final:
             losses.append(whole(batch.collector, *hole, "restart"))
-        source.boot, source.low_water_us, source.said_us = batch.boot, 0, 0
+        source.boot, source.said_us = batch.boot, 0
     source.boots[batch.boot] = Mark(batch.sequence, now_us)
     while len(source.boots) > MOST_BOOTS:
         del source.boots[min(source.boots, key=lambda boot: source.boots[boot].heard_us)]
     source.heard_us, source.final = now_us, False
+    if not source.low_water_us and batch.observations:
+        # It may have a spool to drain, and sends heartbeats only when that is empty.
+        source.low_water_us = _believable(_begin_us(batch, now_us) + source.shift_us, now_us)
     return Admission(new=True, losses=tuple(losses), ended=ended)
 
 
@@ -169,10 +172,9 @@ def report(source: Source, heartbeat: Heartbeat, now_us: int) -> tuple[tuple[Los
     late = heartbeat.backlog > 0 and source.said_us > 0
     source.clock_offset_us = max(source.clock_offset_us, offset_us) if late else offset_us
     source.shift_us = _shift(source.clock_offset_us, source.shift_us)
-    low_water_us = heartbeat.low_water_us + source.shift_us
-    if low_water_us < now_us - OLDEST_US:
-        low_water_us = now_us
-    source.low_water_us = max(source.low_water_us, min(low_water_us, now_us))
+    low_water_us = _believable(heartbeat.low_water_us + source.shift_us, now_us)
+    # The first word of a boot counts alone: its clock may have been set since the one before.
+    source.low_water_us = max(source.low_water_us, low_water_us) if source.said_us else low_water_us
     source.said_us, source.final = heartbeat.sent_us, heartbeat.final
     source.parsed = heartbeat.counters.get("parsed", 0)
     return tuple(_shifted(loss, source.shift_us, now_us) for loss in heartbeat.losses), rate
@@ -201,9 +203,14 @@ def _make_room(marks: Marks, now_us: int) -> None:
 
 def _begin_us(batch: Batch, now_us: int) -> int:
     """The wire time at which a batch begins, uncorrected."""
-    if batch.events:
-        return min(event.captured_us for event in batch.events)
+    if batch.observations:
+        return min(seen.captured_us for seen in batch.observations)
     return batch.heartbeat.low_water_us if batch.heartbeat else now_us
+
+
+def _believable(wire_us: int, now_us: int) -> int:
+    """How far a collector has come, as far as that can be: not ahead of the stream's clock, nor far behind."""
+    return min(wire_us, now_us) if wire_us >= now_us - OLDEST_US else now_us
 
 
 def _shift(offset_us: int, shift_us: int) -> int:

@@ -213,6 +213,8 @@ class Shard:
         for loss in admission.losses:
             self._withhold(loss)
             self._note(loss, everywhere=loss.reason == "gap")
+            if loss.reason == "restart" and not self._is_home(loss):
+                self._losses.append(NotedLoss(batch.collector, loss, -1))  # the same, as wide as it is here
         if admission.ended is not None:
             if admission.ended.reason == PLANNED:
                 self._withhold(admission.ended)

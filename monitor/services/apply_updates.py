@@ -34,10 +34,14 @@ _COLLECTORS: Final = Table(
     ),
     ("name",),
 )
-_LOSSES: Final = Table(
-    "monitor_lossrange",
-    ("collector", "observer", "from_us", "to_us", "reason", "count", "partition"),
-    ("observer", "reason", "from_us", "partition"),
+# What goes on grows, and ends where it is known to have ended. Several partitions tell of one restart, each as
+# far as it saw: the widest stays.
+_LOSSES: Final = (
+    "INSERT INTO monitor_lossrange (collector, observer, from_us, to_us, reason, count, partition) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (observer, reason, from_us, partition) DO UPDATE SET "
+    "to_us = CASE WHEN excluded.reason = 'restart' AND excluded.to_us < monitor_lossrange.to_us "
+    "THEN monitor_lossrange.to_us ELSE excluded.to_us END, "
+    "count = excluded.count"
 )
 _DEAD_LETTERS: Final = Table(
     "monitor_deadletter",
@@ -80,7 +84,7 @@ def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
         write_content([(commit.content, commit.number, commit.version) for commit in commits])
         # Rows that several workers may write are written in one order by all, so that none waits in a ring.
         write(_COLLECTORS, sorted(_collector(state) for commit in commits for state in commit.collectors))
-        write(_LOSSES, sorted(_loss(noted) for commit in commits for noted in commit.losses))
+        many(_LOSSES, sorted(_loss(noted) for commit in commits for noted in commit.losses))
         write(
             _DEAD_LETTERS,
             [

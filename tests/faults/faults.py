@@ -232,7 +232,7 @@ def poison(world: World, dice: random.Random) -> Heal:
     data = dice.choice((b"", b"no batch at all", dice.randbytes(200), b"\x28\xb5\x2f\xfd" + dice.randbytes(30)))
     field = dice.choice((FIELD, FIELD, b"other"))
     number = dice.randrange(PARTITIONS)
-    with suppress(redis.RedisError), world.store.client() as client:
+    with suppress(redis.RedisError), world.store.client(socket_timeout=0.3) as client:
         client.xadd(stream(number), {field: data})
         world.note(f"poison for partition {number}")
     return _nothing

@@ -58,7 +58,7 @@ class Valkey:
 
     def client(self, **options: object) -> redis.Redis:
         """A client that neither retries nor waits long."""
-        return redis.Redis.from_url(self.url, retry=None, socket_timeout=5, **options)
+        return redis.Redis.from_url(self.url, **{"retry": None, "socket_timeout": 5} | options)
 
     def _answers(self) -> bool:
         if self._process.poll() is not None:

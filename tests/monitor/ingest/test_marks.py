@@ -95,6 +95,27 @@ def test_a_new_boot_whose_first_batches_are_missing_has_a_hole() -> None:
     assert reasons == {"gap": 2, "restart": 0}
 
 
+def test_a_hole_in_a_spool_that_outlived_two_boots_is_told_from_where_the_collector_was() -> None:
+    state = Marks()
+    admit(state, NOW, batch(7, heartbeat=beat(NOW)))
+    later = NOW + 60 * SECOND  # it was cut off, and killed twice; its spool has no heartbeats
+    admit(state, later, batch(8, event(NOW + 2 * SECOND)))
+    assert admit(state, later, batch(0, event(NOW + 20 * SECOND), boot="b2")).losses[0].from_us <= NOW + 2 * SECOND
+    (hole,) = admit(state, later, batch(3, event(NOW + 40 * SECOND), boot="b2")).losses
+    assert hole.from_us <= NOW + 20 * SECOND
+    assert hole.to_us == NOW + 40 * SECOND
+    (hole,) = admit(state, later, batch(0, event(NOW + 58 * SECOND), boot="b3")).losses
+    assert hole.from_us <= NOW + 40 * SECOND
+    assert hole.to_us == NOW + 58 * SECOND
+
+
+def test_the_first_word_of_a_boot_counts_though_its_clock_was_set_back() -> None:
+    state = Marks()
+    admit(state, NOW, batch(0, heartbeat=beat(NOW + 4 * SECOND)))
+    admit(state, NOW + SECOND, batch(0, heartbeat=beat(NOW - 10 * SECOND), boot="b2"))
+    assert state.sources["edge"].low_water_us == NOW - 10 * SECOND
+
+
 def test_what_an_older_boot_sends_again_is_still_known() -> None:
     state = Marks()
     for boot in ("b1", "b2"):

@@ -3,12 +3,16 @@
 import pytest
 
 from collectors.sip.timers import SECOND
-from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss
+from collectors.wire.events import SCHEMA, Batch, Heartbeat, Loss, SipEvent
 from monitor.ingest import marks, presence
 from monitor.ingest.marks import Marks
 
 NOW = 1_800_000_000 * SECOND
 WINDOW = SECOND // 2
+
+
+def sip(captured_us: int) -> SipEvent:
+    return SipEvent(captured_us, captured_us, "10.0.0.1", 5060, "10.0.0.2", 5060, "udp", "b/eth0", b"")
 
 
 class Partition:
@@ -159,12 +163,26 @@ def test_silence_is_counted_from_when_we_began_to_listen() -> None:
     assert partition.marks.sources["a"].presence == "silent"
 
 
-def test_a_new_boot_holds_nothing_back_before_its_first_heartbeat() -> None:
+def test_a_new_boot_that_drains_a_spool_lags_though_it_has_said_nothing_yet() -> None:
     partition = Partition()
     partition.beat(0, "a")
     partition.beat(0, "b")
-    marks.admit(partition.marks, Batch(SCHEMA, "b", "b2", 0, 0, []), NOW + SECOND)
-    assert partition.beat(1, "a") == 0.5
+    for number in range(8):
+        marks.admit(partition.marks, Batch(SCHEMA, "b", "b2", 0, number, []), NOW + (number + 1) * SECOND)
+        partition.beat(number + 1, "a")
+    assert partition.beat(9, "a") == 8.5
+    assert partition.absent() == [("b/*", 0, "lagging")]
+    assert partition.beat(9.1, "b", low=9) == 8.5
+
+
+def test_one_that_was_never_heard_and_drains_a_spool_lags_from_where_that_begins() -> None:
+    partition = Partition()
+    for second in range(10):
+        partition.beat(second, "a")
+    event = sip(NOW - 60 * SECOND)
+    marks.admit(partition.marks, Batch(SCHEMA, "b", "b1", 0, 40, [event]), NOW + 9 * SECOND)
+    assert partition.beat(10, "a") == 9.5
+    assert partition.absent() == [("b/*", -60, "lagging")]
 
 
 def test_losses_that_touch_are_remembered_as_one_and_not_too_many() -> None:
