@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sources", sources.source_list, name="sources"),
     path("measures", measures.measure_page, name="measures"),
     path("collectors", operations.collector_page, name="collectors"),
+    path("collectors/dead-letters/again", operations.take_dead_letters_again, name="dead-letters-again"),
     path("imports", imports.import_list, name="imports"),
     path("imports/upload", imports.upload, name="import-upload"),
     path("imports/<int:import_id>/delete", imports.delete, name="import-delete"),

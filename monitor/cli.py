@@ -71,6 +71,12 @@ def parser() -> argparse.ArgumentParser:
     command("web", _web, "serve the dashboard: pages and the live socket")
     command("correlate", _correlate, "read the streams, correlate, and write what comes of it (one or many)")
     command("watch", _watch, "turn what was committed into alerts, mails and live pages (one works, others wait)")
+    again = command(
+        "replay-dead-letters",
+        _on_database(_replay_dead_letters),
+        "take entries that were set aside through ingest once more, when what failed on them is mended",
+    )
+    again.add_argument("ids", nargs="*", type=int, metavar="ID", help="as the page Collectors has them; all without it")
     command("migrate", _on_database(_migrate), "create the database's tables, or bring them up to date")
     command("check", _check, "check the configuration, the database and the stream store")
     mail = command(
@@ -192,6 +198,20 @@ def _migrate(_arguments: argparse.Namespace) -> int:
     except schema.NewerSchemaError as error:
         print(f"offhook: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def _replay_dead_letters(arguments: argparse.Namespace) -> int:
+    from monitor.conf import load
+    from monitor.ingest.dead_letters import replay
+    from monitor.ingest.stream import StoreAway
+
+    try:
+        count = replay(load().stream_url, arguments.ids or None)
+    except StoreAway as error:
+        print(f"offhook: the stream store can't be used: {error} (offhook check says more)", file=sys.stderr)
+        return 1
+    print(f"{count} dead letters are on their way through ingest; what fails again is kept")
     return 0
 
 

@@ -4,6 +4,7 @@ import itertools
 import time
 from typing import Final
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,6 +15,8 @@ from dashboard.charts import bars
 from dashboard.views import lists
 from monitor import queries
 from monitor.core.updates import Kind
+from monitor.ingest import dead_letters
+from monitor.ingest.stream import StoreAway
 from monitor.ladder.elide import excerpt
 from monitor.ladder.layout import lay_out
 from monitor.ladder.svg import draw_mini
@@ -71,16 +74,36 @@ def acknowledge_alert(request: HttpRequest, alert_id: int) -> HttpResponse:
 
 def collector_page(request: HttpRequest) -> HttpResponse:
     """What collectors capture and lose, and how far ingest is behind them."""
-    dead_letters, dead = queries.dead_letters()
+    letters, dead = queries.dead_letters()
     context = {
         "collectors": queries.collectors(),
         "losses": queries.losses(),
         "partitions": queries.partitions(),
-        "dead_letters": dead_letters,
+        "dead_letters": letters,
         "dead": dead,
     }
     part = request.headers.get("HX-Target") == "rows"
     return render(request, "dashboard/collectors/rows.html" if part else "dashboard/collectors/page.html", context)
+
+
+@require_POST
+def take_dead_letters_again(request: HttpRequest) -> HttpResponse:
+    """Entries that were set aside go through ingest once more: the one that is named, or all."""
+    letter = lists.number(request.POST.get("letter", ""))
+    try:
+        asked = dead_letters.replay(settings.CONFIG.stream_url, None if letter is None else [letter])
+    except StoreAway as error:
+        messages.error(
+            request, f"The stream store does not answer, so none was taken again: {error}", extra_tags="warn"
+        )
+    else:
+        if asked:
+            messages.success(
+                request, f"{asked} on the way through ingest. What fails again stays here.", extra_tags="again"
+            )
+        else:
+            messages.info(request, "Nothing is left to be taken again.")
+    return redirect("collectors")
 
 
 def _examples(occurrences: list[queries.Row]) -> list[dict[str, object]]:

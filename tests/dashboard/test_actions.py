@@ -6,11 +6,14 @@ from django.test import Client
 from django.urls import reverse
 
 from collectors.scenario.capture import capture
-from monitor.models import Call, Delivery, Import
+from collectors.wire.codec import stream
+from monitor.ingest.stream import AGAIN
+from monitor.models import Call, DeadLetter, Delivery, Import
 from monitor.services import imports
 from monitor.services.settings import mail, set_mail
 from tests.dashboard import factories
 from tests.support.smtp import SmtpServer
+from tests.support.valkey import Valkey
 
 MAIL = {
     "host": "mail.example.com",
@@ -37,9 +40,36 @@ def test_an_alert_is_acknowledged_once_and_by_name(client: Client) -> None:
     assert "Nothing to acknowledge" in again.content.decode()
 
 
-@pytest.mark.parametrize("name", ["alert-acknowledge", "delivery-resend"])
-def test_a_link_changes_nothing(client: Client, name: str) -> None:
-    assert client.get(reverse(name, args=[1])).status_code == 405
+def test_dead_letters_are_taken_again_one_or_all(client: Client, valkey: Valkey) -> None:
+    letters = [
+        DeadLetter.objects.create(partition=3, entry_id=f"{n}-0", reason="junk", stored_us=n, data=b"") for n in (1, 2)
+    ]
+    assert text_of(client, "collectors").count("dead-letters/again") == 3
+    told = client.post(reverse("dead-letters-again"), {"letter": letters[0].pk}, follow=True).content.decode()
+    assert "1 on the way through ingest" in told
+    client.post(reverse("dead-letters-again"))
+    with valkey.client() as store:
+        assert [fields[AGAIN] for _, fields in store.xrange(stream(3))] == [b"1-0", b"1-0", b"2-0"]
+    DeadLetter.objects.all().delete()
+    assert "Nothing is left" in client.post(reverse("dead-letters-again"), follow=True).content.decode()
+
+
+def test_dead_letters_stay_where_the_store_does_not_answer(client: Client, valkey: Valkey) -> None:
+    DeadLetter.objects.create(partition=3, entry_id="1-0", reason="junk", stored_us=1, data=b"")
+    valkey.stop()
+    try:
+        told = client.post(reverse("dead-letters-again"), follow=True).content.decode()
+    finally:
+        valkey.start()
+    assert "The stream store does not answer" in told
+    assert DeadLetter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "of"), [("alert-acknowledge", [1]), ("delivery-resend", [1]), ("dead-letters-again", [])]
+)
+def test_a_link_changes_nothing(client: Client, name: str, of: list[int]) -> None:
+    assert client.get(reverse(name, args=of)).status_code == 405
 
 
 def test_what_changes_something_needs_the_forms_token(client: Client) -> None:

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import authenticate
 
+from collectors.wire.codec import stream
 from monitor.cli import main, parser
+from monitor.ingest.stream import AGAIN
+from monitor.models import DeadLetter
 from tests.support.environment import ROOT
+from tests.support.processes import free_port
 from tests.support.smtp import SmtpServer
+from tests.support.valkey import Valkey
 
 COMMANDS = (
     "up",
@@ -18,6 +23,7 @@ COMMANDS = (
     "web",
     "correlate",
     "watch",
+    "replay-dead-letters",
     "migrate",
     "check",
     "send-test-email",
@@ -47,6 +53,27 @@ def test_every_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for name in COMMANDS:
         assert re.search(rf"^    {name}\s", text, re.MULTILINE)
+
+
+@pytest.mark.django_db
+def test_dead_letters_are_put_back_into_their_stream(valkey: Valkey, capsys: pytest.CaptureFixture[str]) -> None:
+    letters = [
+        DeadLetter.objects.create(partition=0, entry_id=f"{n}-0", reason="", stored_us=n, data=b"") for n in (1, 2)
+    ]
+    assert main(["replay-dead-letters", str(letters[1].pk)]) == 0
+    assert main(["replay-dead-letters"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["1", "2"]
+    with valkey.client() as client:
+        named = [fields[AGAIN] for _, fields in client.xrange(stream(0))]
+    assert named == [b"2-0", b"1-0", b"2-0"]
+
+
+@pytest.mark.django_db
+def test_a_store_that_is_away_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("OFFHOOK_STREAM_URL", f"redis://127.0.0.1:{free_port()}/0")
+    DeadLetter.objects.create(partition=0, entry_id="1-0", reason="", stored_us=1, data=b"")
+    assert main(["replay-dead-letters"]) == 1
+    assert "the stream store can't be used" in capsys.readouterr().err
 
 
 @pytest.mark.django_db
