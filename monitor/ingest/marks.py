@@ -111,7 +111,8 @@ def admit(marks: Marks, batch: Batch, now_us: int) -> Admission:
         # After a goodbye, the gap is all that there is to tell of it.
         ended = whole(batch.collector, source.absent_us, hole[1] if source.final else now_us, source.absence)
         source.presence = Presence.PRESENT
-    if source.boot != batch.boot:
+    begins = source.boot != batch.boot
+    if begins:
         if not source.final:
             losses.append(whole(batch.collector, *hole, "restart"))
         source.boot, source.said_us = batch.boot, 0
@@ -119,9 +120,9 @@ def admit(marks: Marks, batch: Batch, now_us: int) -> Admission:
     while len(source.boots) > MOST_BOOTS:
         del source.boots[min(source.boots, key=lambda boot: source.boots[boot].heard_us)]
     source.heard_us, source.final = now_us, False
-    if not source.low_water_us and batch.observations:
+    if batch.observations and (begins or not source.low_water_us):
         # It may have a spool to drain, and sends heartbeats only when that is empty.
-        source.low_water_us = _believable(_begin_us(batch, now_us) + source.shift_us, now_us)
+        source.low_water_us = _believable(hole[1], now_us)
     return Admission(new=True, losses=tuple(losses), ended=ended)
 
 

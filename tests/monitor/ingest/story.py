@@ -13,6 +13,7 @@ from collectors.sip.timers import SECOND
 from collectors.wire.codec import FIELD, encode, partition_of, stream
 from collectors.wire.events import RTCP, SCHEMA, Batch, Heartbeat, Loss, Observation, SideEvent, SipEvent
 from monitor import packing
+from monitor.core.overview import PLANNED
 from monitor.core.updates import CollectorReported, LoggedUpdate, LossRecorded
 from monitor.models import (
     Call,
@@ -31,6 +32,7 @@ from monitor.models import (
 from tests.support.beside import beside
 
 PARTITIONS = 3
+SILENCES = ("silent", PLANNED)
 OBSERVERS = ("east/eth0", "west/eth0")
 
 
@@ -147,7 +149,7 @@ def outcome() -> dict[str, Any]:
     found["messages"], found["side"] = dict(messages), dict(side)
     found["unmatched"] = list(Partition.objects.order_by("number").values_list("side_unmatched", flat=True))
     found["logged"] = sorted(repr(update) for update in logged() if not _silence(update))
-    ranges = LossRange.objects.exclude(reason="silent").values()
+    ranges = LossRange.objects.exclude(reason__in=SILENCES).values()
     found["losses"] = sorted(_without(row, "id") for row in ranges)
     return found
 
@@ -171,7 +173,7 @@ def logged() -> list[LoggedUpdate]:
 def _silence(update: LoggedUpdate) -> bool:
     # Whether the collectors fell silent after the story's end depends on how long the test took.
     return isinstance(update, CollectorReported) or (
-        isinstance(update, LossRecorded) and update.loss.reason == "silent"
+        isinstance(update, LossRecorded) and update.loss.reason in SILENCES
     )
 
 

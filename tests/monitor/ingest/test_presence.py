@@ -175,6 +175,16 @@ def test_a_new_boot_that_drains_a_spool_lags_though_it_has_said_nothing_yet() ->
     assert partition.beat(9.1, "b", low=9) == 8.5
 
 
+def test_a_new_boot_after_a_long_stop_does_not_lag_by_the_stop() -> None:
+    partition = Partition()
+    partition.beat(0, "b", final=True)
+    for second in range(600, 610):
+        partition.beat(second, "a")
+    marks.admit(partition.marks, Batch(SCHEMA, "b", "b2", 0, 0, [sip(NOW + 609 * SECOND)]), NOW + 609 * SECOND)
+    partition.beat(610, "a")
+    assert partition.absent() == []
+
+
 def test_one_that_was_never_heard_and_drains_a_spool_lags_from_where_that_begins() -> None:
     partition = Partition()
     for second in range(10):
