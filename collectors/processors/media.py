@@ -104,10 +104,14 @@ class MediaWatch:
     """Learns from messages, counts what is no message, and tells side events."""
 
     def __init__(self, counters: Counter[str], *, presence: bool, sampled: int = 1) -> None:
-        """`presence`: count RTP, too, of which the capture gives one packet in `sampled`."""
+        """`presence`: count RTP, too: one packet in `sampled` (a power of two), by the sequence number.
+
+        The kernel leaves out the others, but for those in tunnels, which no filter looks into: these are left out here.
+        """
         self._counters = counters
         self._presence = presence
         self._sampled = sampled
+        self._left_out = sampled - 1  # the bits of a sequence number that are to be 0
         self._calls: OrderedDict[str, _Call] = OrderedDict()
         # Two legs of a conversation may announce the same place: media then goes past the B2BUA between them.
         self._places: dict[_Place, list[_Call]] = {}
@@ -210,6 +214,8 @@ class MediaWatch:
         self._now_us = max(self._now_us, datagram.captured_us)
         source, destination = (datagram.source, datagram.source_port), (datagram.destination, datagram.destination_port)
         rtcp = looks_like_rtcp(datagram.payload)
+        if not rtcp and any(datagram.payload[3:4]) and datagram.payload[3] & self._left_out:
+            return
         flow = None if rtcp else self._flows.get((datagram.observer, *source, *destination))
         if flow is not None:
             flow.packets += self._sampled

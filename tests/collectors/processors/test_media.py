@@ -265,6 +265,17 @@ def test_a_sampled_capture_counts_for_all() -> None:
     assert told(media.side(us(4))) == [(*BOB, 640)]
 
 
+def test_what_no_filter_could_sample_is_sampled_here() -> None:
+    """In tunnels all of it comes; what the kernel has thinned is left as it is."""
+    media, counters = watch(sampled=32)
+    numbered = [
+        packet(2 + n / 50, ALICE, BOB, struct.pack("!BBHII", 0x80, 0, n, n, 7) + bytes(160)) for n in range(640)
+    ]
+    media.take(call(), [*numbered, packet(3, ("10.9.9.9", 1), ("10.9.9.8", 2), b"\x80\x00\x00")])
+    assert told(media.side(us(20), last=True))[0] == (*BOB, 640)
+    assert counters["media_unclaimed"] == 1
+
+
 def test_a_call_that_nobody_answers_is_forgotten() -> None:
     media, counters = watch()
     media.take(call()[:1], rtp(1, 2, BOB, ALICE))
