@@ -17,11 +17,14 @@ _WORDS: Final = {
     Dimension.DIRECTION: "Direction",
     Dimension.USER_AGENT: "User agent",
     Dimension.PREFIX: "Prefix",
+    Dimension.REGISTRAR: "Registrar",
 }
 
 
 def measure_page(request: HttpRequest) -> HttpResponse:
-    """Ratios, delays and durations of the calls that ended in a span of time, the most called first."""
+    """Ratios, delays and durations of the calls that ended in a span of time, the most called first; of registrations,
+    of those that began in it, by registrar.
+    """
     by, last = request.GET.get("by", Dimension.DESTINATION.value), request.GET.get("last", "1h")
     if by not in set(Dimension) or last not in _SPANS:
         raise Http404("no such measure")
@@ -39,5 +42,6 @@ def measure_page(request: HttpRequest) -> HttpResponse:
         "spans": {value: word for value, (word, _) in _SPANS.items()},
         "words": words,
         "searches": dimension in (Dimension.SOURCE, Dimension.DESTINATION),
+        "registers": dimension is Dimension.REGISTRAR,
     }
     return render(request, "dashboard/measures/page.html", context)

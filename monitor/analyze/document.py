@@ -45,7 +45,7 @@ def build(result: Result) -> Document:
     document = outline(
         result,
         measure(result.calls, result.registrations, result.registration_delays_ms),
-        measure_by(result.calls),
+        measure_by(result.calls, result.registrations, result.registration_delays_ms),
     )
     legs = legs_of(result.links)
     document["calls"] = list(calls(result, legs))
@@ -153,7 +153,7 @@ def _registration(registration: RegistrationRecord) -> Document:
         "contact": registration.contact,
         "client": registration.client,
         "registrar": registration.registrar,
-        "outcome": str(outcome(registration)),
+        "outcome": str(outcome(registration.outcome)),
         "status": registration.status,
         "first": timestamp(registration.first_us),
         **_common(registration),

@@ -61,4 +61,5 @@ def document(result: Result) -> Iterator[bytes]:
         with_legs(each, legs.get(call.key, [])) for each, call in zip(written["calls"], result.calls, strict=True)
     )
     figures = measure(result.calls, result.registrations, result.registration_delays_ms)
-    return pieces(result, figures, measure_by(result.calls), written)
+    by = measure_by(result.calls, result.registrations, result.registration_delays_ms)
+    return pieces(result, figures, by, written)

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from monitor.core.measures import Breakdown, Dimension, Figures, Sample, Tally, figures, parts
+from monitor.core.hop import address_of
+from monitor.core.measures import Breakdown, Dimension, Figures, Sample, Tally, figures, most_first, parts
 from monitor.core.updates import CallRecord, RecordKey, RegistrationRecord
 
 By: TypeAlias = dict[Dimension, dict[str, Figures]]
@@ -28,11 +29,15 @@ def measure(
     return figures(_tally(calls, registrations, delays_ms))
 
 
-def measure_by(calls: Sequence[CallRecord]) -> By:
-    """The measures of these calls by each dimension: those with the most calls first."""
+def measure_by(
+    calls: Sequence[CallRecord], registrations: Sequence[RegistrationRecord], delays_ms: Mapping[RecordKey, float]
+) -> By:
+    """The measures of these records by each dimension: those with the most calls, or registrations, first."""
     found = Breakdown()
     for call in calls:
         found.add(Sample.of(call), parts(call.caller, call.callee, call.to_uri, call.user_agent))
+    for registration in registrations:
+        found.register(registration.outcome, delays_ms.get(registration.key), registration.registrar)
     return _figures_by(found)
 
 
@@ -40,9 +45,13 @@ def measure_part(
     calls: Sequence[CallRecord],
     begins: Sequence[int],
     registrations: Sequence[RegistrationRecord],
+    registered: Sequence[int],
     delays_ms: Mapping[RecordKey, float],
 ) -> PartMeasures:
-    """What these records add up to; `begins`: the number of the first message of each call, in order."""
+    """What these records add up to.
+
+    `begins`, `registered`: the number of the first message of each call and of each registration, in order.
+    """
     keys: dict[Dimension, dict[str, tuple[int, Tally]]] = {}
     for call, begin in zip(calls, begins, strict=True):
         sample = Sample.of(call)
@@ -51,6 +60,10 @@ def measure_part(
             if key not in known:
                 known[key] = (begin, Tally())
             known[key][1].add(sample)
+    registrars = keys.setdefault(Dimension.REGISTRAR, {})
+    for registration, begin in zip(registrations, registered, strict=True):
+        _, tally = registrars.setdefault(address_of(registration.registrar), (begin, Tally()))
+        tally.register(registration.outcome, delays_ms.get(registration.key))
     return PartMeasures(_tally(calls, registrations, delays_ms), keys)
 
 
@@ -80,14 +93,12 @@ def _tally(
     for call in calls:
         tally.add(Sample.of(call))
     for registration in registrations:
-        tally.register(registration, delays_ms.get(registration.key))
+        tally.register(registration.outcome, delays_ms.get(registration.key))
     return tally
 
 
 def _figures_by(found: Breakdown) -> By:
     return {
-        dimension: {
-            key: figures(tally) for key, tally in sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
-        }
+        dimension: {key: figures(tally) for key, tally in sorted(tallies.items(), key=most_first)}
         for dimension, tallies in found.tallies.items()
     }

@@ -68,7 +68,7 @@ def registration_table(registrations: Sequence[RegistrationRecord]) -> Table:
     for registration in registrations:
         table.add_row(
             *_when_and_who(registration.first_us, registration.aor, registration.contact),
-            _state(str(outcome(registration))),
+            _state(str(outcome(registration.outcome))),
             str(registration.status or ""),
             *_messages(registration),
             _codes(registration),

@@ -33,19 +33,20 @@ def work(path: str | Path, settings: Settings, share: Share, *, written: bool) -
         yield Pickled(passage, pickle.dumps(found, pickle.HIGHEST_PROTOCOL))
         return
     begins = {key: numbers[0] for key, numbers in found.ordinals.items()}
-    yield _ending(passage, found, [begins[call.key] for call in found.calls])
+    yield _ending(passage, found, begins)
     for kind in KINDS:
         yield from _fragments(found, kind, begins)
 
 
-def _ending(passage: Passage, found: Records, begins: list[int]) -> Ending:
+def _ending(passage: Passage, found: Records, first: dict[RecordKey, int]) -> Ending:
+    begins, registered = ([first[record.key] for record in kind] for kind in (found.calls, found.registrations))
     return Ending(
         passage=passage,
         malformed=found.malformed,
         side_unmatched=found.side_unmatched,
         legs=found.legs,
         begins=begins,
-        measures=measure_part(found.calls, begins, found.registrations, found.registration_delays_ms),
+        measures=measure_part(found.calls, begins, found.registrations, registered, found.registration_delays_ms),
         severities=sorted(severities(found.records)),
     )
 

@@ -4,24 +4,26 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.core.measures import Dimension, Tally, figures
+from monitor.core.measures import Dimension, Tally, figures, most_first
 from monitor.models import MeasureBucket
 from monitor.models.measures import BUCKET_US
 
 MOST_SHOWN: Final = 100
 _ALL: Final = Dimension.DIRECTION  # every call has one of four: the cheapest way to add up all
+_WHOLE: Final = frozenset({_ALL, Dimension.REGISTRAR})  # whose keys add up to all that they are of
 
 
 def measures(dimension: Dimension, since_us: int) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    """(figures of all calls, figures by key with `key`, how many keys there are), of calls that ended since then.
+    """(figures of all calls, figures by key with `key`, how many keys there are), of calls that ended since then; by
+    registrar, of the registrations that began since then.
 
-    The keys with the most calls come first.
+    The keys with the most calls, or registrations, come first.
     """
     tallies = _tallies(dimension, since_us)
     whole = Tally()
-    for tally in (tallies if dimension is _ALL else _tallies(_ALL, since_us)).values():
+    for tally in (tallies if dimension in _WHOLE else _tallies(_ALL, since_us)).values():
         whole.merge(tally)
-    rows = sorted(tallies.items(), key=lambda item: (-item[1].calls, item[0]))
+    rows = sorted(tallies.items(), key=most_first)
     shown = [msgspec.to_builtins(figures(tally)) | {"key": key} for key, tally in rows[:MOST_SHOWN]]
     return msgspec.to_builtins(figures(whole)), shown, len(rows)
 

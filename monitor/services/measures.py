@@ -1,18 +1,18 @@
-"""The measures of ended calls, rolled up by the five minutes in which they ended.
+"""The measures of ended calls, rolled up by the five minutes in which they ended, and of registrations by their begin.
 
 A bucket is computed from the rows of its calls, whole, as often as calls may still be added to it: doing it again
 gives the same, so that nothing depends on who did it last, or on whether it was done in time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 from django.db import transaction
 
 from monitor.core.measures import Breakdown, Sample, parts
-from monitor.core.updates import CallState
-from monitor.models import Call, MeasureBucket
+from monitor.core.updates import CallState, RegistrationOutcome
+from monitor.models import Call, MeasureBucket, Registration
 from monitor.models.measures import BUCKET_US
 
 # Commits may come late: so many buckets are computed again.
@@ -30,14 +30,19 @@ def roll_up(now_us: int) -> int:
     """Bring the buckets up to date; how many were written."""
     current = now_us // BUCKET_US
     last = MeasureBucket.objects.order_by("-bucket").values_list("bucket", flat=True).first()
-    oldest = Call.objects.filter(import_id=0, ended_us__isnull=False).order_by("ended_us")
     if last is None:
-        first_us = oldest.values_list("ended_us", flat=True).first()
-        last = current if first_us is None else first_us // BUCKET_US
+        last = min(filter(None, _oldest_us()), default=now_us) // BUCKET_US
     begin = max(min(last, current - _AGAIN), current - _MOST_BUCKETS)
     for bucket in range(begin, current + 1):
         _write(bucket, _computed(bucket))
     return current + 1 - begin
+
+
+def _oldest_us() -> Iterator[int | None]:
+    """When the first call ended and the first registration began, of what is kept."""
+    calls = Call.objects.filter(import_id=0, ended_us__isnull=False).order_by("ended_us")
+    yield calls.values_list("ended_us", flat=True).first()
+    yield Registration.objects.filter(import_id=0).order_by("first_us").values_list("first_us", flat=True).first()
 
 
 def _computed(bucket: int) -> Breakdown:
@@ -60,7 +65,19 @@ def _computed(bucket: int) -> Breakdown:
             failed_ms=(row["ended_us"] - row["first_us"]) / 1000 if failed else None,
         )
         found.add(sample, parts(row["caller"], row["callee"], row["to_uri"], row["user_agent"]))
+    _add_registrations(found, bucket)
     return found
+
+
+def _add_registrations(found: Breakdown, bucket: int) -> None:
+    """The sessions that began then. Of one so young, the present binding (`registered_us`) is the first."""
+    sessions = Registration.objects.filter(
+        import_id=0, first_us__gte=bucket * BUCKET_US, first_us__lt=(bucket + 1) * BUCKET_US
+    ).order_by("first_us")
+    columns = ("outcome", "first_us", "registered_us", "registrar")
+    for outcome, first_us, registered_us, registrar in sessions.values_list(*columns).iterator(chunk_size=_READ):
+        delay_ms = None if registered_us is None else (registered_us - first_us) / 1000
+        found.register(RegistrationOutcome(outcome), delay_ms, registrar)
 
 
 def _write(bucket: int, found: Breakdown) -> None:

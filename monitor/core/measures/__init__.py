@@ -6,7 +6,7 @@ sum of each one's: percentiles come from sketches that merge.
 
 from monitor.core.measures.figures import Figures, figures
 from monitor.core.measures.sketch import Sketch
-from monitor.core.measures.split import DIMENSIONS, OTHERS, Breakdown, Dimension, direction, parts, prefix
+from monitor.core.measures.split import DIMENSIONS, OTHERS, Breakdown, Dimension, direction, most_first, parts, prefix
 from monitor.core.measures.tally import Sample, Tally
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Tally",
     "direction",
     "figures",
+    "most_first",
     "parts",
     "prefix",
 ]

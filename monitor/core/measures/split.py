@@ -10,6 +10,7 @@ from collectors.sip.address import inside
 from collectors.sip.uri import user_of
 from monitor.core.hop import address_of
 from monitor.core.measures.tally import Sample, Tally
+from monitor.core.updates import RegistrationOutcome
 
 MOST_KEYS: Final = 500  # of one dimension; what is beyond counts as others
 OTHERS: Final = "others"
@@ -29,6 +30,7 @@ class Dimension(StrEnum):
     DIRECTION = "direction"
     USER_AGENT = "user_agent"  # of the caller
     PREFIX = "prefix"  # of the called number: its country code
+    REGISTRAR = "registrar"  # the address that registrations go to; of registrations, all others of calls
 
 
 DIMENSIONS: Final = tuple(Dimension)
@@ -72,6 +74,12 @@ def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Iterator[tu
     yield Dimension.PREFIX, prefix(to_uri)
 
 
+def most_first(item: tuple[str, Tally]) -> tuple[int, int, str]:
+    """Of keys with their tallies: those with the most calls first, or registrations."""
+    key, tally = item
+    return -tally.calls, -tally.registrations, key
+
+
 class Breakdown(msgspec.Struct):
     """The tallies of each key of each dimension."""
 
@@ -81,6 +89,10 @@ class Breakdown(msgspec.Struct):
         """One more call, under its keys (`parts`)."""
         for dimension, key in where:
             self.of(dimension, key).add(call)
+
+    def register(self, outcome: RegistrationOutcome, delay_ms: float | None, registrar: str) -> None:
+        """One more registration, at this endpoint."""
+        self.of(Dimension.REGISTRAR, address_of(registrar)).register(outcome, delay_ms)
 
     def of(self, dimension: Dimension, key: str) -> Tally:
         """The tally of a key, made when it is not there; beyond a bound, that of the others."""

@@ -6,7 +6,7 @@ import msgspec
 
 from monitor.core.measures.sketch import Sketch
 from monitor.core.metrics import USER_ENDED
-from monitor.core.updates import CallRecord, CallState, RegistrationOutcome, RegistrationRecord
+from monitor.core.updates import CallRecord, CallState, RegistrationOutcome
 
 # RFC 6076 §4.8: the network could not do its part.
 INEFFECTIVE: Final = frozenset((408, 500, 503, 504))
@@ -17,9 +17,9 @@ _OUTCOMES: Final = {
 }
 
 
-def outcome(registration: RegistrationRecord) -> RegistrationOutcome:
+def outcome(told: RegistrationOutcome) -> RegistrationOutcome:
     """The outcome by the last final response: whatever ran out since, or is still awaited."""
-    return _OUTCOMES.get(registration.outcome, registration.outcome)
+    return _OUTCOMES.get(told, told)
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +110,11 @@ class Tally(msgspec.Struct):
         if call.failed_ms is not None:
             self.failed.add(call.failed_ms)
 
-    def register(self, registration: RegistrationRecord, delay_ms: float | None) -> None:
+    def register(self, told: RegistrationOutcome, delay_ms: float | None) -> None:
         """One more registration; `delay_ms`: first REGISTER → first 2xx, challenge included."""
         self.registrations += 1
-        state = outcome(registration)
-        _count(self.outcomes, state.value, 1)
-        self.waiting += registration.outcome == RegistrationOutcome.PENDING
+        _count(self.outcomes, outcome(told).value, 1)
+        self.waiting += told == RegistrationOutcome.PENDING
         if delay_ms is not None:
             self.rrd.add(delay_ms)
 

@@ -126,13 +126,18 @@ def test_delays_are_percentiles_within_a_hundredth_and_durations_a_mean() -> Non
 
 def test_the_measures_of_a_file_are_told_apart_by_each_dimension_the_most_calls_first() -> None:
     elsewhere = replace(call(FAILED, 503), callee="198.51.100.7:5060", user_agent="Phone 1", to_uri="sip:+4312345678@x")
-    found = measure_by([elsewhere, call(ENDED, acked=True), call(ENDED, acked=True)])
+    some = [replace(registration(RegistrationOutcome.FAILED), registrar=f"192.0.2.{host}:5060") for host in (7, 8, 8)]
+    found = measure_by([elsewhere, call(ENDED, acked=True), call(ENDED, acked=True)], some, {some[0].key: 30.0})
     by_peer = {key: (figures.calls, figures.asr_percent) for key, figures in found[Dimension.DESTINATION].items()}
     assert list(by_peer.items()) == [("192.0.2.2", (2, 100.0)), ("198.51.100.7", (1, 0.0))]
     assert list(found[Dimension.SOURCE]) == ["192.0.2.1"]
     assert list(found[Dimension.USER_AGENT]) == ["unknown", "Phone 1"]
     assert list(found[Dimension.PREFIX]) == ["user", "+43"]
     assert list(found[Dimension.DIRECTION]) == ["transit"]
+    assert [(key, each.registrations, each.calls) for key, each in found[Dimension.REGISTRAR].items()] == [
+        ("192.0.2.8", 2, 0),
+        ("192.0.2.7", 1, 0),
+    ]
 
 
 def test_registrations_that_still_wait_are_not_ineffective() -> None:

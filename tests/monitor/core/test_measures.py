@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.core.measures import OTHERS, Breakdown, Dimension, Sample, Sketch, Tally, direction, figures, parts, prefix
 from monitor.core.measures.split import MOST_KEYS
-from monitor.core.updates import CallState, Kind, RecordKey, RegistrationOutcome, RegistrationRecord
+from monitor.core.updates import CallState, RegistrationOutcome
 
 TIMES = st.lists(st.floats(0, 1e7), min_size=1, max_size=50)
 
@@ -62,17 +62,10 @@ def test_the_sum_of_the_minutes_is_the_hour() -> None:
 
 
 def test_registrations_merge_too() -> None:
-    def registration(outcome: RegistrationOutcome) -> RegistrationRecord:
-        return RegistrationRecord(
-            key=RecordKey(Kind.REGISTRATION, "r", "", 20260101), open=False, aor="", contact="", client="",
-            registrar="", outcome=outcome, status=None, first_us=0, last_us=0, registered_us=None, expires_us=None,
-            messages=1, retransmissions=0, hops=(), findings=(),
-        )  # fmt: skip
-
     one, other = Tally(), Tally()
-    one.register(registration(RegistrationOutcome.PENDING), None)
-    other.register(registration(RegistrationOutcome.FAILED), 10.0)
-    other.register(registration(RegistrationOutcome.EXPIRED), 30.0)
+    one.register(RegistrationOutcome.PENDING, None)
+    other.register(RegistrationOutcome.FAILED, 10.0)
+    other.register(RegistrationOutcome.EXPIRED, 30.0)
     one.merge(other)
     told = figures(one)
     assert (told.registrations, told.ira_percent) == (3, 50.0)
