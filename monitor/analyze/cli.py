@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from collectors.receivers.base import ReceiverError
 from collectors.receivers.capture_file import holds_secrets
 from monitor.analyze.arguments import DESCRIPTION, EPILOG, add_arguments
-from monitor.analyze.crew import CrewError
+from monitor.analyze.frames import CrewError
 from monitor.analyze.jobs import jobs_for, reader
 from monitor.analyze.result import Result
 from monitor.analyze.step import Progress as Advance

@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from monitor.analyze.frames import Frame, Unshared
+from monitor.analyze.frames import CrewError, Frame, Unshared
 
 # Without frames from one process, while more of another are not asked for.
 MOST_AHEAD: Final = 64 * 1024 * 1024  # octets
@@ -31,10 +31,6 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Frame)
 
 Work = Callable[[int], Iterator[Frame]]
-
-
-class CrewError(Exception):
-    """A process that read the file with others died, or was ended; the text says how."""
 
 
 class _Member:

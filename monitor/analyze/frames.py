@@ -12,6 +12,14 @@ from monitor.core.sources.stage import Minded
 from monitor.core.updates import Severity
 
 
+class CrewError(Exception):
+    """A process that reads the file with others can't be made, died, or was ended; the text says how."""
+
+
+class UnsharedError(Exception):
+    """Shared out, this file would not give what one process gives; the text says why."""
+
+
 class Cycle(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was told until the watermark moved, as far as the second stage minds it."""
 

@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from monitor.analyze.crew import Crew
-from monitor.analyze.frames import Frame
-from monitor.analyze.joining import UnsharedError
-from monitor.analyze.joining import told as joined
+from monitor.analyze.frames import Frame, UnsharedError
 from monitor.analyze.run import run
 from monitor.analyze.share import Share
 from monitor.analyze.step import ProgressCallback
 from monitor.analyze.told import Told
-from monitor.analyze.work import work
 from monitor.core.settings import Settings
 
 # Each process decodes all of the file: with more, that is most of what they do.
@@ -74,6 +70,11 @@ def reader(file: str, settings: Settings, jobs: int, key_log: str = "", *, writt
     if jobs == 1:
         yield alone
         return
+
+    # Not above: one process does without, and so do systems that can't fork.
+    from monitor.analyze.crew import Crew
+    from monitor.analyze.joining import told as joined
+    from monitor.analyze.work import work
 
     def share(number: int) -> Iterator[Frame]:
         return work(file, settings, Share(number, jobs), written=written)

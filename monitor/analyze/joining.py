@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from collectors.receivers.base import ReceiverError
 from monitor.analyze.document import legs_of
 from monitor.analyze.fragments import KINDS, pieces, with_legs
-from monitor.analyze.frames import Cycle, Ending, Fragments, Frame, Pickled, Refused, Stretch, Unshared
+from monitor.analyze.frames import Cycle, Ending, Fragments, Frame, Pickled, Refused, Stretch, Unshared, UnsharedError
 from monitor.analyze.measures import joined
 from monitor.analyze.result import Passage, Records
 from monitor.analyze.run import subjects, whole
@@ -28,10 +28,6 @@ from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationReco
 
 _R = TypeVar("_R", CallRecord, RegistrationRecord, TransactionRecord)
 _begin: Final = itemgetter(0)
-
-
-class UnsharedError(Exception):
-    """Shared out, this file would not give what one process gives; the text says why."""
 
 
 def told(

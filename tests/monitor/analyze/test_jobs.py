@@ -20,12 +20,12 @@ from collectors.receivers.base import ReceiverError
 from collectors.scenario import library
 from collectors.scenario.pcap import pcap
 from monitor.analyze.cli import main
-from monitor.analyze.crew import MOST_AHEAD, Crew, CrewError
+from monitor.analyze.crew import MOST_AHEAD, Crew
 from monitor.analyze.document import build, encode
 from monitor.analyze.fragments import document
-from monitor.analyze.frames import Frame, Unshared
+from monitor.analyze.frames import CrewError, Frame, Unshared, UnsharedError
 from monitor.analyze.jobs import MOST, Jobs, jobs_for, reader, usable_cores
-from monitor.analyze.joining import UnsharedError, told
+from monitor.analyze.joining import told
 from monitor.analyze.replay import CAPTURE_SETTINGS
 from monitor.analyze.run import run
 from monitor.analyze.share import Share
