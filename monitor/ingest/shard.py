@@ -69,8 +69,8 @@ class Shard:
 
     # --- input
 
-    def look_up(self, batches: list[Batch]) -> None:
-        """Ask the database once for all records that these batches may go on with."""
+    def unknown(self, batches: list[Batch]) -> set[Name]:
+        """The names of all records that these batches may go on with, and that are not in memory."""
         unknown = {
             name
             for batch in batches
@@ -79,10 +79,14 @@ class Shard:
             for name in self.correlator.names(event)
         }
         unknown.update(name for batch in batches for side in batch.side for name in self.correlator.misses(side))
-        self._stored = archive.latest(unknown)
+        return unknown
+
+    def recalls(self, stored: dict[Name, Stored]) -> None:
+        """Which of these are stored: what is taken until the next commit may go on with them."""
+        self._stored = stored
 
     def take(self, entry: Entry, batch: Batch) -> None:
-        """Take the next entry of the stream; `look_up` has seen its batch."""
+        """Take the next entry of the stream; `recalls` has told what is stored of its batch's records."""
         if not self._admit(entry, batch):
             return
         source = self._marks.sources[batch.collector]

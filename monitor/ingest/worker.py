@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from django.db import Error, connection
 
@@ -41,6 +41,10 @@ TEND_S: Final = 1.0  # how often leases and streams are looked after
 SPARE_S: Final = 0.3  # and how often by a worker that holds nothing yet
 
 log = logging.getLogger(__name__)
+
+
+# An entry, its batch, and why it is to be set aside, if it is.
+_Read: TypeAlias = tuple[Entry, Batch | None, str | None]
 
 
 class CommitRefused(Exception):  # noqa: N818 - what happened, in one word
@@ -136,32 +140,47 @@ class Worker:
         """Feed what was read to the shards, within bounds, another one first each time."""
         self._turn += 1
         left, more = MOST_EVENTS, False
+        work: list[tuple[Shard, list[_Read]]] = []
         for number in sorted(self._shards, key=lambda number: (number + self._turn) % self._partitions):
             shard, found = self._shards[number], entries.get(number, [])
             if not found:
                 shard.idle(now_us, self._listening_us)
             elif left > 0:
                 chosen = found[:1] if self._suspects.careful(number) else found
-                taken, events = self._feed(shard, chosen, left)
+                read, events = self._open(number, chosen, left)
+                work.append((shard, read))
                 left -= events
-                more = more or taken < len(found) or len(found) == COUNT
+                more = more or len(read) < len(found) or len(found) == COUNT
             else:
                 more = True
+        self._look_up(work)
+        for shard, read in work:
+            self._feed(shard, read)
         return more
 
-    def _feed(self, shard: Shard, entries: list[Entry], most: int) -> tuple[int, int]:
-        """Feed entries with at most about so many events; how many entries and events it were."""
-        read: list[tuple[Entry, Batch | None, str | None]] = []
+    def _open(self, number: int, entries: list[Entry], most: int) -> tuple[list[_Read], int]:
+        """Entries with at most about so many events, and how many events it were."""
+        read: list[_Read] = []
         events = 0
         for entry in entries:
             if entry.again:
-                entry = dead_letters.opened(shard.number, entry)
-            batch, reason = self._read(shard.number, entry)
+                entry = dead_letters.opened(number, entry)
+            batch, reason = self._read(number, entry)
             read.append((entry, batch, reason))
             events += batch.size if batch else 0
             if events >= most:
                 break
-        shard.look_up([batch for _, batch, reason in read if batch and not reason])
+        return read, events
+
+    def _look_up(self, work: list[tuple[Shard, list[_Read]]]) -> None:
+        """Ask the database once for all records that these entries may go on with."""
+        unknown = [shard.unknown([batch for _, batch, reason in read if batch and not reason]) for shard, read in work]
+        stored = archive.latest(set().union(*unknown))
+        for (shard, _), names in zip(work, unknown, strict=True):
+            shard.recalls({name: stored[name] for name in names if name in stored})
+
+    def _feed(self, shard: Shard, read: list[_Read]) -> None:
+        """Feed entries to their shard, or set them aside."""
         for entry, batch, reason in read:
             try:
                 if entry.again and entry.data is None:
@@ -180,7 +199,6 @@ class Worker:
                 self._suspects.failed(shard.number, [entry.id], error, shard.watermark_us)
                 self._drop([shard.number])
                 break
-        return len(read), events
 
     def _read(self, number: int, entry: Entry) -> tuple[Batch | None, str | None]:
         """The batch of an entry, and why it is to be set aside, if it is."""
