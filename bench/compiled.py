@@ -87,6 +87,8 @@ def installed(out: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=_made(out), prefix="building-") as scratch:
             half = Path(scratch) / "installed"
             _pip("install", "--no-deps", "--target", str(half), str(build(Path(scratch))))
+            if not list((half / "monitor" / "core").glob("call.*.so")):
+                raise BuildError("the wheel was made, and nothing in it is compiled")
             for stale in out.glob("compiled-*"):
                 shutil.rmtree(stale)
             half.rename(folder)
