@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tests.faults.runs import Run, shown
+from tests.faults.runs import BEHIND, WORLD, Run, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="new seeds, on both databases, for so long")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long a world lives (%(default)s)")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--behind", action="store_true", help="hurt what is behind the commit; with --soak, in turn")
     parser.add_argument("--only", default="", metavar="FAULT,…", help="no other faults than these")
     arguments = parser.parse_args()
     totals: Counter[str] = Counter(worlds=0, messages=0, lost=0, failed=0)
@@ -33,7 +34,11 @@ def main() -> int:
         databases = _Databases(stack)
         for number, seed in enumerate(_seeds(arguments)):
             kind = ("sqlite", "postgresql")[number % 2] if arguments.soak else arguments.database
-            run = Run(seed, seconds=arguments.seconds, database_url=databases.new(kind), only=arguments.only)
+            behind = arguments.behind or bool(arguments.soak and number // 2 % 2)
+            # A house makes its own cluster, to crash it.
+            url = "" if kind == "sqlite" else kind if behind else databases.new()
+            program = BEHIND if behind else WORLD
+            run = Run(seed, seconds=arguments.seconds, database_url=url, only=arguments.only, program=program)
             told = run.told(_LONGEST_S)
             totals.update(worlds=1, messages=told["sent"], lost=told["missing"], failed=bool(told["problems"]))
             if told["problems"]:
@@ -51,10 +56,8 @@ class _Databases:
         self._cluster: Postgres | None = None
         self._numbers = count()
 
-    def new(self, kind: str) -> str:
-        """Its URL; "" is SQLite, of which each world has its own."""
-        if kind == "sqlite":
-            return ""
+    def new(self) -> str:
+        """Its URL."""
         if self._cluster is None:
             from tests.support.postgres import Postgres
 

@@ -5,20 +5,24 @@ import os
 import subprocess
 import sys
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from tests.support.environment import ROOT
 from tests.support.processes import spawn
+
+WORLD: Final = "tests.faults.one"
+BEHIND: Final = "tests.faults.behind.one"
 
 
 class Run:
     """A world that has been started; `told` waits for its end and says how it was."""
 
     def __init__(
-        self, seed: str, *, seconds: float, database_url: str = "", only: str = "", program: str = "tests.faults.one"
+        self, seed: str, *, seconds: float, database_url: str = "", only: str = "", program: str = WORLD
     ) -> None:
         """`database_url` names an empty database of PostgreSQL; without it, SQLite. `only`: faults, with commas."""
         self.seed = seed
+        self.command = f"python -m tests.faults{' --behind' if program == BEHIND else ''} {seed} --seconds {seconds:g}"
         words = [sys.executable, "-m", program, seed, str(seconds), database_url, only]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "DJANGO_"))}
         self.process = spawn(
@@ -36,7 +40,15 @@ class Run:
             told: dict[str, Any] = json.loads(output)
         except ValueError:
             told = {"problems": [f"it ended with {self.process.returncode}: {errors.decode(errors='replace')[-6000:]}"]}
-        return {"seed": self.seed, "notes": [], "log": "", "faults": "", "sent": 0, "missing": 0} | told
+        return {
+            "seed": self.seed,
+            "command": self.command,
+            "notes": [],
+            "log": "",
+            "faults": "",
+            "sent": 0,
+            "missing": 0,
+        } | told
 
     def kill(self) -> None:
         """End it at once."""
@@ -46,7 +58,7 @@ class Run:
 
 def shown(told: dict[str, Any]) -> str:
     """All that helps to understand a world that went wrong."""
-    seed = f"seed {told['seed']}: python -m tests.faults {told['seed']}"
+    seed = f"seed {told['seed']}: {told['command']}"
     return "\n".join([seed, *told["notes"], "", *told["problems"][:20], "", told["log"]])
 
 

@@ -5,16 +5,15 @@ import random
 import pytest
 
 from tests.faults.behind.one import POSTGRESQL
-from tests.faults.runs import Run, shown
+from tests.faults.runs import BEHIND, Run, shown
 
 SECONDS = 3.0
 
 
 @pytest.mark.timeout(240)
 def test_every_alert_opens_once_and_every_mail_comes_whatever_befalls_those_who_send_it() -> None:
-    program = "tests.faults.behind.one"
     runs = [
-        Run(str(random.randrange(2**32)), seconds=SECONDS, database_url=kind, program=program)
+        Run(str(random.randrange(2**32)), seconds=SECONDS, database_url=kind, program=BEHIND)
         for kind in ("", POSTGRESQL)
     ]
     try:

@@ -84,37 +84,41 @@ def post_away(house: House, _dice: random.Random) -> Heal:
     return heal
 
 
-@fault(most_s=3, weight=3)
+@fault(most_s=0, weight=3)
 def post_refuses(house: House, dice: random.Random) -> Heal:
-    """It refuses, for now or for good."""
+    """It refuses some mails, for now or for good."""
     answer = dice.choice(("451 4.3.0 try again later", "421 4.3.2 going down", "554 5.7.1 not this one"))
-    house.note(f"the mail server says {answer}")
-    house.post.refuse(answer)
-    return _post_is_well(house)
+    times = dice.randint(1, 8)
+    house.note(f"the mail server says {times} times {answer}")
+    house.post.refuse(answer, times)
+    return _nothing
 
 
-@fault(most_s=4, weight=3)
+@fault(most_s=0, weight=3)
 def post_is_slow(house: House, dice: random.Random) -> Heal:
-    """It takes its time, sometimes more than it has."""
-    house.post.delay_s = dice.choice((0.3, 1.5, 5.0))
-    house.note(f"the mail server takes {house.post.delay_s} s")
-    return _post_is_well(house)
+    """It takes its time for some mails, sometimes more than it has."""
+    delay_s, times = dice.choice((0.3, 1.5, 5.0)), dice.randint(1, 4)
+    house.note(f"the mail server takes {delay_s} s for {times} mails")
+    house.post.delays_s += [delay_s] * times
+    return _nothing
 
 
-@fault(most_s=2, weight=3)
+@fault(most_s=0, weight=3)
 def post_breaks(house: House, dice: random.Random) -> Heal:
     """Connections break after so many octets, mostly in the midst of a mail."""
-    house.post.cut_at = dice.choice((0, 50, 150, 1_000, dice.randrange(20_000)))
-    house.note(f"connections to the mail server break after {house.post.cut_at} octets")
-    return _post_is_well(house)
+    octets = [dice.choice((0, 50, 150, 1_000, dice.randrange(20_000))) for _ in range(dice.randint(1, 8))]
+    house.note(f"connections to the mail server break after {octets} octets")
+    house.post.cuts += octets
+    return _nothing
 
 
-@fault(most_s=2, weight=4)
-def post_does_not_say(house: House, _dice: random.Random) -> Heal:
+@fault(most_s=0, weight=4)
+def post_does_not_say(house: House, dice: random.Random) -> Heal:
     """It takes mails, and nobody hears that it did."""
-    house.post.forgets_to_answer = True
-    house.note("the mail server takes mails without a word")
-    return _post_is_well(house)
+    times = dice.randint(1, 6)
+    house.note(f"the mail server takes {times} mails without a word")
+    house.post.unsaid += times
+    return _nothing
 
 
 # --- the bus
@@ -134,6 +138,13 @@ def lose_bus(house: House, _dice: random.Random) -> Heal:
     house.note("the bus is killed, and its data lost")
     house.bus.wipe()
     return _bus_starts(house)
+
+
+@fault(most_s=3, weight=2)
+def freeze_bus(house: House, _dice: random.Random) -> Heal:
+    """SIGSTOP: it takes connections and does not answer."""
+    house.note("the bus is frozen")
+    return house.freeze_bus()
 
 
 # --- the database
@@ -274,14 +285,6 @@ def _freeze(house: House, process: Process) -> Heal:
     def heal() -> None:
         thaw()
         house.note(f"{process.name} thaws")
-
-    return heal
-
-
-def _post_is_well(house: House) -> Heal:
-    def heal() -> None:
-        house.post.well()
-        house.note("the mail server is well")
 
     return heal
 

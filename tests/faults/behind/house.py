@@ -18,6 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from monitor.models import CommitLog, Delivery
 from monitor.models import Overview as Row
 from monitor.notify import outbox
+from monitor.overview.lease import myself
 from tests.faults.behind.post import Post
 from tests.faults.behind.roles import NEXT
 from tests.faults.behind.teller import Teller
@@ -32,6 +33,7 @@ T = TypeVar("T")
 LAST: Final = "0002_origin"
 RECIPIENTS: Final = ("noc@example.com", "ops@example.com")
 PATIENCE_S: Final = 90.0  # a loaded machine has this long to come to rest
+_NOBODY: Final = 2**22  # no process has this id
 _PRELOADED: Final = (
     *PRELOADED,
     *("monitor.watch", "monitor.celery", "monitor.tasks", "celery.bin.celery", "celery.apps.worker", "celery.beat"),
@@ -124,15 +126,17 @@ class House(World):
         return next((each for each in self.overviews if f"/ {each.pid} " in owner), self.overviews[0])
 
     def give_away(self) -> None:
-        """The overview's lease runs out, while its holder works."""
+        """The overview's lease is one of a process that died, while its holder works."""
         if not self.database.locked:
-            _asked(lambda: Row.objects.update(lease_until_us=0, owner="nobody"))
+            here = myself().rpartition("/ ")[0]
+            _asked(lambda: Row.objects.update(owner=f"{here}/ {_NOBODY} 1"))
 
     def begin(self) -> None:
         """Start everything; time begins."""
         for process in self.others:
             process.start()
         wait_for(lambda: Row.objects.filter(epoch__gt=0).exists(), PATIENCE_S, what="an overview works")
+        wait_for(lambda: " ready." in self.log.read_text(), PATIENCE_S, every=0.1, what="the mailer works")
         super().begin()
         self.teller.start()
 
@@ -144,6 +148,19 @@ class House(World):
             self.mailer.start()
             names.remove(self.mailer.name)
         return names
+
+    def freeze_bus(self) -> Callable[[], None]:
+        """SIGSTOP; what is returned lets it thaw."""
+        pid = self.bus.pid
+        if self.bus.running:
+            os.kill(pid, signal.SIGSTOP)
+
+        def thaw() -> None:
+            if self.bus.running and self.bus.pid == pid:
+                os.kill(pid, signal.SIGCONT)
+            self.note("the bus thaws")
+
+        return thaw
 
     def migrate(self) -> None:
         """Begin to change the tables for the next version."""
@@ -160,6 +177,7 @@ class House(World):
     def settle(self) -> None:
         """Until all is committed, folded, and told."""
         self.teller.stop()
+        self.note(f"{len(self.post.messages)} mails came by now")
         if self._upgrading:
             wait_for(self._upgraded, PATIENCE_S, every=0.2, what="the tables are the next version's")
         super().settle()

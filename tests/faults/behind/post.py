@@ -9,19 +9,14 @@ from tests.support.smtp import SmtpServer
 
 
 class Post(SmtpServer):
-    """Real, and harmless until told otherwise; `well` ends whatever was wrong with it."""
+    """Real, and harmless but for what is in store for the next mails and connections, however late they come."""
 
     def __init__(self) -> None:
         self.away = False
-        self.well()
+        self.delays_s: list[float] = []  # before it says that it took one of the next mails
+        self.unsaid = 0  # so many of the next mails it takes, and the connection breaks before it says so
+        self.cuts: list[int] = []  # octets after which one of the next connections breaks
         super().__init__()
-
-    def well(self) -> None:
-        """Nothing is wrong."""
-        self.delay_s = 0.0  # before it says that it took a mail
-        self.cut_at: int | None = None  # octets of a connection after which it breaks
-        self.forgets_to_answer = False  # it takes a mail, and the connection breaks before it says so
-        self.accept()
 
     def leave(self) -> None:
         """Refuse connections, if it does not yet."""
@@ -43,9 +38,10 @@ class Post(SmtpServer):
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
         answer = await super().handle_DATA(server, session, envelope)
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
-        if self.forgets_to_answer:
+        if self.delays_s:
+            await asyncio.sleep(self.delays_s.pop())
+        if self.unsaid:
+            self.unsaid -= 1
             _abort(server.transport)
         return answer
 
@@ -60,14 +56,13 @@ class _Connection(SMTP):
 
     def __init__(self, post: Post, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(post, hostname="mail.test", loop=loop)
-        self._post = post
+        self._limit = post.cuts.pop() if post.cuts else None
         self._octets = 0
 
     def data_received(self, data: bytes) -> Any:
         self._octets += len(data)
-        limit = self._post.cut_at
-        if limit is not None and self._octets > limit:
-            super().data_received(data[: max(0, len(data) - (self._octets - limit))])
+        if self._limit is not None and self._octets > self._limit:
+            super().data_received(data[: max(0, len(data) - (self._octets - self._limit))])
             _abort(self.transport)
             return
         super().data_received(data)
