@@ -45,6 +45,7 @@ def plan(seed: str, seconds: float, only: frozenset[str] = frozenset()) -> Plan:
         offsets_us=(0, dice.choice(_CLOCKS_US)),
         split=dice.choice(list(Split)),
         workers=dice.choice((2, 2, 3)),
+        defective=dice.random() < 0.2,
         spool_octets=dice.choice((60_000, 400_000, 4_000_000)),
     )
     return Plan(setting, drawn)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Collector(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process is told."""
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a collector's process is told."""
 
     name: str
     wire: Wire
@@ -39,7 +39,7 @@ class Interface:
     live = True
     interfaces = [INTERFACE]  # noqa: RUF012 - read only
 
-    def __init__(self, collector: Collector, *, from_beginning: bool) -> None:
+    def __init__(self, collector: Told, *, from_beginning: bool) -> None:
         self._wire = collector.wire
         self._clock_us = collector.wire.begin_us + collector.offset_us
         self._from_beginning = from_beginning
@@ -93,7 +93,7 @@ class Interface:
 def main(told: dict[str, Any], boot: str, from_beginning: bool) -> None:
     """Collect until the wire falls silent, or until SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(process)d %(name)s: %(message)s", level=logging.INFO)
-    collector = msgspec.convert(told, Collector)
+    collector = msgspec.convert(told, Told)
     exporter = RedisStreamExporter(
         collector.url,
         collector=collector.name,

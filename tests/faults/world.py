@@ -18,9 +18,10 @@ import redis
 
 from collectors.sip.timers import SECOND
 from collectors.wire.codec import stream
+from monitor.models import Collector
 from tests.faults.disk import Disk
 from tests.faults.link import Link
-from tests.faults.player import Collector
+from tests.faults.player import Told
 from tests.faults.wire import Split, Wire
 from tests.support.nursery import Nursery
 from tests.support.processes import alive, wait_for
@@ -30,7 +31,7 @@ PARTITIONS: Final = 4
 SPOOL_OCTETS: Final = 4 * 1024 * 1024
 _DISK_OCTETS: Final = 64 * 1024 * 1024
 _SETTLED_S: Final = 60.0  # a loaded machine has this long to come to rest
-PRELOADED: Final = ("monitor.cli", "monitor.ingest.shell", "tests.faults.player")
+PRELOADED: Final = ("monitor.cli", "monitor.ingest.shell", "tests.faults.player", "tests.faults.defective")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     offsets_us: tuple[int, ...] = (0, 0)  # of the collectors' clocks
     split: Split = Split.CALLS
     workers: int = 2
+    defective: bool = False  # the workers have a bug
     spool_octets: int = SPOOL_OCTETS
     speed: float = 5.0
     calls_per_second: float = 2.0  # of wire time
@@ -125,7 +127,8 @@ class World:
         self._nursery = Nursery(self.environment, *preloaded)
         self.wire: Wire
         self.edges = [self._edge(number, name) for number, name in enumerate(setting.collectors)]
-        self.workers = [self.run(f"worker {n}", "monitor.cli:main", ["correlate"]) for n in range(setting.workers)]
+        correlate = "tests.faults.defective:main" if setting.defective else "monitor.cli:main"
+        self.workers = [self.run(f"worker {n}", correlate, ["correlate"]) for n in range(setting.workers)]
         self.others: list[Process] = []
 
     def __enter__(self) -> Self:
@@ -176,6 +179,8 @@ class World:
         )
         for edge in self.edges:
             edge.start()
+        # What a collector loses that was never heard, nobody can know of.
+        wait_for(lambda: Collector.objects.count() == len(self.edges), _SETTLED_S, what="all collectors are heard")
 
     def crashed(self) -> list[str]:
         """Processes that ended and should not have."""
@@ -223,7 +228,7 @@ class World:
         link = Link(self.store.socket)
 
         def start() -> int:
-            told = Collector(
+            told = Told(
                 name=name,
                 wire=self.wire,
                 url=link.url,
