@@ -1,7 +1,8 @@
 """Dead letters: entries that were set aside, kept whole, and taken once more when what failed on them is mended.
 
 A letter goes through the stream of its partition again, as an entry that only names it. So it has its place among
-the others, and the commit that writes what is in it deletes it. Asked for twice, it is taken once.
+the others, and the commit that writes what is in it deletes it. Asked for twice, it is taken once. What was set aside
+of the commit log goes into that again.
 """
 
 from collections.abc import Collection
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from monitor.ingest.stream import Entry, Streams
 from monitor.models import DeadLetter
+from monitor.services import commit_log, database
 
 
 def replay(url: str, ids: Collection[int] | None = None) -> int:
@@ -17,7 +19,8 @@ def replay(url: str, ids: Collection[int] | None = None) -> int:
 
     Raises `StoreAway`; then none, or some, are on their way.
     """
-    letters = DeadLetter.objects.order_by("stored_us", "id")
+    folded = commit_log.take_again(database.now_us(), ids)
+    letters = DeadLetter.objects.exclude(entry_id__startswith=commit_log.ASIDE).order_by("stored_us", "id")
     if ids is not None:
         letters = letters.filter(id__in=ids)
     named = list(letters.values_list("partition", "entry_id"))
@@ -26,7 +29,7 @@ def replay(url: str, ids: Collection[int] | None = None) -> int:
         streams.send_again(named)
     finally:
         streams.close()
-    return len(named)
+    return len(named) + folded
 
 
 def opened(number: int, entry: Entry) -> Entry:

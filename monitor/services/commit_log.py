@@ -6,10 +6,11 @@ Rows of one partition can't overtake each other, because each transaction holds 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
+from django.db import transaction
 from django.db.models import Q
 
 from monitor.core.updates import Committed
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 CHUNK: Final = 500
 # A statement takes so many ids at once; SQLite's own limit is 250,000 variables.
 _IDS: Final = 5_000
+ASIDE: Final = "commit "  # and the row's id: a dead letter that was a row of the log
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -70,12 +72,27 @@ def set_aside(entry: Entry, reason: str, now_us: int) -> None:
     row = CommitLog.objects.get(pk=entry.id)
     DeadLetter.objects.create(
         partition=row.partition,
-        entry_id=f"commit {row.pk}",
+        entry_id=f"{ASIDE}{row.pk}",
         reason=text(reason, 8_000),
         stored_us=now_us,
         data=row.updates,
     )
     row.delete()
+
+
+def take_again(now_us: int, letter_ids: Collection[int] | None = None) -> int:
+    """Put rows that were set aside (of these dead letters, or all) into the log anew; how many they are."""
+    rows = DeadLetter.objects.filter(entry_id__startswith=ASIDE)
+    if letter_ids is not None:
+        rows = rows.filter(id__in=letter_ids)
+    with transaction.atomic():
+        letters = list(rows.order_by("id"))
+        for letter in letters:
+            CommitLog.objects.create(
+                partition=letter.partition, watermark_us=0, committed_us=now_us, updates=letter.data
+            )
+        DeadLetter.objects.filter(id__in=[letter.pk for letter in letters]).delete()
+    return len(letters)
 
 
 def append(committed: Committed, now_us: int, folded: int | None = None) -> None:

@@ -17,6 +17,7 @@ from monitor.core.alerting.values import Decision, FindingNoted
 from monitor.core.metrics import Metrics
 from monitor.core.overview import Overview as Overviews
 from monitor.core.updates import CallStarted, CallState, Committed, SourceSeen
+from monitor.ingest import dead_letters
 from monitor.models import (
     Alert,
     AlertOccurrence,
@@ -38,7 +39,7 @@ from monitor.watchdog import ALIVE
 from tests.monitor.core.told import call, cleared, commit, raised, report, started, us
 from tests.monitor.overview.stage import Ingest, clock_us, log
 from tests.support.database import read_only
-from tests.support.processes import wait_for
+from tests.support.processes import free_port, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -266,8 +267,12 @@ def test_an_entry_on_which_we_fail_is_set_aside_and_the_others_count(
     assert "ZeroDivisionError: of ours" in letter.reason
     assert "is set aside" in caplog.text
     assert Alert.objects.get().count == 2
+    # Once it is mended, it is taken again, for which the stream store is not needed.
+    monkeypatch.undo()
+    assert dead_letters.replay(f"redis://127.0.0.1:{free_port()}/0") == 1
+    assert not DeadLetter.objects.exists()
     until_folded(Watcher(Silent(), ringer, heard, Lease("here")))
-    assert Alert.objects.get().count == 2
+    assert Alert.objects.get().count == 3
 
 
 def test_an_entry_whose_outcome_the_database_refuses_is_set_aside(
