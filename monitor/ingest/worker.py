@@ -323,9 +323,11 @@ class Worker:
 
     def _drop(self, numbers: list[int] | None = None) -> None:
         """Forget partitions (all, when none is named); those still ours are restored when next tended."""
-        for number in [*self._leases.epochs] if numbers is None else numbers:
+        dropped = [*self._leases.epochs] if numbers is None else numbers
+        for number in dropped:
             self._shards.pop(number, None)
             self._leases.epochs.pop(number, None)
+        if dropped or numbers is None:
             self._tended = float("-inf")
 
     def _leave(self) -> None:

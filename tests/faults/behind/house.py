@@ -135,7 +135,7 @@ class House(World):
         """Start everything; time begins."""
         for process in self.others:
             process.start()
-        wait_for(lambda: Row.objects.filter(epoch__gt=0).exists(), PATIENCE_S, what="an overview works")
+        wait_for(lambda: _asked(lambda: Row.objects.filter(epoch__gt=0).exists()), PATIENCE_S, what="an overview works")
         wait_for(lambda: " ready." in self.log.read_text(), PATIENCE_S, every=0.1, what="the mailer works")
         super().begin()
         self.teller.start()
@@ -185,12 +185,11 @@ class House(World):
         wait_for(self._all_sent, PATIENCE_S, every=0.2, what="all mails are sent")
 
     def _all_folded(self) -> bool:
-        return not CommitLog.objects.filter(folded=None).exists()
+        return _asked(lambda: CommitLog.objects.filter(folded=None).exists()) is False
 
     def _all_sent(self) -> bool:
-        for refused in Delivery.objects.filter(state="failed").values_list("pk", flat=True):
-            outbox.resend(refused)  # as a person does who has mended what the server refused
-        return not Delivery.objects.exclude(state="sent").exists()
+        _asked(_resend)
+        return _asked(lambda: Delivery.objects.exclude(state="sent").exists()) is False
 
     def _upgraded(self) -> bool:
         if not self.migration.running:
@@ -202,6 +201,12 @@ class House(World):
 
     def _start(self, role: str, *arguments: str) -> int:
         return self._nursery.start(f"tests.faults.behind.roles:{role}", *arguments, log=self.log)
+
+
+def _resend() -> None:
+    """What a person does who has mended what the server refused."""
+    for refused in list(Delivery.objects.filter(state="failed").values_list("pk", flat=True)):
+        outbox.resend(refused)
 
 
 def _asked(question: Callable[[], T]) -> T | None:

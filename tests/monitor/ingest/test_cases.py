@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from django.db import Error, connection
+from django.db import Error, OperationalError, connection
 
 from collectors.scenario.library import play
 from collectors.sip.timers import SECOND
@@ -546,6 +546,20 @@ def test_the_loop_outlasts_a_database_that_goes_away(bench: Bench, call: list[Si
     run_for(bench, away, lambda: bench.edge.send(call[6:] if connection.vendor == "sqlite" else call[4:]))
     assert Call.objects.get().messages == len(call)
     assert not LossRange.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_stays_away_is_told_of_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(_leases: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("monitor.ingest.worker.SPARE_S", 0.05)
+    monkeypatch.setattr("monitor.ingest.lease.Leases.prepare", refused)
+    run_for(bench, seconds=1.0)
+    assert caplog.text.count("the database is away") == 1
+    assert "no longer" not in caplog.text
 
 
 def test_the_loop_outlasts_being_fenced_and_takes_back_what_falls_free(bench: Bench, call: list[SipEvent]) -> None:
