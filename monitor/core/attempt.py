@@ -24,6 +24,7 @@ def repairable(status: int) -> bool:
 
 
 _MOST_HOPS: Final = 64  # of one attempt
+_NO_CANCELS: Final[dict[str, int]] = {}  # shared, and never changed
 
 
 class Attempt:
@@ -46,8 +47,8 @@ class Attempt:
         self.from_tag = event.from_tag
         self.initial = True  # no re-INVITE; only the request itself can tell
         self.first_us = event.captured_us
-        self.transactions: list[Transaction] = []
-        self.cancels: dict[str, int] = {}  # branch → when it was cancelled
+        self.transactions: tuple[Transaction, ...] = ()
+        self.cancels = _NO_CANCELS  # branch → when it was cancelled
         self.ringing_us = 0  # last 101–199 before Timer C ran out
         self.watched = False  # Timer C runs
         self.timed_out_us = 0  # when Timer B, Timer C, or 64·T1 after CANCEL passed
@@ -59,7 +60,7 @@ class Attempt:
         if event.method:
             self.initial = not event.to_tag
         if transaction not in self.transactions and len(self.transactions) < _MOST_HOPS:
-            self.transactions.append(transaction)
+            self.transactions += (transaction,)
 
     @property
     def subject(self) -> str:
@@ -137,7 +138,7 @@ class Attempt:
         """A CANCEL with this branch was seen; whether it is the first one."""
         known_us = self.cancels.get(branch, 0)
         if not known_us or at_us < known_us:
-            self.cancels[branch] = at_us
+            self.cancels = {**self.cancels, branch: at_us}
         return not known_us
 
     @property
@@ -187,7 +188,7 @@ class Attempts(Generic[A]):
     def __init__(self, make: Callable[[SipEvent], A], most: int) -> None:
         self._make = make
         self._most = most
-        self._all: list[A] = []
+        self._all: tuple[A, ...] = ()
 
     def __iter__(self) -> Iterator[A]:
         return iter(self._all)
@@ -215,8 +216,9 @@ class Attempts(Generic[A]):
         if attempt is None:
             attempt = self._make(event)
             if len(self._all) >= self._most:
-                self._all.remove(next((old for old in self._all if not old.initial), self._all[0]))
-            self._all.append(attempt)
+                oldest = next((old for old in self._all if not old.initial), self._all[0])
+                self._all = tuple([each for each in self._all if each is not oldest])
+            self._all += (attempt,)
         attempt.sent_on(transaction, event)
         if len(self._all) == 1:
             self.current = attempt
@@ -228,7 +230,7 @@ class Attempts(Generic[A]):
     def keep(self, most: int) -> None:
         """Forget all but the last ones."""
         if len(self._all) > most:
-            self._all = sorted(self._all, key=lambda each: (each.first_us, each.cseq))[-most:]
+            self._all = tuple(sorted(self._all, key=lambda each: (each.first_us, each.cseq))[-most:])
 
     def next_us(self, attempt: Attempt) -> int:
         """When the initial attempt after this one began; 0 when there is none."""

@@ -213,7 +213,7 @@ class Call(Fold):
         answer = self.dialogs.answer_of(event)
         if answer.sent(event, number, attempt) > 1:
             if answer not in self.dialogs.resent:
-                self.dialogs.resent.append(answer)
+                self.dialogs.resent += (answer,)
                 timers = self.context.settings.timers
                 self.wake_at(answer.first_us + timers.timeout_us, Timer.ANSWER, answer)
                 self.wake_at(answer.first_us + timers.timeout_us + timers.t2_us, Timer.RESENDS, answer)
@@ -352,7 +352,7 @@ class Call(Fold):
             return
         dialog, strays = self.dialogs.find(answer.from_tag, answer.to_tag), self.dialogs.strays(answer)
         troubles = {
-            hop: text for hop in answer.ack_hops if (text := trouble_of("ACK", answer.cseq, hop, self.undelivered))
+            hop: text for hop in answer.ack_hops() if (text := trouble_of("ACK", answer.cseq, hop, self.undelivered))
         }
         seen = ack.delivery(answer, dialog, strays, settings, heard=self.context.peers.heard, troubles=troubles)
         # The first 2xx that was seen may be a resend, and its ACK was lost with those before it.

@@ -58,7 +58,7 @@ class BlindSpots:
         insort(apart, (begin_us, end_us))
         self._ranges[loss.observer] = apart[-_MOST_LOSSES:]
 
-    def covers(self, observers: list[str], from_us: int, to_us: int) -> bool:
+    def covers(self, observers: tuple[str, ...], from_us: int, to_us: int) -> bool:
         """Whether one of the observers lost anything between the two times."""
         if not self._ranges:
             return False

@@ -6,12 +6,17 @@ often as the one saw it who saw most.
 """
 
 from enum import IntEnum, auto
+from struct import Struct
 from typing import Final, TypeAlias
 
 from collectors.sip.timers import COPY_US
 from collectors.wire.events import SipEvent
 
 _MOST_SIGHTS: Final = 64  # of one message
+_ENTRY: Final = Struct("<qq")
+_SIZE: Final = _ENTRY.size
+_DIGEST: Final = 8  # octets
+_LATEST_US: Final = 2**62  # a clock that says more is none
 
 _Sights: TypeAlias = list[tuple[int, str]]  # (wire time in µs, observer)
 
@@ -33,26 +38,52 @@ RETRANSMISSION: Final = Sight.RETRANSMISSION
 class Copies:
     """The messages of one record, by what they are copies of."""
 
-    __slots__ = ("_most", "_seen")
+    __slots__ = ("_first", "_most", "_sights")
 
     def __init__(self, most: int) -> None:
         self._most = most  # messages that are remembered; the oldest are not sent again
-        # By digest: when it was seen; only the time where the first observer saw it once, as is usual.
-        self._seen: dict[int, int | _Sights] = {}
+        # Digest and time of the first sight of each, in octets: a table of numbers would take four times as much.
+        self._first = bytearray()
+        # By digest: all sights of a message, where there is more to say than that the first observer saw it once.
+        self._sights: dict[int, _Sights] | None = None
 
-    def add(self, event: SipEvent, observers: list[str]) -> Sight:
+    def add(self, event: SipEvent, observers: tuple[str, ...]) -> Sight:
         """What this message is; `observers` are those of the record in order of appearance."""
         digest = hash((event.raw, event.source_port, event.destination_port, event.source, event.destination))
-        sights = self._seen.get(digest)
+        at_us = event.captured_us
+        usual = 0 <= at_us < _LATEST_US
+        entry = _ENTRY.pack(digest, at_us if usual else 0)
+        place = self._place(entry[:_DIGEST])
+        if place >= 0:
+            return _compared(self._sights_at(place, digest, observers[0]), at_us, event.observer)
+        if len(self._first) >= _SIZE * self._most:
+            self._forget()
+        self._first += entry
+        if not usual or len(observers) > 1:
+            self._sights = self._sights or {}
+            self._sights[digest] = [(at_us, event.observer)]
+        return NEW
+
+    def _place(self, digest: bytes) -> int:
+        """Where the entry of a digest begins; -1 where there is none."""
+        place = self._first.find(digest)
+        while place >= 0 and place % _SIZE:
+            place = self._first.find(digest, place + 1)
+        return place
+
+    def _sights_at(self, place: int, digest: int, observer: str) -> _Sights:
+        self._sights = self._sights or {}
+        sights = self._sights.get(digest)
         if sights is None:
-            if len(self._seen) >= self._most:
-                del self._seen[next(iter(self._seen))]
-            alone = len(observers) == 1
-            self._seen[digest] = event.captured_us if alone else [(event.captured_us, event.observer)]
-            return NEW
-        if isinstance(sights, int):
-            sights = self._seen[digest] = [(sights, observers[0])]
-        return _compared(sights, event.captured_us, event.observer)
+            _, first_us = _ENTRY.unpack_from(self._first, place)
+            sights = self._sights[digest] = [(first_us, observer)]
+        return sights
+
+    def _forget(self) -> None:
+        digest, _ = _ENTRY.unpack_from(self._first)
+        del self._first[:_SIZE]
+        if self._sights is not None:
+            self._sights.pop(digest, None)
 
 
 def _compared(sights: _Sights, at_us: int, observer: str) -> Sight:

@@ -10,7 +10,6 @@ A 2xx to INVITE is resent end to end by the callee, over any transport, until *i
 a request of its own: same CSeq number, both tags, any branch and any path. `Answer` is that pair.
 """
 
-from bisect import insort
 from enum import IntEnum
 from typing import Final
 
@@ -117,8 +116,8 @@ class Sending:
         self.first_us = event.captured_us
         self.last_us = event.captured_us
         self.sends = 0
-        self.numbers: list[int] = []
-        self.times: list[int] = []  # of the first ones, in order
+        self.numbers: tuple[int, ...] = ()
+        self.times: tuple[int, ...] = ()  # of the first ones, in order
 
     def add(self, at_us: int, number: int) -> None:
         """One more copy on this hop. A call that passes here twice (a spiral) shows two at once."""
@@ -130,8 +129,8 @@ class Sending:
         self.last_us = max(self.last_us, at_us)
         self.sends += 1
         if self.sends <= EVIDENCE:
-            self.numbers.append(number)
-            insort(self.times, at_us)
+            self.numbers += (number,)
+            self.times = tuple(sorted((*self.times, at_us)))
 
     def nth_us(self, nth: int) -> int:
         """When it was sent for the `nth` time; 0 when it was not so often."""
@@ -149,7 +148,7 @@ class Answer:
     """
 
     __slots__ = (
-        "ack_hops",
+        "_acks",
         "ack_numbers",
         "ack_us",
         "attempt",
@@ -171,11 +170,11 @@ class Answer:
         self.contact = ""  # of the 2xx, as near to the caller as it was seen: where the ACK is to go
         self.contact_vias = 0
         self.first_us = 0  # of the 2xx, anywhere
-        self.sendings: dict[str, Sending] = {}  # by hop of the INVITE
+        self.sendings: tuple[Sending, ...] = ()  # one a hop of the INVITE
         self.sends = 0  # how often a hop carried it, at most
         self.ack_us = 0  # of the first ACK, anywhere
-        self.ack_hops: dict[str, int] = {}  # hop of the ACK → its first time
-        self.ack_numbers: list[int] = []
+        self._acks: tuple[tuple[str, int], ...] = ()  # hop of the ACK, its first time there
+        self.ack_numbers: tuple[int, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -191,13 +190,22 @@ class Answer:
         """Whether its INVITE was seen."""
         return self.attempt is not None and self.attempt.asked
 
+    def ack_hops(self) -> dict[str, int]:
+        """The hops on which its ACK was seen, and when first; the first of them first."""
+        return dict(sorted(self._acks, key=lambda ack: (ack[1], ack[0])))
+
+    def sending_on(self, hop: str) -> Sending | None:
+        """How a hop of the INVITE carried it; None where it did not."""
+        return next((sending for sending in self.sendings if sending.hop == hop), None)
+
     def sent(self, event: SipEvent, number: int, attempt: Attempt) -> int:
         """The 2xx was seen, for the first time or again; how often its hop has carried it."""
         self.attempt = attempt
         hop = request_hop(event)
-        sending = self.sendings.get(hop)
+        sending = self.sending_on(hop)
         if sending is None:
-            sending = self.sendings[hop] = Sending(hop, event)
+            sending = Sending(hop, event)
+            self.sendings += (sending,)
             if not self.contact or event.vias < self.contact_vias:
                 self.contact, self.contact_vias = event.contact, event.vias
         sending.add(event.captured_us, number)
@@ -211,9 +219,11 @@ class Answer:
         """An ACK for it was seen."""
         at_us, hop = event.captured_us, request_hop(event)
         self.ack_us = min(self.ack_us or at_us, at_us)
-        self.ack_hops[hop] = min(self.ack_hops.get(hop, at_us), at_us)
+        known_us = next((known_us for known, known_us in self._acks if known == hop), _NEVER)
+        if at_us < known_us:
+            self._acks = (*(ack for ack in self._acks if ack[0] != hop), (hop, at_us))
         if len(self.ack_numbers) < EVIDENCE:
-            self.ack_numbers.append(number)
+            self.ack_numbers += (number,)
 
 
 class Dialogs:
@@ -222,10 +232,10 @@ class Dialogs:
     __slots__ = ("_answers", "_dialogs", "resent")
 
     def __init__(self) -> None:
-        self.resent: list[Answer] = []  # those that some hop carried more than once
-        # Most calls have one of each: lists take a third of what tables would.
-        self._dialogs: list[Dialog] = []
-        self._answers: list[Answer] = []
+        # Most calls have one of each: a tuple of it takes a fourth of what a table would.
+        self.resent: tuple[Answer, ...] = ()  # those that some hop carried more than once
+        self._dialogs: tuple[Dialog, ...] = ()
+        self._answers: tuple[Answer, ...] = ()
 
     def find(self, one_tag: str, other_tag: str) -> Dialog | None:
         """The dialog of these tags, whoever says which."""
@@ -242,7 +252,7 @@ class Dialogs:
         if dialog is None:
             dialog = Dialog(one_tag, other_tag)
             if len(self._dialogs) < _MOST_DIALOGS:
-                self._dialogs.append(dialog)
+                self._dialogs += (dialog,)
         return dialog
 
     def over(self, before_us: int = _NEVER) -> bool:
@@ -273,7 +283,7 @@ class Dialogs:
         0: never.
         """
         answers = [a for a in self._answers if a.cseq == attempt.cseq and a.from_tag == attempt.from_tag]
-        hops = ((hop, at_us) for answer in answers for hop, at_us in answer.ack_hops.items())
+        hops = ((hop, at_us) for answer in answers for hop, at_us in answer.ack_hops().items())
         return min((at_us for hop, at_us in hops if source in ("", address_of(ends(hop)[0]))), default=0)
 
     def answer_of(self, event: SipEvent) -> Answer:
@@ -283,7 +293,7 @@ class Dialogs:
             if answer.cseq == cseq and answer.from_tag == from_tag and answer.to_tag == to_tag:
                 return answer
         answer = Answer(cseq, from_tag, to_tag)
-        self._answers.append(answer)
+        self._answers += (answer,)
         if len(self._answers) > _MOST_ANSWERS:
             self._forget_answer()
         return answer
@@ -305,7 +315,6 @@ class Dialogs:
     def _forget_answer(self) -> None:
         """Let the oldest go that nobody waits for; else the oldest."""
         over = (answer for answer in self._answers if answer.ack_us and not answer.forms_dialog)
-        answer = next(over, self._answers[0])
-        self._answers.remove(answer)
-        if answer in self.resent:
-            self.resent.remove(answer)
+        forgotten = next(over, self._answers[0])
+        self._answers = tuple([answer for answer in self._answers if answer is not forgotten])
+        self.resent = tuple([answer for answer in self.resent if answer is not forgotten])

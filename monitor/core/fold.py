@@ -12,6 +12,7 @@ cleared as soon as the message arrives that shows it wrong, and stays in the rec
 
 from abc import ABC, abstractmethod
 from enum import IntEnum, auto
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any, Final, TypeVar
 
@@ -20,11 +21,11 @@ from msgspec.structs import replace
 from collectors.sip.message import header
 from collectors.sip.reading import Reading
 from collectors.wire.events import SideEvent, SipEvent
-from monitor.core.context import Context
+from monitor.core.context import FAR, Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Facet, places, ranks
-from monitor.core.hop import request_hop
+from monitor.core.hop import request_ends
 from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import NO_REPORTS
@@ -48,6 +49,9 @@ _MOST_HOPS: Final = 64
 _MOST_FINDINGS: Final = 64
 _MOST_SIDE: Final = 1_000  # side events of a record: RTCP of both sides of a call of an hour
 _LONGEST_AGENT: Final = 120
+# Of most records, shared and never changed: an empty table is as large as a few numbers.
+_NO_FINDINGS: Final[dict[tuple[str, str], Finding]] = {}
+_NO_CODES: Final[frozenset[str]] = frozenset()
 _GROWS_BY: Final = 32  # requests, each time it is told
 
 
@@ -82,7 +86,8 @@ class Fold(ABC):
         "_lingers",
         "_openers",
         "_opening",
-        "_rank",
+        "_rank_us",
+        "_rank_vias",
         "asked",
         "client",
         "context",
@@ -121,22 +126,23 @@ class Fold(ABC):
         self.now_us = 0  # up to here deadlines have passed
         self.from_uri = event.from_uri
         self.to_uri = event.to_uri
-        self.client, _, self.server = request_hop(event).partition(">")
-        self._rank: tuple[int, int] | None = None
+        self.client, self.server = request_ends(event)
+        self._rank_vias = FAR  # of the message that said who asks whom, and when that was
+        self._rank_us = 0
         self.messages = 0
         self.requests = 0
         self.retransmissions = 0
         self.side = 0  # events beside the messages
         self.undelivered = NO_REPORTS  # of requests, by the network
-        self.observers: list[str] = []
-        self.hops: dict[str, Transaction] = {}  # the first on each
+        self.observers = _alone(event.observer)
+        self.hops: tuple[Transaction, ...] = ()  # the first on each
         self.asked: SipEvent | None = None  # the last request that is news, until something answers but 100 or 400
-        self.irregular: dict[Transaction, None] = {}
-        self.findings: dict[tuple[str, str], Finding] = {}  # by code and subject
-        self.found: frozenset[str] = frozenset()  # the codes of these
+        self.irregular: tuple[Transaction, ...] = ()
+        self.findings = _NO_FINDINGS  # by code and subject
+        self.found = _NO_CODES  # of these
         self._openers = context.openers[key.kind]
         self._families = self._openers.families
-        self._facets: list[Facet[Any]] = []  # those that have begun, in the order of the families
+        self._facets: tuple[Facet[Any], ...] = ()  # those that have begun, in the order of the families
         self._begun = 0  # which they are: a bit for each family
         self._copies = Copies(most_messages)
         self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
@@ -176,7 +182,7 @@ class Fold(ABC):
         elif at_us < self.first_us:
             self.first_us = at_us
         if event.observer not in self.observers:
-            self.observers.append(event.observer)
+            self.observers += (event.observer,)
         sight = self._copies.add(event, self.observers)
         if sight is COPY:
             return
@@ -218,7 +224,8 @@ class Fold(ABC):
         before = (self._begun & (1 << place) - 1).bit_count()
         if not self._begun >> place & 1:
             self._begun |= 1 << place
-            self._facets.insert(before, self._families[place](self))
+            begun = self._facets
+            self._facets = (*begun[:before], self._families[place](self), *begun[before:])
         return self._facets[before]
 
     def facet(self, family: type[T]) -> T | None:
@@ -249,13 +256,13 @@ class Fold(ABC):
 
     def introduce(self, event: SipEvent) -> None:
         """Learn who asks whom, from the message that is nearest to the client; of these, the first."""
-        rank = (event.vias, event.captured_us)
-        if self._rank is None or rank < self._rank:
-            self._rank = rank
+        vias, at_us = event.vias, event.captured_us
+        if vias < self._rank_vias or (vias == self._rank_vias and at_us < self._rank_us):
+            self._rank_vias, self._rank_us = vias, at_us
             if event is self._opening:
                 return  # the record was made from it
             self.from_uri, self.to_uri = event.from_uri, event.to_uri
-            self.client, _, self.server = request_hop(event).partition(">")
+            self.client, self.server = request_ends(event)
             if self._opening is not None:
                 self._opening = event
 
@@ -282,20 +289,22 @@ class Fold(ABC):
 
     def add_hop(self, transaction: Transaction) -> None:
         """Remember the hop of a transaction."""
-        known = self.hops.get(transaction.hop)
-        if known is None and len(self.hops) >= _MOST_HOPS:
-            return
-        if known is None or transaction.first_us < known.first_us:
-            self.hops[transaction.hop] = transaction
+        for place, known in enumerate(self.hops):
+            if known.hop == transaction.hop:
+                if transaction.first_us < known.first_us:
+                    self.hops = (*self.hops[:place], transaction, *self.hops[place + 1 :])
+                return
+        if len(self.hops) < _MOST_HOPS:
+            self.hops += (transaction,)
 
     def hops_in_order(self) -> tuple[str, ...]:
         """The hops in order of appearance."""
-        return tuple(sorted(self.hops, key=lambda hop: (self.hops[hop].first_us, self.hops[hop].vias, hop)))
+        return tuple([each.hop for each in sorted(self.hops, key=lambda each: (each.first_us, each.vias, each.hop))])
 
     def note(self, transaction: Transaction) -> None:
         """Remember a transaction that had a response, if it went as the RFC forbids."""
-        if transaction.irregular and len(self.irregular) < _MOST_IRREGULAR:
-            self.irregular[transaction] = None
+        if transaction.irregular and len(self.irregular) < _MOST_IRREGULAR and transaction not in self.irregular:
+            self.irregular += (transaction,)
 
     def anomalies(self) -> tuple[str, ...]:
         """What the RFC forbids and was seen, each kind once."""
@@ -376,9 +385,10 @@ class Fold(ABC):
             verdict = replace(verdict, state=FindingState.SUSPECTED)
         if known is not None and known.state == FindingState.CONFIRMED and verdict.state == FindingState.SUSPECTED:
             verdict = replace(verdict, state=FindingState.CONFIRMED)
-        self.findings[rule.code, subject] = verdict
         if known is None:
+            self.findings = self.findings or {}
             self.found = self.found | {rule.code}
+        self.findings[rule.code, subject] = verdict
         self._tell(rule, known, verdict, at_us, out)
 
     def _blind(self, since_us: int, at_us: int) -> bool:
@@ -404,3 +414,9 @@ class Fold(ABC):
 
 def _again(rule: Rule, known: Finding, verdict: Finding) -> bool:
     return rule.repeats and verdict.at_us > known.at_us
+
+
+@lru_cache(1_024)
+def _alone(observer: str) -> tuple[str, ...]:
+    """The same for all records that one observer sees alone."""
+    return (observer,)

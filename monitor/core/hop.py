@@ -30,6 +30,13 @@ def request_hop(event: SipEvent) -> str:
     return hop
 
 
+def request_ends(event: SipEvent) -> tuple[str, str]:
+    """The endpoints of a message's hop: who asks, who answers."""
+    source = endpoint(event.source, event.source_port)
+    destination = endpoint(event.destination, event.destination_port)
+    return (source, destination) if event.method else (destination, source)
+
+
 def address_of(place: str) -> str:
     """The address of an endpoint, without port and brackets."""
     return place.rpartition(":")[0].strip("[]")

@@ -87,7 +87,7 @@ class Bid:
         self.to_tag = to_tag  # of the request: "" where it begins a dialog
         self.at_us = at_us
         self.asked = False  # whether the request itself was seen
-        self.carried: list[Carried] = []
+        self.carried: tuple[Carried, ...] = ()
 
     def find(self, role: Role, to_tag: str) -> Carried | None:
         """The description of this role and tag."""
@@ -99,7 +99,7 @@ class Bid:
     def add(self, carried: Carried) -> None:
         """Keep one more, up to a bound."""
         if len(self.carried) < _MOST_CARRIED:
-            self.carried.append(carried)
+            self.carried += (carried,)
 
     @property
     def request(self) -> Carried | None:

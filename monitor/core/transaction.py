@@ -95,6 +95,7 @@ NON_INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
 _APART_US: Final = 30 * SECOND
 # Evidence kept a transaction: the first sends tell the story, the count tells the rest.
 EVIDENCE: Final = 12
+_FEW: Final = 6  # names that are compared one after the other
 
 
 class Transaction:
@@ -155,8 +156,8 @@ class Transaction:
         self.first_us = event.captured_us
         self.last_sent_us = 0
         self.sends = 0
-        self.sent_us: list[int] = []
-        self.numbers: list[int] = []
+        self.sent_us: tuple[int, ...] = ()
+        self.numbers: tuple[int, ...] = ()
         self.response_us = 0  # first response of any kind
         self.rung_us = 0  # first 18x
         self.rung_number = 0
@@ -167,7 +168,7 @@ class Transaction:
         self.explanation = ""  # of a final response ≥ 300 that is no challenge: how a person quotes it
         self.final_us = 0  # first final response
         self.final_sends = 0
-        self.final_numbers: list[int] = []
+        self.final_numbers: tuple[int, ...] = ()
         self.succeeded_us = 0  # first 2xx
         self.failed_us = 0  # first and last 3xx–6xx
         self.failed_again_us = 0
@@ -203,8 +204,8 @@ class Transaction:
             self.last_sent_us = at_us
         self.sends += 1
         if self.sends <= EVIDENCE:
-            self.numbers.append(number)
-            self.sent_us.append(at_us)
+            self.numbers += (number,)
+            self.sent_us += (at_us,)
 
     def nth_sent_us(self, nth: int) -> int:
         """When the request was sent for the `nth` time; 0 when it was not so often, or that is long past."""
@@ -247,13 +248,13 @@ class Transaction:
             self.final_status = status
             self.final_us = at_us
             self.final_sends = 0
-            self.final_numbers = []
+            self.final_numbers = ()
             self.explanation = explain(event.raw) if status >= 300 and status not in (401, 407) else ""
         elif at_us < self.final_us:
             self.final_us = at_us
         self.final_sends += 1
         if self.final_sends <= EVIDENCE:
-            self.final_numbers.append(number)
+            self.final_numbers += (number,)
 
     @property
     def irregular(self) -> bool:
@@ -283,27 +284,27 @@ class Transaction:
 class Transactions:
     """The transactions of one record, found by (branch, CSeq, method) and hop."""
 
-    __slots__ = ("_count", "_found", "_most")
+    __slots__ = ("_count", "_few", "_many", "_most")
 
     def __init__(self, most: int = 1_024) -> None:
-        self._found: dict[tuple[str, int, str], Transaction] = {}
+        # Of each name the first; in a table where they are many, which takes five times as much.
+        self._few: tuple[Transaction, ...] = ()
+        self._many: dict[tuple[str, int, str], Transaction] | None = None
         self._count = 0
         self._most = most  # that are looked up; the oldest are over long since
 
     def of_request(self, event: SipEvent) -> tuple[Transaction, bool]:
         """The transaction of a request, and whether it is new."""
-        key = (event.branch, event.cseq, event.method)
-        first = candidate = self._found.get(key)
+        first = candidate = self._first(event.branch, event.cseq, event.method)
         while candidate is not None:
             if candidate.carries(event):
                 return candidate, False
             candidate = candidate.sibling
-        return self._add(key, first, event, event.method), True
+        return self._add(first, event, event.method), True
 
     def of_response(self, event: SipEvent) -> tuple[Transaction, bool]:
         """The transaction of a response, and whether it is new (its request was never seen)."""
-        key = (event.branch, event.cseq, event.cseq_method)
-        first = candidate = self._found.get(key)
+        first = candidate = self._first(event.branch, event.cseq, event.cseq_method)
         by_address = None
         while candidate is not None:
             if candidate.carries(event):
@@ -316,18 +317,18 @@ class Transactions:
             by_address = self._without_branch(event)
         if by_address is not None:
             return by_address, False
-        return self._add(key, first, event, event.cseq_method), True
+        return self._add(first, event, event.cseq_method), True
 
     def named(self, branch: str, cseq: int, method: str) -> Iterator[Transaction]:
         """The transactions of this name, one a hop."""
-        candidate = self._found.get((branch, cseq, method))
+        candidate = self._first(branch, cseq, method)
         while candidate is not None:
             yield candidate
             candidate = candidate.sibling
 
     def with_branch(self, event: SipEvent, method: str) -> Transaction | None:
         """The transaction of `method` that an ACK or CANCEL with this branch is about (§9.2, §17.1.1.3)."""
-        candidate = first = self._found.get((event.branch, event.cseq, method))
+        candidate = first = self._first(event.branch, event.cseq, method)
         while candidate is not None:
             if candidate.carries(event):
                 return candidate
@@ -336,28 +337,50 @@ class Transactions:
 
     def _without_branch(self, event: SipEvent) -> Transaction | None:
         """The transaction on the hop of a response whose branch is lost or altered, by CSeq (RFC 2543)."""
-        for candidate in self._found.values():
+        for candidate in self._few if self._many is None else self._many.values():
             if candidate.cseq == event.cseq and candidate.method == event.cseq_method and candidate.carries(event):
                 return candidate
         return None
 
-    def _add(self, key: tuple[str, int, str], first: Transaction | None, event: SipEvent, method: str) -> Transaction:
+    def _first(self, branch: str, cseq: int, method: str) -> Transaction | None:
+        """The first of this name."""
+        if self._many is not None:
+            return self._many.get((branch, cseq, method))
+        for transaction in self._few:
+            if transaction.branch == branch and transaction.cseq == cseq and transaction.method == method:
+                return transaction
+        return None
+
+    def _add(self, first: Transaction | None, event: SipEvent, method: str) -> Transaction:
         transaction = Transaction(event, method)
-        if first is None:
-            self._found[key] = transaction
-        else:
+        if first is not None:
             transaction.sibling = first.sibling
             first.sibling = transaction
+        elif self._many is not None:
+            self._many[_name(transaction)] = transaction
+        elif len(self._few) < _FEW:
+            self._few += (transaction,)
+        else:
+            self._many = {_name(each): each for each in (*self._few, transaction)}
+            self._few = ()
         self._count += 1
         if self._count > self._most:
-            self._forget(next(iter(self._found)))
+            self._forget()
         return transaction
 
-    def _forget(self, key: tuple[str, int, str]) -> None:
-        transaction: Transaction | None = self._found.pop(key)
-        while transaction is not None:
+    def _forget(self) -> None:
+        """Let those of the oldest name go."""
+        if self._many is not None:
+            oldest: Transaction | None = self._many.pop(next(iter(self._many)))
+        else:
+            oldest, self._few = self._few[0], self._few[1:]
+        while oldest is not None:
             self._count -= 1
-            transaction = transaction.sibling
+            oldest = oldest.sibling
+
+
+def _name(transaction: Transaction) -> tuple[str, int, str]:
+    return transaction.branch, transaction.cseq, transaction.method
 
 
 def explain(raw: bytes) -> str:

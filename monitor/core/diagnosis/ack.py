@@ -113,7 +113,7 @@ def delivery(
     `heard`: whether anything came from an address up to a wire time. `troubles`: what ICMP errors said of ACKs, by
     their hop.
     """
-    sendings = answer.sendings.values()
+    sendings = answer.sendings
     deepest = max(sendings, key=lambda sending: (sending.vias, -sending.first_us))
     # Of the hops that carried it most often, the one nearest to the caller.
     most = max(sendings, key=lambda sending: (sending.sends, -sending.vias, -sending.first_us))
@@ -137,7 +137,8 @@ def _reached(answer: Answer, deepest: Sending, troubles: Mapping[str, str], sett
     """How far the ACK came, and the hop on which it got there."""
     if not answer.ack_us:
         return Place.NOWHERE, ""
-    hops = sorted(answer.ack_hops, key=lambda hop: (answer.ack_hops[hop], hop))
+    acked = answer.ack_hops()
+    hops = sorted(acked, key=lambda hop: (acked[hop], hop))
     if deepest.resends_after(answer.ack_us + settings.timers.t1_us) < 2:
         return Place.CALLEE, hops[0]
     undelivered = [hop for hop in hops if hop in troubles]
@@ -155,7 +156,7 @@ def _reached(answer: Answer, deepest: Sending, troubles: Mapping[str, str], sett
 def _depths(answer: Answer) -> dict[str, int]:
     """How far each element that the 2xx passed is from the caller."""
     depths: dict[str, int] = {}
-    for sending in answer.sendings.values():
+    for sending in answer.sendings:
         for depth, place in enumerate(ends(sending.hop), 2 * sending.vias):
             depths[address_of(place)] = max(depths.get(address_of(place), 0), depth)
     return depths
@@ -165,7 +166,7 @@ def _beyond(answer: Answer, element: str, deepest: Sending) -> Sending:
     """The hop on which the ACK should have left an element."""
     depth = _depths(answer)[address_of(element)]
     return min(
-        (sending for sending in answer.sendings.values() if 2 * sending.vias >= depth),
+        (sending for sending in answer.sendings if 2 * sending.vias >= depth),
         key=lambda sending: sending.vias,
         default=deepest,
     )
@@ -314,7 +315,7 @@ def _callee_hung_up(seen: Delivery, acked_us: int) -> int:
 def _at_callee_us(answer: Answer, deepest: Sending) -> int:
     """When an ACK was first seen on its way to the address that sent the 2xx; 0: never."""
     callee = address_of(ends(deepest.hop)[1])
-    return min((at_us for hop, at_us in answer.ack_hops.items() if address_of(ends(hop)[1]) == callee), default=0)
+    return min((at_us for hop, at_us in answer.ack_hops().items() if address_of(ends(hop)[1]) == callee), default=0)
 
 
 def _blame(seen: Delivery) -> Blame:
@@ -325,7 +326,7 @@ def _blame(seen: Delivery) -> Blame:
         return Blame("not-sent-on", sending.hop, cause, _NOT_SENT_ON)
     if seen.place is Place.ASTRAY:
         return _astray(seen, over)
-    nearest = min(answer.sendings.values(), key=lambda sending: (sending.vias, sending.first_us))
+    nearest = min(answer.sendings, key=lambda sending: (sending.vias, sending.first_us))
     caller, callee = ends(nearest.hop)
     origin = _answered(seen)
     resent = (
@@ -347,7 +348,7 @@ def _blame(seen: Delivery) -> Blame:
 
 
 def _astray(seen: Delivery, over: str) -> Blame:
-    hop = next(hop for hop in seen.answer.ack_hops if ends(hop)[1] == seen.reached)
+    hop = next(hop for hop in seen.answer.ack_hops() if ends(hop)[1] == seen.reached)
     resent = f"{_answered(seen)} sent its 200 OK {over}"
     if seen.trouble:
         why = f"and the network says: {seen.trouble}"

@@ -55,6 +55,7 @@ class Rung(NamedTuple):
     hop: str
     vias: int
     number: int  # of the message
+    attempt: Attempt
 
 
 _AT_ONCE_US: Final = 200 * MILLISECOND  # §17.2.1: a server that needs longer must send 100

@@ -1,10 +1,12 @@
 """What the caller's equipment calls itself."""
 
+from functools import lru_cache
 from typing import Final
 
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.call import Call
+from monitor.core.context import FAR
 from monitor.core.facet import Facet
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
@@ -15,11 +17,12 @@ _LONGEST: Final = 120
 class Equipment(Facet[Call]):
     """Names the caller by the User-Agent of the INVITE that is nearest to it."""
 
-    __slots__ = ("_rank",)
+    __slots__ = ("_at_us", "_vias")
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._rank: tuple[int, int] | None = None
+        self._vias = FAR  # of the INVITE that was read, and when it was seen
+        self._at_us = 0
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -42,7 +45,13 @@ class Equipment(Facet[Call]):
         """Only an INVITE that begins a call tells who calls."""
         if event.method != "INVITE" or event.to_tag:
             return
-        rank = (event.vias, event.captured_us)
-        if self._rank is None or rank < self._rank:
-            self._rank = rank
-            self.fold.user_agent = reading.first("user-agent")[:_LONGEST]
+        vias, at_us = event.vias, event.captured_us
+        if vias < self._vias or (vias == self._vias and at_us < self._at_us):
+            self._vias, self._at_us = vias, at_us
+            self.fold.user_agent = _shared(reading.first("user-agent")[:_LONGEST])
+
+
+@lru_cache(1_024)
+def _shared(agent: str) -> str:
+    """The same text for all calls of one make of phone."""
+    return agent

@@ -14,7 +14,7 @@ from monitor.core.marks import Mark, MarkKind
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LegMarked, Update
 
-_MOST_MARKS: Final = 24  # of one call
+_MOST_TOLD: Final = 32  # marks and bodies of one call
 _LONGEST: Final = 160
 # Headers in which B2BUAs name the Call-ID of the other leg, where they are told to.
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
@@ -37,14 +37,12 @@ _UNKNOWN: Final = frozenset({"", "anonymous", "unavailable", "unknown", "restric
 class LegMarks(Facet[Call]):
     """Tells each mark of a call once."""
 
-    __slots__ = ("_asked", "_bodies", "_told")
+    __slots__ = ("_asked", "_told")
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._asked = 0  # digest of CSeq and From tag of the INVITE that was read last
-        # Digests of what was read and told. They are few, and there are many calls.
-        self._bodies = array("q")
-        self._told = array("q")
+        self._told = array("q")  # digests of bodies that were read, and of marks that were told: there are many calls
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -73,7 +71,7 @@ class LegMarks(Facet[Call]):
             marks = _referral(addr_spec(reading.first("refer-to"))[0])
         else:
             return
-        fresh = tuple([mark for mark in marks if self._is_fresh(mark)])
+        fresh = tuple([mark for mark in marks if self._is_fresh(hash((mark.kind, mark.text)))])
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
@@ -90,18 +88,14 @@ class LegMarks(Facet[Call]):
         target = reading.target
         if target != event.to_uri and (called := _party(target)) and called != _party(event.to_uri):
             marks.append(Mark(MarkKind.CALLED, called))
-        body = reading.body
-        name = hash(body)
-        if name not in self._bodies and len(self._bodies) < _MOST_MARKS:
-            self._bodies.append(name)
-            marks += _media(body)
+        if self._is_fresh(hash(reading.body)):
+            marks += _media(reading.body)
         return marks
 
-    def _is_fresh(self, mark: Mark) -> bool:
-        name = hash((mark.kind, mark.text))
-        if name in self._told or len(self._told) >= _MOST_MARKS:
+    def _is_fresh(self, digest: int) -> bool:
+        if digest in self._told or len(self._told) >= _MOST_TOLD:
             return False
-        self._told.append(name)
+        self._told.append(digest)
         return True
 
 

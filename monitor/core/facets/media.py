@@ -54,7 +54,7 @@ class Media(Facet[Call]):
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self.bids: list[Bid] = []
+        self.bids: tuple[Bid, ...] = ()
         self._pracked = False  # a PRACK was seen
         self._found = False  # whether there was ever something to be said of them
         self._reached: frozenset[Place] = _NONE  # where RTP was seen to go, and where it was missed
@@ -183,8 +183,8 @@ class Media(Facet[Call]):
     def _begin(self, method: str, event: SipEvent, to_tag: str) -> Bid:
         bid = Bid(method, event.cseq, event.from_tag, to_tag, event.captured_us)
         if len(self.bids) >= self.most:
-            del self.bids[1]
-        self.bids.append(bid)
+            self.bids = (self.bids[0], *self.bids[2:])
+        self.bids += (bid,)
         return bid
 
     def _late(self) -> bool:
@@ -206,9 +206,7 @@ class Media(Facet[Call]):
         ):
             return False  # one hop farther on, unchanged, as most are
         read = known.near.streams if known is not None and same else streams(octets) if octets else ()
-        hop = request_hop(event)
-        first = self.fold.hops.get(hop)  # says the same, and is kept anyway
-        sight = Sight(number, event.captured_us, hop if first is None else first.hop, event.vias, read)
+        sight = Sight(number, event.captured_us, request_hop(event), event.vias, read)
         told_better = False
         if known is None:
             known = Carried(role, tag, sight, digest)

@@ -25,7 +25,7 @@ class Ringing(Facet[Call]):
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._rung: dict[Attempt, list[Rung]] = {}
+        self._rung: tuple[Rung, ...] = ()  # none any more once it was answered in time
         self._due_us = 0  # before that, none has rung for long; 0 while none rings
 
     @staticmethod
@@ -40,8 +40,8 @@ class Ringing(Facet[Call]):
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
-        """180; anything may end what was found."""
-        return status == 180 or found
+        """180, and the answer that ends it; anything may end what was found."""
+        return status == 180 or found or (200 <= status < 300 and cseq_method == "INVITE")
 
     def news(
         self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
@@ -50,36 +50,39 @@ class Ringing(Facet[Call]):
         if event.status == 180 and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
-                self._rings(attempt, Rung(event.captured_us, transaction.hop, event.vias, number))
+                self._rings(attempt, Rung(event.captured_us, transaction.hop, event.vias, number, attempt))
         elif self._due_us <= self.fold.now_us and rules.UNANSWERED_RINGING.code in self.fold.found:
-            for attempt in self._rung:
+            for attempt in dict.fromkeys(rung.attempt for rung in self._rung):
                 self._judge(attempt, event.captured_us, out)
         elif 200 <= event.status < 300 and event.cseq_method == "INVITE":
             self._settle(event)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """It has rung for long."""
-        if about in self._rung:
-            self._judge(about, due_us, out)
+        self._judge(about, due_us, out)
 
     def _settle(self, event: SipEvent) -> None:
         """Forget where it rang: it was answered in time."""
-        since_us = min((place.at_us for rung in self._rung.values() for place in rung), default=0)
+        since_us = min((rung.at_us for rung in self._rung), default=0)
         if event.captured_us < since_us + self.fold.context.settings.ringing_us:
-            self._rung = {}
+            self._rung = ()
 
     def _rings(self, attempt: Attempt, rung: Rung) -> None:
-        places, due_us = self._rung.setdefault(attempt, []), rung.at_us + self.fold.context.settings.ringing_us
+        places, due_us = self._places(attempt), rung.at_us + self.fold.context.settings.ringing_us
         if not places:
             self.fold.wake_facet(due_us, self, attempt)
         self._due_us = min(self._due_us or due_us, due_us)
         if len(places) < _MOST_RUNG:
-            places.append(rung)
+            self._rung += (rung,)
+
+    def _places(self, attempt: Attempt) -> list[Rung]:
+        return [rung for rung in self._rung if rung.attempt is attempt]
 
     def _judge(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
-        fold = self.fold
-        verdict = rules.unanswered_ringing(attempt, self._rung[attempt], fold.context.settings, fold.now_us)
-        fold.judge(rules.UNANSWERED_RINGING, attempt.subject, verdict, attempt.first_us, at_us, out)
+        places, fold = self._places(attempt), self.fold
+        if places:
+            verdict = rules.unanswered_ringing(attempt, places, fold.context.settings, fold.now_us)
+            fold.judge(rules.UNANSWERED_RINGING, attempt.subject, verdict, attempt.first_us, at_us, out)
 
 
 class Reliability(Facet[Call]):
@@ -207,7 +210,7 @@ class CancelRaces(Facet[Call]):
         fold = self.fold
         settings = fold.context.settings
         for answer in fold.dialogs.answers():
-            if answer.attempt is not attempt or transaction.hop not in answer.sendings:
+            if answer.attempt is not attempt or answer.sending_on(transaction.hop) is None:
                 continue
             dialog, subject = fold.dialogs.find(answer.from_tag, answer.to_tag), answer.subject
             if subject not in self._awaited:

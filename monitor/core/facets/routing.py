@@ -22,7 +22,7 @@ _MOST_LARGE: Final = 16  # requests of a record
 _MOST_PLACES: Final = 64  # of one call
 _MOST_VISITS: Final = 80  # of one place: Max-Forwards begins at 70
 _DEEP: Final = 4  # Vias: who loops comes by that soon
-_MOST_DIALOGS: Final = 16
+_MOST_SETS: Final = 64  # of one call: one a hop of each 2xx
 _MOST_SIDES: Final = 32
 _MOST_REQUESTS: Final = 2  # of a side
 _LONGEST: Final = 120  # of a URI that is quoted
@@ -170,28 +170,48 @@ class Loops(Facet[Call]):
         self.fold.judge(rules.CALL_LOOP, subject, verdict, self.fold.first_us, at_us, out)
 
 
-# What is kept of the requests of a side whose first one went the right way.
-_RIGHT: Final[list[Routed]] = []
-
-
 class RouteSet(NamedTuple):
     """The Record-Route of a 2xx on a hop."""
 
+    from_tag: str
+    to_tag: str
     vias: int
     hop: str
     number: int  # of the message
     recorded: tuple[str, ...]
 
 
+class Side:
+    """The first requests of one side of a dialog, which sends all of them one way."""
+
+    __slots__ = ("from_tag", "requests", "right", "sender", "to_tag")
+
+    def __init__(self, event: SipEvent) -> None:
+        self.from_tag = event.from_tag
+        self.to_tag = event.to_tag
+        self.sender = event.source  # an address
+        self.requests: tuple[Routed, ...] = ()  # none are kept where the first one went the right way
+        self.right = False
+
+    def sent(self, event: SipEvent) -> bool:
+        """Whether a request is one of this side."""
+        return self.from_tag == event.from_tag and self.to_tag == event.to_tag and self.sender == event.source
+
+    @property
+    def subject(self) -> str:
+        """Names it within the call."""
+        return f"{self.from_tag} {self.to_tag} {self.sender}"
+
+
 class RouteSets(Facet[Call]):
     """The route set of each dialog at both of its ends, and the Route of the requests that leave there."""
 
-    __slots__ = ("_requests", "_sets")
+    __slots__ = ("_sets", "_sides")
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._sets: dict[tuple[str, str], list[RouteSet]] = {}  # by From and To tag
-        self._requests: dict[tuple[str, str, str], list[Routed]] = {}  # by From and To tag, and address of the sender
+        self._sets: tuple[RouteSet, ...] = ()
+        self._sides: tuple[Side, ...] = ()
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -213,10 +233,9 @@ class RouteSets(Facet[Call]):
     ) -> None:
         """A 2xx that begins a dialog, or a request within one."""
         if event.method and event.to_tag and event.vias == 1:
-            name = (event.from_tag, event.to_tag, event.source)
             if transaction is not None and event.method in ("ACK", "PRACK", "CANCEL"):
                 return
-            if not self._sent(name, event, reading, number):
+            if not self._sent(event, reading, number):
                 return
         elif self.begins(event, reading) and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
@@ -226,49 +245,52 @@ class RouteSets(Facet[Call]):
             return
         self._judge(event.captured_us, out)
 
-    def _sent(self, name: tuple[str, str, str], event: SipEvent, reading: Reading, number: int) -> bool:
-        """Keep the first requests of a side, which sends all of them one way; whether this was one."""
-        requests = self._requests.get(name)
-        if requests is None:
-            if len(self._requests) >= _MOST_SIDES:
+    def _sent(self, event: SipEvent, reading: Reading, number: int) -> bool:
+        """Keep the first requests of a side; whether this was one."""
+        side = next((side for side in self._sides if side.sent(event)), None)
+        if side is None:
+            if len(self._sides) >= _MOST_SIDES:
                 return False
-            requests = self._requests[name] = []
-        if requests is _RIGHT or len(requests) >= _MOST_REQUESTS:
+            side = Side(event)
+            self._sides += (side,)
+        if side.right or len(side.requests) >= _MOST_REQUESTS:
             return False
         uri, routes = without_parameters(_request_uri(reading)).lower(), _uris(tuple(reading.all("route")))
-        requests.append(Routed(event.method, event.captured_us, request_hop(event), number, uri, routes))
+        side.requests += (Routed(event.method, event.captured_us, request_hop(event), number, uri, routes),)
         return True
 
     def _recorded(self, event: SipEvent, reading: Reading, hop: str, number: int) -> None:
-        tags = (event.from_tag, event.to_tag)
-        if tags in self._sets or len(self._sets) < _MOST_DIALOGS:
+        if len(self._sets) < _MOST_SETS:
             uris = _uris(tuple(reading.all("record-route")))
-            route_set = RouteSet(event.vias, hop, number, uris)
-            self._sets.setdefault(tags, []).append(route_set)
+            self._sets += (RouteSet(event.from_tag, event.to_tag, event.vias, hop, number, uris),)
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
-        for (from_tag, to_tag, sender), requests in self._requests.items():
-            answered, recorded = self._set_of(from_tag, to_tag, sender)
-            subject = f"{from_tag} {to_tag} {sender}"
-            verdict = rules.route_set_ignored(subject, requests, recorded, answered) if recorded else None
+        for side in self._sides:
+            if side.right:
+                continue
+            answered, recorded = self._set_of(side)
+            subject = side.subject
+            verdict = rules.route_set_ignored(subject, side.requests, recorded, answered) if recorded else None
             if recorded and verdict is None:
-                self._requests[from_tag, to_tag, sender] = _RIGHT
+                side.right, side.requests = True, ()
             if verdict or rules.ROUTE_SET_IGNORED.code in self.fold.found:
                 self.fold.judge(rules.ROUTE_SET_IGNORED, subject, verdict, self.fold.first_us, at_us, out)
 
-    def _set_of(self, from_tag: str, to_tag: str, sender: str) -> tuple[int, tuple[str, ...]]:
+    def _set_of(self, side: Side) -> tuple[int, tuple[str, ...]]:
         """In which message a user agent was given which route set; an empty one where that was not seen.
 
         Who put itself into the path, and begins there what it sends, leaves itself out.
         """
         number, recorded = 0, tuple[str, ...]()
-        nearest = min(self._sets.get((from_tag, to_tag), ()), key=lambda each: each.vias, default=None)
-        farthest = max(self._sets.get((to_tag, from_tag), ()), key=lambda each: each.vias, default=None)
-        if nearest is not None and nearest.vias == 1 and address_of(nearest.hop.partition(">")[0]) == sender:
+        given = [each for each in self._sets if each.from_tag == side.from_tag and each.to_tag == side.to_tag]
+        taken = [each for each in self._sets if each.from_tag == side.to_tag and each.to_tag == side.from_tag]
+        nearest = min(given, key=lambda each: each.vias, default=None)
+        farthest = max(taken, key=lambda each: each.vias, default=None)
+        if nearest is not None and nearest.vias == 1 and address_of(nearest.hop.partition(">")[0]) == side.sender:
             number, recorded = nearest.number, nearest.recorded[::-1]
-        elif farthest is not None and address_of(farthest.hop.partition(">")[2]) == sender:
+        elif farthest is not None and address_of(farthest.hop.partition(">")[2]) == side.sender:
             number, recorded = farthest.number, farthest.recorded
-        while recorded and host_of(recorded[0]) == sender:
+        while recorded and host_of(recorded[0]) == side.sender:
             recorded = recorded[1:]
         return number, recorded
 

@@ -47,7 +47,7 @@ class Silence(Facet[Call]):
         call, verdict = self.fold, None
         answers = call.dialogs.answers()
         if call.state is CallState.ANSWERED and answers and call.now_us >= call.last_us + self._limit_us:
-            sending = min(answers[0].sendings.values(), key=lambda sending: (sending.vias, sending.hop))
+            sending = min(answers[0].sendings, key=lambda sending: (sending.vias, sending.hop))
             verdict = rules.zombie_call(
                 silent_since_us=call.last_us,
                 limit_us=self._limit_us,

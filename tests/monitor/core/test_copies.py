@@ -11,10 +11,10 @@ NEW, COPY, AGAIN = Sight.NEW, Sight.COPY, Sight.RETRANSMISSION
 
 def sights(*seen: tuple[float, str]) -> list[Sight]:
     """What each sight of one message is: (seconds, observer)."""
-    copies, observers, found = Copies(10), list[str](), []
+    copies, observers, found = Copies(10), tuple[str, ...](), []
     for at, observer in seen:
         if observer not in observers:
-            observers.append(observer)
+            observers += (observer,)
         found.append(copies.add(request("INVITE", at, observer=observer), observers))
     return found
 
@@ -49,14 +49,14 @@ def test_another_way_or_another_text_is_another_message() -> None:
         request("INVITE", 0, cseq=2),
     ]
     copies = Copies(10)
-    assert {copies.add(message, ["lab/eth0"]) for message in messages} == {NEW}
+    assert {copies.add(message, ("lab/eth0",)) for message in messages} == {NEW}
 
 
 def test_of_too_many_messages_the_oldest_is_forgotten() -> None:
     copies = Copies(2)
 
     def seen(event: SipEvent) -> Sight:
-        return copies.add(event, ["lab/eth0"])
+        return copies.add(event, ("lab/eth0",))
 
     for cseq in (1, 2, 3):
         assert seen(request("INVITE", 0, cseq=cseq)) == NEW
