@@ -1,4 +1,4 @@
-"""What a final response ≥ 300 means, in classes that operators act on (RFC 3261 §21, §20.43, RFC 3326)."""
+"""What a final response ≥ 300 means, in classes that operators act on (RFC 3261 §21, §20.43, RFC 3326, 3312, 8224)."""
 
 import re
 from typing import Final, NamedTuple
@@ -93,6 +93,20 @@ _SERVER: Final = Refusal(
     "Read that server's log at this time; its Reason or Warning header may say more.",
     Severity.MAJOR,
 )
+_IDENTITY: Final = Refusal(
+    "identity",
+    "it wants the caller's number signed, or does not accept the signature that it has (STIR/SHAKEN)",
+    "Look at the Identity header where the call entered: is there one, is its certificate valid and reachable, are "
+    "its numbers those of From and To, and is it fresh (60 s)? An element that alters From, To or Date breaks it.",
+    Severity.MAJOR,
+)
+_PRECONDITION: Final = Refusal(
+    "precondition",
+    "what the call asked to be reserved for its media could not be (preconditions)",
+    "Look at the bearers of both sides (IMS: the dedicated bearer, PCRF or PCF, and the coverage) at that time; or let "
+    "the caller offer its call without preconditions.",
+    Severity.MAJOR,
+)
 _AUTHENTICATION: Final = Refusal(
     "authentication",
     "it asks for credentials",
@@ -131,11 +145,13 @@ _BY_STATUS: Final = {
     **dict.fromkeys((482, 483), _LOOP),
     **dict.fromkeys((420, 421), _EXTENSION),
     **dict.fromkeys((415, 488, 606), _MEDIA),
-    **dict.fromkeys((607, 608), _SCREENING),
+    **dict.fromkeys((433, 607, 608), _SCREENING),
+    **dict.fromkeys((428, 436, 437, 438), _IDENTITY),
     403: _FORBIDDEN,
     422: _TIMER,
-    480: _UNAVAILABLE,
+    **dict.fromkeys((430, 480), _UNAVAILABLE),
     503: _CAPACITY,
+    580: _PRECONDITION,
 }
 # ITU-T Q.850 causes in a Reason header say more than the status that carries them.
 _BY_Q850: Final = {

@@ -140,8 +140,10 @@ def direction_mismatches(dialog: Iterable[Exchange], bye_us: int) -> list[Findin
         for index, (offered, accepted) in enumerate(zip(offer.streams, answer.streams, strict=False)):
             if offered.terms.kind == "audio" and offered.port > 0 < accepted.port:
                 holding[offerer] = not (_sends(offered) and _hears(offered))
+                # A hold that is taken without listening to its music: as good as recvonly (RFC 3264 §6.1).
+                held = index in found and holding[offerer] and accepted.terms.direction == "inactive"
                 found[index] = None
-                if not holding.get(answerer):
+                if not (held or holding.get(answerer)):
                     found[index] = _direction(exchange, index, offer, answer, bye_us)
     return [finding for finding in found.values() if finding is not None]
 

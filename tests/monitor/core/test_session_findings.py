@@ -92,6 +92,13 @@ def test_hold_and_resume_by_either_side_is_as_it_should_be() -> None:
         assert watch.findings() == {}
 
 
+def test_a_hold_may_be_taken_without_listening_to_its_music() -> None:
+    held = exchange(10, one("sendonly"), one("inactive", of=BOB), cseq=2)
+    assert call(*held, *bye(60)).findings() == {}
+    from_the_first = exchange(0, one("sendonly"), one("inactive", of=BOB))
+    assert Watch([*from_the_first, *bye(60)]).findings() == {"direction-mismatch": "confirmed"}
+
+
 def test_a_side_that_both_hold_stays_silent_when_one_resumes() -> None:
     watch = call(
         *exchange(10, one("sendonly"), one("recvonly", of=BOB), cseq=2),
