@@ -214,7 +214,7 @@ class MediaWatch:
         self._now_us = max(self._now_us, datagram.captured_us)
         source, destination = (datagram.source, datagram.source_port), (datagram.destination, datagram.destination_port)
         rtcp = looks_like_rtcp(datagram.payload)
-        if not rtcp and any(datagram.payload[3:4]) and datagram.payload[3] & self._left_out:
+        if self._left_out and not rtcp and len(datagram.payload) > 3 and datagram.payload[3] & self._left_out:
             return
         flow = None if rtcp else self._flows.get((datagram.observer, *source, *destination))
         if flow is not None:
