@@ -25,6 +25,8 @@ from collectors.decode.pcap import reader_for
 from collectors.processors.parse import events
 
 _TICK_S: Final = 0.005  # between bursts
+_BURST: Final = 2_000  # frames at once, when it was held up
+_LATE_S: Final = 2.0  # after its time, before it gives up
 _CALL_ID: Final = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+)", re.IGNORECASE)
 _DIGITS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MARK: Final = 3  # octets of a Call-ID that tell one pass over the capture from another
@@ -64,12 +66,11 @@ class Faults:
     def __init__(self, rate: float, seconds: float) -> None:
         begins = [number / rate for number in range(int(rate * max(0.0, seconds - _LAST_FAULT_S)))] if rate else []
         self._due: list[tuple[float, int, bytes, probes.Probe | None]] = []  # by the time since the start
-        self.messages = 0
+        self.sent = 0  # messages
         self.happened: list[dict[str, Any]] = []
         order = count()
         for number, begin_s in enumerate(begins):
             probe = probes.probe(number)
-            self.messages += probe.messages
             for index, (at_us, octets) in enumerate(probe.frames):
                 done = probe if index == probe.fault else None
                 heapq.heappush(self._due, (begin_s + at_us / 1e6, next(order), octets, done))
@@ -80,25 +81,28 @@ class Faults:
             _, _, octets, done = heapq.heappop(self._due)
             if done:
                 true_us = time.time_ns() // 1000 + done.waits_us
+                self.sent += done.messages
                 self.happened.append({"kind": done.kind, "name": done.name, "place": done.place, "true_us": true_us})
             out(octets)
 
 
-def send(frames: Iterator[bytes], total: int, faults: Faults, interface: str, rate: float) -> float:
-    """Put them on the wire, `rate` a second in small bursts; returns the seconds that took."""
+def send(frames: Iterator[bytes], total: int, faults: Faults, interface: str, rate: float) -> tuple[int, float]:
+    """Put them on the wire, `rate` a second in small bursts; returns how many it were, and the seconds that took.
+
+    On a machine that can't send as many in time it were fewer.
+    """
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
         out.bind((interface, 0))
         began = time.monotonic()
         done = 0
-        while done < total:
-            elapsed = time.monotonic() - began
-            due = min(total, int(elapsed * rate) + 1)
+        while done < total and (elapsed := time.monotonic() - began) < total / rate + _LATE_S:
+            due = min(total, int(elapsed * rate) + 1, done + _BURST)
             for _ in range(due - done):
                 out.send(next(frames))
             done = due
             faults.send(out.send, elapsed)
             time.sleep(_TICK_S)
-        return time.monotonic() - began
+        return done, time.monotonic() - began
 
 
 def messages(frames: list[bytes]) -> int:
@@ -112,14 +116,13 @@ def main(file: Path, interface: str, rate: float, seconds: float, faults_per_sec
     """Send and tell."""
     frames = load(file)
     total = round(rate * seconds)
-    passes, rest = divmod(total, len(frames))
-    expected = messages(frames[:rest]) + (passes * messages(frames) if passes else 0)
     faults = Faults(faults_per_second, seconds)
     tape = iter(Tape(frames))
     cpu_s = time.process_time()
-    took = send(tape, total, faults, interface, rate)
+    done, took = send(tape, total, faults, interface, rate)
     cpu_s = time.process_time() - cpu_s
-    sent = expected + faults.messages
+    passes, rest = divmod(done, len(frames))
+    sent = messages(frames[:rest]) + (passes * messages(frames) if passes else 0) + faults.sent
     json.dump({"sent": sent, "seconds": took, "cpu_seconds": cpu_s, "faults": faults.happened}, sys.stdout)
 
 
