@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"bench: {error}", style="red")
         return 1
     report.show(found, console)
-    console.print(summary.table(summary.lines(found)))
+    if lines := summary.lines(found):
+        console.print(summary.table(lines))
     _write(found, arguments.out / "bench.json", console)
     return 0
 
