@@ -555,7 +555,6 @@ def test_a_database_that_stays_away_is_told_of_once(
     def refused(_leases: object) -> None:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr("monitor.ingest.worker.SPARE_S", 0.05)
     monkeypatch.setattr("monitor.ingest.lease.Leases.prepare", refused)
     run_for(bench, seconds=1.0)
     assert caplog.text.count("the database is away") == 1
