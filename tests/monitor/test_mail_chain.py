@@ -1,6 +1,7 @@
 """From the wire to the mailbox through real processes: the overview, Celery over Valkey, SMTP."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from monitor.celery import app
 from monitor.models import Alert, Delivery
 from monitor.models import Overview as Row
 from monitor.notify import outbox
+from monitor.watchdog import ALIVE
 from tests.monitor.overview.stage import Ingest, clock_us
 from tests.support.environment import ROOT
 from tests.support.processes import spawn, stop, wait_for
@@ -52,10 +54,15 @@ def _chain(database_url: str, valkey: Valkey, smtp_server: SmtpServer, tmp_path:
         "OFFHOOK_PUBLIC_URL": "https://offhook.example.com",
     }
     with ExitStack() as stack:
-        stack.enter_context(running(tmp_path / "worker.log", environment, *WORKER))
+        supervisor = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        supervisor.bind(str(tmp_path / "alive.sock"))
+        watched = environment | {"NOTIFY_SOCKET": str(tmp_path / "alive.sock")}
+        stack.enter_context(running(tmp_path / "worker.log", watched, *WORKER))
         stack.enter_context(running(tmp_path / "watch.log", environment, "monitor.cli", "watch"))
         wait_for(lambda: Row.objects.filter(epoch__gt=0).exists(), 30, what=(tmp_path / "watch.log").read_text())
         wait_for(lambda: app.control.inspect(timeout=0.5).ping(), 30, what="a Celery worker answers")
+        supervisor.settimeout(30)
+        assert supervisor.recv(100) == ALIVE
         yield
 
 

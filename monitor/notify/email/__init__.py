@@ -1,8 +1,8 @@
 """Mail: what it says (`story`, `letter`), how it looks (`templates/`), how it travels (`smtp`)."""
 
 from monitor.models import Delivery
+from monitor.notify.email import smtp
 from monitor.notify.email.letter import Letter, compose, test_letter, write
-from monitor.notify.email.smtp import transmit
 from monitor.notify.email.story import tell
 from monitor.notify.errors import SendError
 from monitor.services.settings import Mail
@@ -17,7 +17,9 @@ def send(delivery: Delivery, settings: Mail) -> None:
     """Hand a rendered delivery to the mail server. Raises `SendError`."""
     if settings.smtp is None:
         raise SendError("no mail server is set", permanent=True)
-    transmit(settings.smtp, compose(delivery, settings.sender))
+    # Somebody sits before the page and waits for a test.
+    patience = smtp.TRIAL if delivery.event == "test" else smtp.PATIENCE
+    smtp.transmit(settings.smtp, compose(delivery, settings.sender), patience)
 
 
 __all__ = ["Letter", "render", "send"]

@@ -32,6 +32,7 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 PATIENCE: Final = Patience()
+TRIAL: Final = Patience(answer=10, talk=20, taking=20)
 
 
 def transmit(server: Smtp, message: EmailMessage, patience: Patience = PATIENCE) -> str:

@@ -1,6 +1,5 @@
 """What the processes of a world run: the product, with short times, as this version or as the next one."""
 
-from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -23,13 +22,12 @@ def mailer(version: str) -> None:
     """A Celery worker that is in a hurry."""
     _become(version)
     from monitor.celery import app
-    from monitor.notify import email, outbox
-    from monitor.notify.email.smtp import Patience, transmit
+    from monitor.notify import outbox
+    from monitor.notify.email import smtp
 
     outbox.FIRST_RETRY_US = outbox.LAST_RETRY_US = SECOND // 3  # type: ignore[misc]  # they are final but here
     outbox.CLAIM_US, outbox.PROLONG_S = 4 * SECOND, 1.0  # type: ignore[misc]
-    short = Patience(answer=1, talk=2, taking=3)
-    email.transmit = partial(transmit, patience=short)  # type: ignore[attr-defined]  # imported there
+    smtp.PATIENCE = smtp.Patience(answer=1, talk=2, taking=3)  # type: ignore[misc]
     options = ("--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
     app.worker_main(["worker", *options])
 

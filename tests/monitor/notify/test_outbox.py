@@ -11,6 +11,7 @@ from collectors.sip.timers import SECOND
 from monitor.conf import Smtp
 from monitor.models import Delivery, Setting
 from monitor.notify import email, outbox
+from monitor.notify.email.smtp import Patience
 from monitor.services import settings
 from tests.monitor.notify.scripted import HANG_UP, scripted
 from tests.support.processes import wait_for
@@ -157,6 +158,16 @@ def test_a_claim_is_prolonged_while_a_server_takes_its_time_so_that_nobody_sends
     row.refresh_from_db()
     assert row.claimed_until_us > claimed.claimed_until_us
     assert (row.attempts, row.possible_repeats) == (1, 0)
+
+
+def test_nobody_waits_long_for_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(email.smtp, "TRIAL", Patience(taking=0.2))
+    row = delivery()
+    with scripted({"END": 0.6}) as port:
+        use(port)
+        assert outbox.deliver(row.pk) == "pending"
+    row.refresh_from_db()
+    assert row.possible_repeats == 1
 
 
 def test_due_is_what_the_database_says_whatever_the_clock_of_a_worker(

@@ -6,14 +6,18 @@ from contextlib import closing
 from typing import Any, cast
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
+from psycopg.errors import LockNotAvailable
 
 from monitor.celery import app
+from monitor.cli import main
 from monitor.models import Delivery
 from monitor.notify import outbox
 from monitor.services import schema
 from monitor.services.schema import NewerSchemaError, OtherSchemaError
 from monitor.tasks import deliver
+from monitor.up import command
+from monitor.up.state import StateError
 from tests.support.database import newer_tables, older_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,6 +40,34 @@ def test_newer_tables_are_found_and_never_changed() -> None:
             schema.require()
         with pytest.raises(NewerSchemaError):
             schema.migrate()
+
+
+def test_who_starts_on_newer_tables_is_told_so_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with newer_tables():
+        assert main(["migrate"]) == 1
+        with pytest.raises(StateError, match="this program must be replaced"):
+            command._prepare_database()
+    assert capsys.readouterr().err.startswith("offhook: the tables are of a newer version")
+
+
+def test_a_table_that_somebody_uses_is_tried_again_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    def in_use(*_arguments: object, **_options: object) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise OperationalError("canceling statement due to lock timeout") from LockNotAvailable()
+
+    monkeypatch.setattr(schema, "call_command", in_use)
+    schema.migrate()
+    assert (tries, caplog.text.count("somebody uses a table")) == (3, 2)
+    monkeypatch.setattr(schema, "_TRIES", 1)
+    tries = 0
+    with pytest.raises(OperationalError):
+        schema.migrate()
 
 
 def test_without_any_tables_it_says_so_as_well() -> None:
