@@ -22,12 +22,12 @@ from monitor.core.metrics import Metrics
 from monitor.core.overview import NO_PARTITION, Overview, horizon_us
 from monitor.core.updates import Committed
 from monitor.ingest.patience import Patience
-from monitor.ingest.suspects import Suspects
 from monitor.models import Partition
 from monitor.overview.bell import POLL_S, Bell
 from monitor.overview.lease import FencedError, Lease
 from monitor.overview.restore import restored
 from monitor.overview.ringer import Ringer, ring_celery
+from monitor.overview.suspects import Suspects
 from monitor.services import alerts, commit_log, database, subjects
 from monitor.services.schema import OtherSchemaError
 from monitor.services.sql import big
@@ -66,7 +66,7 @@ class Watcher:
         self._outlet = outlet
         self._lease = lease or Lease()
         self._overview: Overview | None = None
-        self._suspects = Suspects()
+        self._suspects = Suspects(BITE)
         self._watchdog = Watchdog()
         self._last_fold = self._last_tidy = time.monotonic()
 
@@ -103,7 +103,7 @@ class Watcher:
             self._bell.wait(SPARE_S)
             return True
         self._tidy()
-        entries = commit_log.unfolded(1 if self._suspects.careful(NO_PARTITION) else BITE)
+        entries = commit_log.unfolded(self._suspects.bite)
         if entries:
             self._take(entries)
             return False
@@ -138,10 +138,8 @@ class Watcher:
 
     def _take(self, entries: list[commit_log.Entry]) -> None:
         """Fold and commit, or set aside what has failed twice by itself."""
-        names = [str(entry.id) for entry in entries]
-        if reason := self._suspects.guilty(NO_PARTITION, names[0]):
+        if reason := self._suspects.guilty(entries[0].id):
             self._set_aside(entries[0], reason)
-            entries = entries[:1]
         else:
             try:
                 self._commit(entries)
@@ -150,10 +148,10 @@ class Watcher:
             except Exception as error:
                 if isinstance(error, Error) and database.is_away(error):
                     raise
-                log.exception("entries %s to %s of the commit log can't be folded", names[0], names[-1])
-                self._suspects.failed(NO_PARTITION, names, error, 0)
+                log.exception("entries %d to %d of the commit log can't be folded", entries[0].id, entries[-1].id)
+                self._suspects.failed([entry.id for entry in entries], error)
                 raise RefusedError(f"{type(error).__name__}: {error}") from error
-        self._suspects.took(NO_PARTITION, len(entries))
+        self._suspects.took()
 
     def _set_aside(self, entry: commit_log.Entry, reason: str) -> None:
         now_us = _clock_us()

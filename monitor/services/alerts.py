@@ -26,7 +26,7 @@ from monitor.core.overview import NO_PARTITION
 from monitor.core.updates import AlertAcknowledged, Committed, FindingState
 from monitor.models import Alert, AlertOccurrence, Delivery
 from monitor.services.commit_log import append
-from monitor.services.settings import Mail, mail
+from monitor.services.settings import Addresses, addresses
 from monitor.services.sql import big, text, when
 
 # Findings that were taken back stay with their alert for people to see, up to so many.
@@ -79,7 +79,7 @@ def apply(decisions: Iterable[Decision], now_us: int) -> Applied:
     applied = Applied([], [])
     if not plans:
         return applied
-    settings = mail()
+    settings = addresses()
     for plan in plans:
         alert = _write(plan)
         _write_findings(alert, plan)
@@ -198,7 +198,7 @@ def _write_findings(alert: Alert, plan: _Plan) -> None:
         AlertOccurrence.objects.filter(forgotten, alert=alert).delete()
 
 
-def _write_deliveries(alert: Alert, events: list[str], settings: Mail, now_us: int) -> list[int]:
+def _write_deliveries(alert: Alert, events: list[str], settings: Addresses, now_us: int) -> list[int]:
     return [
         Delivery.objects.create(
             alert=alert,

@@ -36,6 +36,13 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     recipients: tuple[str, ...]
 
 
+class Addresses(msgspec.Struct, frozen=True, kw_only=True):
+    """From whom mail comes, and who gets it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+
+
 class ShownMail(msgspec.Struct, frozen=True, kw_only=True):
     """The same for a page. `origins` says for each name where it comes from: "page", "environment", "default"."""
 
@@ -57,11 +64,17 @@ def mail(config: Config | None = None) -> Mail:
     """What holds now."""
     config = config or load()
     stored = _stored()
+    addresses = _addresses(stored, config)
     return Mail(
         smtp=msgspec.convert(stored[SMTP], _StoredSmtp).server if SMTP in stored else config.smtp,
-        sender=stored.get(MAIL_FROM, config.mail_from),
-        recipients=tuple(stored.get(MAIL_TO, config.mail_to)),
+        sender=addresses.sender,
+        recipients=addresses.recipients,
     )
+
+
+def addresses() -> Addresses:
+    """What holds now of these, however it is with the server."""
+    return _addresses(_stored(), load())
 
 
 def shown_mail(config: Config | None = None) -> ShownMail:
@@ -152,6 +165,12 @@ def _stored() -> dict[str, Any]:
 
 def _store(name: str, value: Any) -> None:
     Setting.objects.update_or_create(name=name, defaults={"value": value})
+
+
+def _addresses(stored: dict[str, Any], config: Config) -> Addresses:
+    return Addresses(
+        sender=stored.get(MAIL_FROM, config.mail_from), recipients=tuple(stored.get(MAIL_TO, config.mail_to))
+    )
 
 
 def _default(name: str) -> Any:

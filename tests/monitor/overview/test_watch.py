@@ -27,6 +27,7 @@ from monitor.models import (
     Delivery,
     Overview,
     Partition,
+    Setting,
     SubjectRow,
 )
 from monitor.overview import restore
@@ -261,7 +262,7 @@ def test_an_entry_on_which_we_fail_is_set_aside_and_the_others_count(
     poison = log(started(2, "poison"), raised(2, "poison"), watermark_us=now())
     data = bytes(CommitLog.objects.get(pk=poison).updates)
     log(raised(3, "c3"), watermark_us=now())
-    assert until_folded(watcher) == 3  # all together, then twice by itself
+    assert until_folded(watcher) == 4  # with others, and twice by itself
     letter = DeadLetter.objects.get()
     assert (letter.entry_id, letter.partition, bytes(letter.data)) == (f"commit {poison}", 0, data)
     assert "ZeroDivisionError: of ours" in letter.reason
@@ -385,8 +386,17 @@ def test_the_lease_that_can_not_be_given_back_runs_out(
     assert "runs out by itself" in caplog.text
 
 
-def test_a_backlog_is_folded_in_bites(watcher: Watcher, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_can_not_be_read_keep_no_alert_from_opening(watcher: Watcher) -> None:
+    Setting.objects.create(name="smtp", value={"server": "nonsense"})
+    log(raised(1), watermark_us=now())
+    turn(watcher)
+    assert Alert.objects.exists()
+    assert Delivery.objects.get().state == "pending"
+
+
+def test_a_backlog_is_folded_in_bites(ringer: Ringer, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "BITE", 10)
+    watcher = Watcher(Silent(), ringer, heard, Lease("here"))
     for n in range(25):
         log(started(n, f"c{n}"), watermark_us=now())
     turn(watcher, 3)
