@@ -66,6 +66,21 @@ def conversation(folder: Path, version: ssl.TLSVersion, said: Sequence[Said], se
     return wire
 
 
+def handshake(asking: ssl.SSLContext, serving: ssl.SSLContext) -> list[Said]:
+    """What is on the wire of a handshake, however it ends."""
+    client, server = _End(asking, server=False), _End(serving, server=True)
+    wire: list[Said] = []
+    for _ in range(4):
+        for end, other in ((client, server), (server, client)):
+            with suppress(ssl.SSLError):
+                end.tls.do_handshake()
+            octets = end.outgoing.read()
+            if octets:
+                wire.append((end is client, octets))
+                other.incoming.write(octets)
+    return wire
+
+
 def frames(wire: Sequence[Said], port: int) -> list[bytes]:
     """What is on the wire as Ethernet frames of a TCP connection to a port, in segments of 1,400 octets."""
     numbers = {True: 1, False: 1}

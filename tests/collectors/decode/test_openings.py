@@ -1,11 +1,16 @@
 """Connections that do not come about: what the segments of their attempts tell."""
 
+import ssl
+from pathlib import Path
+
 import pytest
 
+from collectors.decode.frames import Decoder
 from collectors.decode.openings import _MOST_PENDING, _MOST_SERVERS
 from collectors.wire.events import SideEvent
 from tests.collectors.decode.test_streams import ACK, RST, SYN, Capture
 from tests.support.packets import SIP
+from tests.support.tls import CLIENT, SERVER, V12, V13, frames, handshake, make_certificate
 
 SYN_ACK = SYN | ACK
 
@@ -132,3 +137,35 @@ def test_what_is_kept_is_bounded() -> None:
     for port in range(_MOST_SERVERS + 1):
         openings.serves("192.0.2.9", port)
     assert len(openings._servers) == 1
+
+
+REFUSALS = {
+    "the client does not know the authority": (V12, V12, None, 48, True),
+    "the server speaks no version so old": (V12, V13, "certificate", 70, False),
+}
+
+
+@pytest.mark.parametrize(("client", "server", "trusted", "description", "by_client"), REFUSALS.values(), ids=REFUSALS)
+def test_real_handshakes_that_fail_end_with_an_alert_that_is_read(
+    tmp_path: Path,
+    client: ssl.TLSVersion,
+    server: ssl.TLSVersion,
+    trusted: str | None,
+    description: int,
+    *,
+    by_client: bool,
+) -> None:
+    make_certificate(tmp_path)
+    asking = ssl.create_default_context(cafile=str(tmp_path / trusted) if trusted else None)
+    asking.maximum_version = client
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    serving.minimum_version = server
+    decoder = Decoder()
+    decoder.add_interface(1, "edge/eth0")
+    decoder.datagrams((0, 0, frame) for frame in frames(handshake(asking, serving), 5061))
+    (side,) = decoder.take_side()
+    assert (side.text, side.values["alert"]) == ("TLS alert", description)
+    assert side.source == (CLIENT if by_client else SERVER)
+    assert side.hop.startswith(f"{CLIENT}:")
+    assert side.hop.endswith(f">{SERVER}:5061")
