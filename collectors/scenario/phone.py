@@ -1,17 +1,17 @@
 """A phone: the verbs of a script, and what a user agent does by itself."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from collectors.scenario.agent import UserAgent
 from collectors.scenario.callee import Callee, contact_of
 from collectors.scenario.caller import Caller
-from collectors.scenario.dialects import GENERIC, Dialect
 from collectors.scenario.leg import Leg
-from collectors.scenario.message import Endpoint, Message
+from collectors.scenario.message import Message
 from collectors.scenario.party import Party
 from collectors.scenario.registration import Registration
-from collectors.scenario.stage import Stage, microseconds
+from collectors.scenario.stage import microseconds
 from collectors.scenario.transaction import ServerTransaction
 
 if TYPE_CHECKING:
@@ -24,34 +24,14 @@ class Phone(UserAgent):
     A verb that has nothing to act on does nothing: a phone that no INVITE has reached can't answer.
     """
 
-    def __init__(
-        self,
-        stage: Stage,
-        user: str,
-        endpoint: Endpoint,
-        *,
-        domain: str,
-        dialect: Dialect = GENERIC,
-        password: str | None = None,
-        display: str = "",
-        transport: str = "udp",
-        behind: Endpoint | None = None,
-    ) -> None:
-        super().__init__(
-            stage,
-            user,
-            endpoint,
-            domain=domain,
-            dialect=dialect,
-            password=password,
-            display=display,
-            transport=transport,
-            behind=behind,
-        )
-        self._calls: dict[str, Leg] = {}
-        self._made: Caller | None = None
-        self._got: Callee | None = None
-        self._registration: Registration | None = None
+    _made: Caller | None = None  # its last call
+    _got: Callee | None = None  # the last call to it
+    _registration: Registration | None = None
+
+    @cached_property
+    def _calls(self) -> dict[str, Leg]:
+        """By Call-ID."""
+        return {}
 
     # Calls: the caller's verbs
 
