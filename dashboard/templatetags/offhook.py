@@ -1,6 +1,6 @@
 """How pages write things: icons, times with zone and µs, durations, parties of a call, states in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -35,6 +35,7 @@ BADGES: Final = {
     "trying": Badge("Trying", "info", "dots"),
     "ringing": Badge("Ringing", "info", "ring"),
     "answered": Badge("Answered", "good", "talk"),
+    "unseen": Badge("End not seen", "", "question"),
     "ended": Badge("Ended", "", "check"),
     "failed": Badge("Failed", "major", "cross"),
     "cancelled": Badge("Cancelled", "", "slash"),
@@ -135,6 +136,13 @@ def zone() -> str:
 def since(us: int | None) -> SafeString:
     """How long ago, as a custom element that counts on by itself."""
     return format_html('<oh-age data-us="{}"></oh-age>', us) if us else SafeString("–")
+
+
+@register.filter
+def outcome(call: Mapping[str, Any]) -> str:
+    """The state of a call as it is shown: one that was answered and is over, and whose end nobody saw, is "unseen"."""
+    unseen = call["state"] == "answered" and not call["open"] and "dropped-at-32s" not in call["codes"]
+    return "unseen" if unseen else str(call["state"])
 
 
 @register.filter

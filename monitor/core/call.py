@@ -56,6 +56,7 @@ class Call(Fold):
 
     __slots__ = (
         "_told_end",
+        "_unseen_us",
         "answered_us",
         "attempts",
         "bye_us",
@@ -83,6 +84,7 @@ class Call(Fold):
         self.bye_us = 0  # first BYE
         self.disconnect_us = 0  # BYE → its 2xx, of the BYE that took longest; 0: no such pair
         self._told_end = False
+        self._unseen_us = 0  # when it was taken for over, its end unseen; 0: it was not
 
     # --- messages
 
@@ -387,13 +389,27 @@ class Call(Fold):
     def review(self, at_us: int, out: list[Update]) -> None:
         """Compute the state; tell the end, once it can't be repaired any more."""
         self.state = state = self._present_state()
+        if self._unseen_us and self.last_us > self._unseen_us:
+            self._told_end, self._unseen_us = False, 0
         if state in _ALIVE and not (self.found and self._dropped()):
             self._told_end = False
         elif not self._told_end and not self._repairable(at_us):
-            self._told_end = True
-            status, duration_ms = self._status(), self._duration_ms()
-            out.append(CallEnded(self.key, at_us, state, status, bool(self.answered_us), duration_ms))
-            self.linger(at_us)
+            self._end(at_us, out)
+
+    def lose_sight(self, at_us: int, out: list[Update]) -> None:
+        """It may have ended while messages were lost, and nothing has been heard of it since: it is over as it stands.
+
+        Nothing is claimed by that. Any later message shows that it went on.
+        """
+        if not self.over:
+            self._unseen_us = at_us
+            self._end(at_us, out)
+
+    def _end(self, at_us: int, out: list[Update]) -> None:
+        self._told_end = True
+        status, duration_ms = self._status(), self._duration_ms()
+        out.append(CallEnded(self.key, at_us, self.state, status, bool(self.answered_us), duration_ms))
+        self.linger(at_us)
 
     def _present_state(self) -> CallState:
         if self.answered_us and not self._retried_after_end():
@@ -437,7 +453,7 @@ class Call(Fold):
     @property
     def over(self) -> bool:
         """Whether nothing more is expected."""
-        return self._told_end
+        return self._told_end and not 0 < self._unseen_us < self.last_us
 
     # --- the record
 

@@ -47,7 +47,7 @@ class Correlator:
         self._context = Context(settings or Settings(), peers or Peers(), families)
         self._hear = self._context.peers.hear
         self._by_name: OrderedDict[Name, Fold] = OrderedDict()  # the least recently fed first
-        self._calls: dict[str, Fold] = {}  # of these, the calls, by Call-ID
+        self._calls: dict[str, Call] = {}  # of these, the calls, by Call-ID
         self._by_ident: dict[int, Fold] = {}
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
         self._incarnations: dict[Name, int] = {}  # reserved
@@ -70,7 +70,9 @@ class Correlator:
             self._closed.clear()
         self._hear(event.source, event.captured_us, event.status)
         # Most messages belong to a call that is known: one look for these.
-        fold = self._calls.get(event.call_id) if (event.method or event.cseq_method) != "REGISTER" else None
+        fold: Fold | None = (
+            self._calls.get(event.call_id) if (event.method or event.cseq_method) != "REGISTER" else None
+        )
         if fold is None:
             name = self._name(event)
             fold = self._by_name.get(name)
@@ -230,19 +232,23 @@ class Correlator:
         fold = _FOLDS[key.kind](key, self._idents, self._context, event)
         self._by_name[fold.name] = fold
         self._by_ident[self._idents] = fold
-        if key.kind == Kind.CALL and key.call_id:
+        if isinstance(fold, Call) and key.call_id:
             self._calls[key.call_id] = fold
         return fold
 
     def _sweep(self, watermark_us: int, out: list[Update]) -> None:
-        """Now and then, look for calls that have long been silent."""
+        """Now and then, look for calls that have long been silent, and for those that may have ended unseen."""
         if watermark_us < self._sweep_us:
             return
-        silent_us = self._context.settings.silent_us
+        silent_us, unseen_us = self._context.settings.silent_us, self._context.settings.unseen_us
         self._sweep_us = watermark_us + silent_us // _SWEEPS
         for fold in self._calls.values():
             if fold.last_us + silent_us <= watermark_us:
                 fold.fall_silent(silent_us, fold.last_us + silent_us, out)
+            if fold.last_us + unseen_us <= watermark_us and self._context.blind.covers(
+                fold.observers, fold.last_us, watermark_us - unseen_us
+            ):
+                fold.lose_sight(watermark_us, out)
 
     def _drop_idle(self, watermark_us: int, out: list[Update]) -> None:
         idle_us = self._context.settings.idle_us

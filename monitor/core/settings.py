@@ -19,6 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_us: int = 12 * 3600 * SECOND
     # An answered call without any message is over after this: its end was missed, or it hangs.
     silent_us: int = 4 * 3600 * SECOND
+    # A call during which messages were lost may have ended there: when nothing more is heard of it for so long.
+    unseen_us: int = 1800 * SECOND
     # Session intervals (RFC 4028) that are sane.
     session_least_us: int = 90 * SECOND
     session_most_us: int = 86_400 * SECOND

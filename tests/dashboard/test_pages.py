@@ -234,3 +234,14 @@ def test_an_alerts_example_shows_what_came_first_not_what_followed_from_it(clien
     page = client.get(reverse("alert", args=[alert.pk])).content.decode()
     assert page.count('class="mini"') == 1
     assert '<g class="absence' in page
+
+
+def test_a_call_whose_end_nobody_saw_says_so_in_lists_and_on_its_page(client: Client) -> None:
+    factories.store_situations(("good",), ago_s=2)
+    Call.objects.update(open=False, state="answered", ended_us=None)
+    assert "End not seen" in client.get(reverse("calls")).content.decode()
+    page = client.get(reverse("call", args=[Call.objects.get().slug])).content.decode()
+    assert "End not seen" in page
+    assert "its end was not seen" in page
+    Call.objects.update(open=True)
+    assert "End not seen" not in client.get(reverse("calls")).content.decode()
