@@ -12,7 +12,21 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from bench import backlog, capture, compare, compiled, live, memory, programs, report, search, soak, storage, summary
+from bench import (
+    backlog,
+    capture,
+    compare,
+    compiled,
+    limit,
+    live,
+    memory,
+    programs,
+    report,
+    search,
+    soak,
+    storage,
+    summary,
+)
 from bench.installation import DATABASES, Database
 from bench.live import Plan
 from bench.programs import PROGRAMS, Program, Run, RunError
@@ -29,7 +43,7 @@ SOURCES = ("written", "compiled", "both")
 PARTS = ("programs", "stages", "memory", "backlog", "storage", "live")
 SOAK = "soak"  # an hour, by itself
 # With arguments of their own: `python -m bench search --help`.
-APART = {"search": search.main}
+APART = {"search": search.main, "limit": limit.main}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

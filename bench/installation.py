@@ -117,18 +117,18 @@ class Installation:
 
     def stored(self) -> int:
         """Messages that the database holds."""
-        return int(self._ask("SELECT coalesce(sum(count), 0) FROM monitor_messagechunk")[0][0])
+        return int(self.ask("SELECT coalesce(sum(count), 0) FROM monitor_messagechunk")[0][0])
 
     def calls(self) -> int:
         """Calls that the database holds."""
-        return int(self._ask("SELECT count(*) FROM monitor_call")[0][0])
+        return int(self.ask("SELECT count(*) FROM monitor_call")[0][0])
 
     def octets(self) -> dict[str, int]:
         """How large the tables are with their indexes, those that matter; of SQLite the file."""
         if not self._postgres:
-            ((size,),) = self._ask("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            ((size,),) = self.ask("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
             return {"file": int(size)}
-        sizes = self._ask(
+        sizes = self.ask(
             "SELECT relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
             "WHERE nspname = 'public' AND relkind = 'r' AND relname LIKE 'monitor%' AND reltuples <> 0 ORDER BY 2 DESC"
         )
@@ -136,11 +136,11 @@ class Installation:
 
     def heard_of_collector(self) -> bool:
         """Whether a heartbeat has come all the way."""
-        return bool(self._ask("SELECT 1 FROM monitor_collector"))
+        return bool(self.ask("SELECT 1 FROM monitor_collector"))
 
     def collector_counters(self) -> dict[str, int]:
         """What the collector last counted."""
-        found = self._ask("SELECT counters FROM monitor_collector")
+        found = self.ask("SELECT counters FROM monitor_collector")
         counters: dict[str, int] = {}
         for (value,) in found:
             counters |= json.loads(value) if isinstance(value, str) else value
@@ -148,12 +148,12 @@ class Installation:
 
     def told_losses(self) -> dict[str, int]:
         """Messages that the product itself says were lost, by reason; 0 where it can't know how many."""
-        found = self._ask("SELECT reason, sum(count) FROM monitor_lossrange GROUP BY reason")
+        found = self.ask("SELECT reason, sum(count) FROM monitor_lossrange GROUP BY reason")
         return {reason: int(count) for reason, count in found}
 
     def alerts(self) -> set[str]:
         """The rules of which an alert was ever opened."""
-        return {rule for (rule,) in self._ask("SELECT DISTINCT rule FROM monitor_alert")}
+        return {rule for (rule,) in self.ask("SELECT DISTINCT rule FROM monitor_alert")}
 
     def waiting_in_streams(self) -> int:
         """Octets that the stream store holds."""
@@ -164,10 +164,11 @@ class Installation:
         """Whether more than heartbeats is on its way: at the collector, or in the streams."""
         with self.valkey.client() as client:
             entries = sum(client.xlen(stream(number)) for number in range(DEFAULT_PARTITIONS))
-        found = self._ask("SELECT sum(backlog) FROM monitor_collector")
+        found = self.ask("SELECT sum(backlog) FROM monitor_collector")
         return entries > _HEARTBEATS or int(found[0][0] or 0) > 0
 
-    def _ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
+    def ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
         if self._postgres:
             with psycopg.connect(self._url) as connection:
                 return connection.execute(query).fetchall()

@@ -4,13 +4,15 @@ How many pages are in use is known exactly and at once; how they are divided amo
 take reading all of them, and is estimated from rows that lie evenly apart.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Model, UniqueConstraint
+from django.db.utils import OperationalError
 
 from monitor.models import Peer
 from monitor.services.retention.values import Table, Tables
@@ -24,6 +26,7 @@ _STEP: Final = 500  # pages given back in one transaction
 _LOG_USUAL: Final = 1000 * 4096  # when SQLite takes it into the file by itself
 _LOG_MOST: Final = 2 * _LOG_USUAL
 _BUSY_MS: Final = 20_000  # as `monitor.setup` says
+_PATIENCE_MS: Final = 1_000
 
 
 def whole() -> Tables:
@@ -52,11 +55,11 @@ def tables(models: Iterable[type[Model]]) -> Tables:
 def make_room() -> None:
     """Cut the log, where readers have let it grow."""
     if _log_octets() > _LOG_MOST and not connection.in_atomic_block:
+        # Readers may hold this up, and it would hold writers up meanwhile: no longer than that.
+        _set_patience(_PATIENCE_MS)
         with connection.cursor() as cursor:
-            # Readers may hold this up, and it would hold writers up meanwhile: no longer than that.
-            cursor.execute("PRAGMA busy_timeout = 200")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        _set_patience(_BUSY_MS)
 
 
 def give_back(octets: int) -> None:
@@ -68,6 +71,32 @@ def give_back(octets: int) -> None:
         connection.connection.executescript(f"PRAGMA incremental_vacuum({_STEP})")
         if not _one("PRAGMA freelist_count")[0]:
             return
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Within it, a transaction that finds another at work fails at once, to be tried again soon.
+
+    SQLite itself looks after the other again after up to 100 ms: who writes one after the other gets in before.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    _set_patience(0)
+    try:
+        yield
+    finally:
+        _set_patience(_BUSY_MS)
+
+
+def locked(error: OperationalError) -> bool:
+    """Whether another was at work."""
+    return getattr(error.__cause__, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT)
+
+
+def _set_patience(milliseconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def _sample(model: type[Model]) -> tuple[int, float, float]:

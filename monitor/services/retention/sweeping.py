@@ -8,6 +8,7 @@ database's time; it goes on at the next call where one was not enough, also afte
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Final
 
 import msgspec
@@ -18,12 +19,12 @@ from monitor.core.retention import HOUR_US, DataKind, Policy, allot, surplus, wa
 from monitor.models import DeadLetter, Peer, StorageState, StorageUse
 from monitor.services import shelves
 from monitor.services.retention import conditions, journal, postgres, sqlite
-from monitor.services.retention.cuts import cutter, drop_days
+from monitor.services.retention.cuts import Cutter, Slice, cutter, drop_days
 from monitor.services.retention.disks import disks
 from monitor.services.retention.measure import TABLES, Measured, measure, whole
 from monitor.services.retention.words import dead_trouble, file_trouble, open_trouble
 
-SLICE: Final = 500  # rows of one transaction
+SLICE: Final = 500  # rows of one transaction, at first
 CLAIM_US: Final = 30_000_000
 AGE_EVERY_US: Final = 60_000_000
 _LOOK_US: Final = 15_000_000  # it looks so often at least, and tells pages
@@ -32,6 +33,9 @@ _WORTH_IT: Final = 20  # a twentieth of the rows
 _BUDGET_S: Final = 20.0  # of one call
 _ROUNDS: Final = 4
 _LONGEST_PAUSE_S: Final = 0.25
+_SHORT_S: Final = 0.05
+_LARGEST: Final = 2_000  # rows
+_RETRY_S: Final = 0.001
 MOST_PEERS: Final = 100_000
 MOST_DEAD_LETTERS: Final = 1_000
 # A row was put on another shelf meanwhile, or two waited for each other: the next try sees it as it is.
@@ -160,25 +164,32 @@ class Sweep:
 
     def _remove(self, kind: DataKind, before_us: int | None, most: int | None) -> None:
         """Remove slice after slice, `most` rows or all that is old enough."""
-        removed, cut, more = 0, cutter(kind), True
+        removed, cut, more, size = 0, cutter(kind), True, SLICE
         while more and (most is None or removed < most) and time.monotonic() < self._until:
             begun = time.monotonic()
-            try:
-                done = cut.cut(SLICE if most is None else min(SLICE, most - removed), before_us)
-            except OperationalError as error:
-                if getattr(error.__cause__, "sqlstate", None) not in _IN_THE_WAY:
-                    raise
+            done = _tried(cut, size if most is None else min(size, most - removed), before_us)
+            if done is None:
+                time.sleep(_RETRY_S)
                 continue
             now_us = self._clock_us()
             journal.note(kind, done, now_us)
             removed, more = removed + done.rows, done.more
             self._claim(now_us)
-            time.sleep(min(time.monotonic() - begun, _LONGEST_PAUSE_S))
+            if connection.vendor == "sqlite":
+                sqlite.make_room()
+            lasted = time.monotonic() - begun
+            # As large as others can wait for: so it keeps up with whoever fills it, however fast the machine is.
+            size = min(_LARGEST, 2 * size) if lasted < _SHORT_S else max(SLICE // 4, size // 2)
+            time.sleep(_RETRY_S if self._over(kind) else min(lasted, _LONGEST_PAUSE_S))
         if before_us is None and not more:
             self._exhausted.add(kind)
         if removed:
             self._swept.removed[kind] = self._swept.removed.get(kind, 0) + removed
             log.info("removed %d rows of %s", removed, kind)
+
+    def _over(self, kind: DataKind) -> bool:
+        """Whether more of it was there, when it was measured, than there may be: no time for pauses then."""
+        return bool(self._limits) and self._measured.kinds[kind].used > self._limits[kind]
 
     # --- room on the disk
 
@@ -256,6 +267,17 @@ class Sweep:
 def sweep(policy: Policy, clock_us: Callable[[], int]) -> Swept | None:
     """Hold these limits; None when another process is at it."""
     return Sweep(policy, clock_us).run()
+
+
+def _tried(cut: Cutter, most: int, before_us: int | None) -> Slice | None:
+    """One slice; None where somebody is in the way just now."""
+    try:
+        with sqlite.eagerly() if connection.vendor == "sqlite" else nullcontext():
+            return cut.cut(most, before_us)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) in _IN_THE_WAY or sqlite.locked(error):
+            return None
+        raise
 
 
 def _beyond(table: type[Model], order: str, most: int) -> None:
