@@ -15,9 +15,13 @@ from tests.faults.world import PARTITIONS, World
 
 RECORDS: Final[tuple[type[Call | Registration | Transaction], ...]] = (Call, Registration, Transaction)
 COUNTED: Final = ("spool", "queue")  # losses of which a collector knows how many messages they are
-UNCOUNTED: Final = frozenset({"kill-collector", "cut-spool", "lose-store"})  # nobody is left who counted
+UNCOUNTED: Final = frozenset(
+    {"kill-collector", "kill-with-full-spool", "cut-spool", "lose-store"}
+)  # nobody is left who counted
 # An answer did not come: what was taken may be dropped later, and counted though it is there.
-AMBIGUOUS: Final = frozenset({"cut", "freeze-store", "half-open", "hold", "kill-store", "mute", "slow", "tear"})
+AMBIGUOUS: Final = frozenset(
+    {"cut", "fill-store-disk", "freeze-store", "half-open", "hold", "kill-store", "mute", "sever", "slow", "tear"}
+)
 _TOLERANCE_US: Final = 2 * SECOND  # where a clock was corrected by what its heartbeats said
 
 Name: TypeAlias = tuple[str, str, bytes]  # observer, Call-ID, message

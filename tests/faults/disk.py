@@ -1,7 +1,6 @@
 """A small disk that can be filled: a file system in memory, where that may be mounted."""
 
 import errno
-import os
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,7 @@ _CHUNK: Final = 64 * 1024
 
 
 class Disk:
-    """A folder with a limit of its own; `full` says whether a test may rely on `fill`."""
+    """A folder with a limit of its own, if `can_fill`."""
 
     def __init__(self, folder: Path, octets: int) -> None:
         folder.mkdir(parents=True)
@@ -39,8 +38,3 @@ class Disk:
         """Unmount it."""
         if self.can_fill:
             subprocess.run(["umount", "--lazy", str(self.folder)], capture_output=True, check=False)
-
-
-def may_mount() -> bool:
-    """Whether this process may mount: root, or root of its own namespace."""
-    return os.geteuid() == 0

@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import signal
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -15,6 +16,7 @@ from django.db import connection
 from collectors.wire.codec import FIELD, stream
 from monitor.models import Partition
 from tests.faults.link import Link
+from tests.faults.runs import ISOLATED
 from tests.faults.world import PARTITIONS, Process, World
 
 W = TypeVar("W", bound=World)
@@ -157,6 +159,32 @@ def tear(world: World, dice: random.Random) -> Heal:
     return _on_link(world, dice, f"tears after {octets} octets", lambda link: link.tear(octets))
 
 
+@fault(most_s=3, weight=2)
+def sever(world: World, _dice: random.Random) -> Heal:
+    """The network itself is gone: TCP sends again what was lost, and nobody is told.
+
+    Where a world has no network of its own, all its links hold.
+    """
+    alone = bool(os.environ.get(ISOLATED))
+    links = [world.ingest_link, *(edge.link for edge in world.edges)]
+    if alone:
+        subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
+    else:
+        for link in links:
+            link.hold()
+    world.note("the network is severed")
+
+    def heal() -> None:
+        if alone:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        else:
+            for link in links:
+                link.mend()
+        world.note("the network is whole")
+
+    return heal
+
+
 # --- disks
 
 
@@ -183,19 +211,55 @@ def fill_spool_disk(world: World, dice: random.Random) -> Heal:
     return heal
 
 
-@fault(most_s=2, weight=1)
+@fault(most_s=2, weight=2)
 def fill_database_disk(world: World, dice: random.Random) -> Heal:
     """Whoever writes SQLite's files finds no room; PostgreSQL's are not ours to fill."""
     if connection.vendor != "sqlite":
         return _nothing
-    limit = dice.choice((0, 100_000, 1_000_000))
-    world.note(f"no file of the workers may grow beyond {limit} octets")
-    reliefs = [limit_files(worker, limit) for worker in world.workers]
+    if dice.random() < 0.5 and world.database_disk and world.database_disk.can_fill:
+        world.note("the disk of the database is full")
+        world.database_disk.fill()
+        reliefs: list[Heal] = [world.database_disk.free]
+    else:
+        limit = dice.choice((0, 100_000, 1_000_000))
+        world.note(f"no file of the workers may grow beyond {limit} octets")
+        reliefs = [limit_files(worker, limit) for worker in world.workers]
 
     def heal() -> None:
         for relieve in reliefs:
             relieve()
-        world.note("the workers may write again")
+        world.note("there is room for the database")
+
+    return heal
+
+
+@fault(most_s=2, weight=1)
+def fill_store_disk(world: World, _dice: random.Random) -> Heal:
+    """The store can't write its journal: it refuses what collectors send."""
+    if not world.store_disk.can_fill:  # by a limit of its files it would only be killed
+        return _nothing
+    world.note("the disk of the store is full")
+    world.store_disk.fill()
+
+    def heal() -> None:
+        world.store_disk.free()
+        world.note("the disk of the store has room")
+
+    return heal
+
+
+@fault(most_s=3, weight=2)
+def kill_with_full_spool(world: World, dice: random.Random) -> Heal:
+    """A collector is cut off, and killed with all that has come together in its spool."""
+    edge = dice.choice(world.edges)
+    world.note(f"the link of {edge.name} is cut")
+    edge.link.cut()
+
+    def heal() -> None:
+        world.note(f"{edge.name} is killed with {edge.spooled} octets in its spool")
+        edge.kill()
+        edge.link.mend()
+        edge.start()
 
     return heal
 
@@ -296,14 +360,16 @@ def _on_link(world: World, dice: random.Random, what: str, action: Callable[[Lin
 
 
 def limit_files(process: Process, octets: int) -> Heal:
-    """As if the disk were full from there on (RLIMIT_FSIZE), for whoever may not mount one."""
-    if not process.running:
-        return _nothing
-    pid, before = process.pid, resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (octets, before[1]))
+    """As if the disk were full from there on, for whoever may not mount one."""
+    return _limit_files(process.pid, octets) if process.running else _nothing
+
+
+def _limit_files(pid: int, octets: int) -> Heal:
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (octets, most))
 
     def relieve() -> None:
-        if process.pid == pid and process.running:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
 
     return relieve

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.account import account
+from tests.faults.disk import Disk
 from tests.faults.faults import FAULTS, Fault, W
 from tests.faults.plan import Blow, Plan
 from tests.faults.undisturbed import differences, finish
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 _PAUSE_S = 0.02
 
 
-def survive(plan: Plan, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+def survive(plan: Plan, folder: Path, environment: dict[str, str], database: Disk) -> dict[str, Any]:
     """A world from its beginning to its account: `problems`, `notes` of what befell it, and figures."""
     with World(plan.setting, folder, environment) as world:
+        world.database_disk = database
         faults = frozenset(blow.name for blow in plan.blows)
         told: dict[str, Any] = {"faults": ", ".join(sorted(faults))}
         try:

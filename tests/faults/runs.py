@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from typing import Any, Final
 
@@ -11,6 +13,7 @@ from tests.support.environment import ROOT
 from tests.support.processes import spawn
 
 WORLD: Final = "tests.faults.one"
+ISOLATED: Final = "FAULTS_ISOLATED"  # set in the environment of a world that has namespaces of its own
 BEHIND: Final = "tests.faults.behind.one"
 
 
@@ -24,7 +27,10 @@ class Run:
         self.seed = seed
         self.command = f"python -m tests.faults{' --behind' if program == BEHIND else ''} {seed} --seconds {seconds:g}"
         words = [sys.executable, "-m", program, seed, str(seconds), database_url, only]
+        # What a world leaves when it is ended at once goes with this.
+        self._folder = tempfile.mkdtemp(prefix="offhook-faults-", dir="/tmp")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "DJANGO_"))}
+        clean |= {"TMPDIR": self._folder, ISOLATED: "yes" if _own_namespaces() else ""}
         self.process = spawn(
             [*_own_namespaces(), *words], cwd=ROOT, env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -36,6 +42,8 @@ class Run:
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, errors = self.process.communicate()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
         try:
             told: dict[str, Any] = json.loads(output)
         except ValueError:
@@ -54,6 +62,7 @@ class Run:
         """End it at once."""
         self.process.kill()
         self.process.communicate()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def shown(told: dict[str, Any]) -> str:

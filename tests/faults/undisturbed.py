@@ -56,7 +56,7 @@ def differences(world: World, at_us: int) -> Iterator[str]:
     """
     if world.wiped or world.setting.defective:
         return
-    journal = list(entries(world.folder / "store" / "appendonlydir"))
+    journal = list(entries(world.store_disk.folder / "appendonlydir"))
     survived = outcome()
     with world.store.client() as client:
         begin_again(client)

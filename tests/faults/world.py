@@ -29,7 +29,7 @@ from tests.support.valkey import Valkey
 
 PARTITIONS: Final = 4
 SPOOL_OCTETS: Final = 4 * 1024 * 1024
-_DISK_OCTETS: Final = 64 * 1024 * 1024
+DISK_OCTETS: Final = 32 * 1024 * 1024
 _SETTLED_S: Final = 60.0  # a loaded machine has this long to come to rest
 PRELOADED: Final = ("monitor.cli", "monitor.ingest.shell", "tests.faults.player", "tests.faults.defective")
 
@@ -105,7 +105,12 @@ class Edge(Process):
     @property
     def holds(self) -> bool:
         """Whether anything waits in the spool."""
-        return any(path.stat().st_size for path in self.spool.glob("*.spool"))
+        return self.spooled > 0
+
+    @property
+    def spooled(self) -> int:
+        """Octets in its spool."""
+        return sum(path.stat().st_size for path in self.spool.glob("*.spool"))
 
 
 class World:
@@ -117,9 +122,11 @@ class World:
         self.setting = setting
         self.folder = folder
         self.notes: list[str] = []  # what was done to it
+        self.database_disk: Disk | None = None  # where SQLite's files lie
         self.wiped = False  # the store's data were taken away
         self.log = folder / "log"
-        self.store = Valkey(folder / "store")
+        self.store_disk = Disk(folder / "store", DISK_OCTETS)
+        self.store = Valkey(self.store_disk.folder)
         self.ingest_link = Link(self.store.socket)
         self.environment = (
             {"OFFHOOK_BUS_URL": self.store.url} | environment | {"OFFHOOK_STREAM_URL": self.ingest_link.url}
@@ -139,8 +146,8 @@ class World:
         for link in (self.ingest_link, *(edge.link for edge in self.edges)):
             link.close()
         self.store.kill()
-        for edge in self.edges:
-            edge.disk.close()
+        for disk in (self.store_disk, *(edge.disk for edge in self.edges)):
+            disk.close()
 
     @property
     def processes(self) -> list[Process]:
@@ -205,7 +212,7 @@ class World:
     def wipe_store(self) -> None:
         """Take away the data of the store, which must not run."""
         self.wiped = True
-        shutil.rmtree(self.folder / "store" / "appendonlydir")
+        shutil.rmtree(self.store_disk.folder / "appendonlydir")
 
     def _empty(self, edge: Edge) -> None:
         """Let it send what it holds, started again as often as it must."""
@@ -224,7 +231,7 @@ class World:
             return False
 
     def _edge(self, number: int, name: str) -> Edge:
-        disk = Disk(self.folder / f"disk-{name}", _DISK_OCTETS)
+        disk = Disk(self.folder / f"disk-{name}", DISK_OCTETS)
         link = Link(self.store.socket)
 
         def start() -> int:

@@ -25,7 +25,7 @@ def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
     `kind` is "postgresql", which it gets a cluster of its own of, or "" for SQLite. `only` faults, with commas; of
     these "upgrade" is one that always comes.
     """
-    folder = Path(tempfile.mkdtemp(prefix="offhook-house-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="offhook-house-"))
     cluster = Postgres(durable=True) if kind == POSTGRESQL else None
     environment = {
         "DJANGO_SETTINGS_MODULE": "monitor.settings",
