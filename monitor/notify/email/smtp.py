@@ -68,19 +68,23 @@ class _Deadline:
     def __init__(self, plain: socket.socket, seconds: float) -> None:
         # The same connection for ever, whatever TLS makes of the socket.
         self._connection = plain.dup()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.start()
+        self._timer = self._started(seconds)
 
     def within(self, seconds: float) -> None:
         """So long from now, instead."""
         self._timer.cancel()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.start()
+        self._timer = self._started(seconds)
 
     def lift(self) -> None:
         """It is over."""
         self._timer.cancel()
         self._connection.close()
+
+    def _started(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._cut)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _cut(self) -> None:
         with suppress(OSError):

@@ -63,7 +63,7 @@ def _survive(seed: str, seconds: float, only: frozenset[str], folder: Path, clus
 
     dice = random.Random(f"{seed}/house")
     plan = Plan(
-        Setting(seed=seed, seconds=seconds, calls_per_second=2.0),
+        Setting(seed=seed, seconds=seconds, calls_per_second=2.0, workers=dice.choice((1, 2))),
         blows(dice, seed, seconds, {name: fault for name, fault in FAULTS.items() if name in only or not only}),
     )
     if "upgrade" in only or (not only and dice.random() < 0.3):

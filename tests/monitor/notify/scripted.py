@@ -53,7 +53,7 @@ def _drip(connection: socket.socket) -> None:
     """Until the client has had enough."""
     connection.settimeout(0.05)
     connection.sendall(DRIP.encode())
-    for _ in range(100):
+    for _ in range(400):
         connection.sendall(b".")
         with suppress(TimeoutError):
             if not connection.recv(1):

@@ -78,19 +78,19 @@ def test_a_server_that_falls_silent_is_worth_another_try() -> None:
 def test_a_server_that_says_a_little_now_and_then_holds_nobody_for_ever(where: str) -> None:
     began = time.monotonic()
     with scripted(**{where: DRIP}) as port, pytest.raises(SendError) as caught:
-        transmit(server(port), mail(), Patience(answer=2, talk=0.3))
-    assert time.monotonic() - began < 2
+        transmit(server(port), mail(), Patience(talk=0.3))
+    assert time.monotonic() - began < 10
     assert (caught.value.permanent, caught.value.uncertain) == (False, False)
 
 
 def test_a_server_that_takes_long_to_look_through_a_mail_is_waited_for() -> None:
-    with scripted({"END": 0.6}) as port:
-        assert transmit(server(port), mail(), Patience(answer=0.3, talk=0.4, taking=5)) == "250 2.0.0 taken"
+    with scripted({"END": 1.7}) as port:
+        assert transmit(server(port), mail(), Patience(answer=1.5, talk=1.5)) == "250 2.0.0 taken"
 
 
 @pytest.mark.parametrize("answer", ["250 2.0.0 taken", DRIP])
 def test_but_not_for_ever_and_then_it_may_have_it(answer: str) -> None:
-    pauses = {"END": 1.0} if answer != DRIP else {}
+    pauses = {"END": 0.6} if answer != DRIP else {}
     with scripted(pauses, END=answer) as port, pytest.raises(SendError) as caught:
         transmit(server(port), mail(), Patience(taking=0.3))
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)
