@@ -25,19 +25,22 @@ def broker_url(bus_url: str) -> str:
 
 
 class Standing(Task):  # type: ignore[misc]  # Celery has no types
-    """A task that stands by where the tables are another version's: a sweep finds its row later."""
+    """A task that stands by where the database is away, or another version's: a sweep finds its row later."""
 
     abstract = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The task's work, where it can be done."""
         # What knows the database is there once Django is set up.
+        from django.db import Error, connection
+
         from monitor.services import schema
 
         try:
             schema.require()
-        except schema.OtherSchemaError as error:
+        except (Error, schema.OtherSchemaError) as error:
             log.warning("%s is left for later: %s", self.name, error)
+            connection.close()
             return None
         return super().__call__(*args, **kwargs)
 

@@ -98,6 +98,18 @@ def test_a_task_that_finds_other_tables_is_left_for_later() -> None:
     assert row.state == "kept"
 
 
+def test_a_task_whose_database_is_away_is_left_for_later_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> None:
+        raise OperationalError("connection refused")
+
+    assert deliver.app is app
+    monkeypatch.setattr(schema, "require", away)
+    deliver(1)
+    assert "monitor.tasks.deliver is left for later: connection refused" in caplog.text
+
+
 def test_they_are_brought_up_to_date_by_one_at_a_time_and_not_within_a_commit() -> None:
     begun, done = threading.Event(), threading.Event()
 
