@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.pure)
             item.add_marker(pytest.mark.disable_socket)
         fixtures = getattr(item, "fixturenames", ())
-        if item.get_closest_marker("django_db") or {"db", "transactional_db", "database_url"} & set(fixtures):
+        uses = item.get_closest_marker("django_db") or {"db", "transactional_db", "database_url"} & set(fixtures)
+        if uses and not item.get_closest_marker("any_database"):
             item.add_marker(pytest.mark.database)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from monitor.ingest.stream import Entry, Streams
+from monitor.ingest.cluster import open_streams
+from monitor.ingest.stream import Entry
 from monitor.models import DeadLetter
 from monitor.services import commit_log, database
 
@@ -24,7 +25,7 @@ def replay(url: str, ids: Collection[int] | None = None) -> int:
     if ids is not None:
         letters = letters.filter(id__in=ids)
     named = list(letters.values_list("partition", "entry_id"))
-    streams = Streams(url)
+    streams = open_streams(url)
     try:
         streams.send_again(named)
     finally:

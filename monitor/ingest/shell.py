@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from monitor.conf import Config
+from monitor.ingest.cluster import open_streams
 from monitor.ingest.doorbell import Doorbell
 from monitor.ingest.stream import PartitionsDifferError, Streams
 from monitor.ingest.worker import Worker
@@ -30,7 +31,7 @@ def run(config: Config) -> int:
     gc.set_threshold(50_000, 20, 1_000)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    streams = Streams(config.stream_url)
+    streams = open_streams(config.stream_url)
     bell = Doorbell(Streams(config.bus_url))
     worker = Worker(streams, bell, config.partitions, config.thresholds, alive=Watchdog().alive)
     try:

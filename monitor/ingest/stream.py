@@ -42,6 +42,13 @@ class Entry(msgspec.Struct, frozen=True):
         return position(self.id)[0] * 1_000
 
 
+class Clock(msgspec.Struct, frozen=True):
+    """What the clock of a partition's server says."""
+
+    now_us: int  # µs since the epoch
+    server: str = ""  # which one, where there are several
+
+
 def position(entry_id: str) -> tuple[int, int]:
     """An entry's id in the order of the stream: "1700000000000-3" → (1700000000000, 3)."""
     milliseconds, _, serial = entry_id.partition("-")
@@ -78,16 +85,24 @@ class Streams:
         seconds, microseconds = self._ask("TIME")
         return int(seconds) * SECOND + int(microseconds)
 
+    def clocks(self, numbers: Iterable[int]) -> dict[int, Clock]:
+        """The clocks of those partitions that can be read now."""
+        return dict.fromkeys(numbers, Clock(self.now_us()))
+
     def read(self, offsets: Mapping[int, str], block_ms: int) -> dict[int, list[Entry]]:
-        """What follows the offset in each partition; waits up to `block_ms` (> 0) for the first entry."""
+        """What follows the offset in each partition that was read, which may be nothing.
+
+        Waits up to `block_ms` (> 0) for the first entry.
+        """
         names = {stream(number).encode(): number for number in offsets}
         answer = self._ask(
             "XREAD", "COUNT", COUNT, "BLOCK", block_ms, "STREAMS", *names, *(offsets[n] for n in names.values())
         )
-        return {names[name]: [_entry(*pair) for pair in entries] for name, entries in answer or ()}
+        found: dict[int, list[Entry]] = {number: [] for number in offsets}
+        return found | {names[name]: [entry(*pair) for pair in entries] for name, entries in answer or ()}
 
     def last_ids(self, numbers: Iterable[int]) -> dict[int, str]:
-        """The last id that each stream ever gave out; "0-0" where there is no stream."""
+        """The last id that each stream ever gave out, where that can be told; "0-0" where there is no stream."""
         return {number: self._last_id(number) for number in numbers}
 
     def trim(self, committed: Mapping[int, str]) -> None:
@@ -115,7 +130,7 @@ class Streams:
             raise StoreAway(str(error)) from error
         except redis.RedisError as error:
             raise StoreAway(_reason(error)) from error
-        return str(information["last-generated-id"].decode())
+        return last_id(information)
 
     def _ask(self, *command: Any) -> Any:
         try:
@@ -133,9 +148,19 @@ class Streams:
             raise StoreAway(_reason(error)) from error
 
 
-def _entry(entry_id: bytes, fields: Any) -> Entry:
+def last_id(information: Any) -> str:
+    """The last id that a stream gave out, of what XINFO says of it, which is None where there is none."""
+    return str(information["last-generated-id"].decode()) if information else BEGINNING
+
+
+def entry(entry_id: bytes, fields: Any) -> Entry:
+    """An entry as the client gives it."""
     return Entry(entry_id.decode(), fields.get(FIELD), fields.get(AGAIN, b"").decode("ascii", "replace"))
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, redis.exceptions.MovedError):
+        return (
+            "OFFHOOK_STREAM_URL names one node of a cluster: name its nodes, in a URL that begins with redis+cluster://"
+        )
     return f"{type(error).__name__}: {error}"

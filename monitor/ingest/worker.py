@@ -20,12 +20,12 @@ from monitor.core.settings import Settings
 from monitor.core.updates import RecordKey
 from monitor.ingest import archive, dead_letters
 from monitor.ingest.archive import Part
+from monitor.ingest.attention import Attention
 from monitor.ingest.doorbell import Bell
 from monitor.ingest.lease import Leases
 from monitor.ingest.patience import Patience
-from monitor.ingest.presence import PAUSE_US
 from monitor.ingest.shard import Place, Shard
-from monitor.ingest.stream import COUNT, Entry, StoreAway, Streams, position
+from monitor.ingest.stream import BEGINNING, COUNT, Clock, Entry, StoreAway, Streams, position
 from monitor.ingest.suspects import Suspects
 from monitor.models import Peer
 from monitor.services import schema
@@ -73,8 +73,8 @@ class Worker:
         self._peers = Peers()
         self._shards: dict[int, Shard] = {}
         self._suspects = Suspects()
-        self._listening_us = 0  # stream time since when the store has answered; 0: it doesn't
-        self._looked_us = 0  # stream time of the last cycle
+        self._agreed = False  # with the store, on the number of partitions
+        self._attention = Attention()
         self._tended = self._checked = float("-inf")  # time.monotonic()
         self._turn = 0
 
@@ -90,7 +90,8 @@ class Worker:
             try:
                 more = self.cycle()
             except StoreAway as error:
-                self._listening_us = 0
+                self._agreed = False
+                self._attention.forget()
                 self._streams.close()
                 stop.wait(patience.failed("the stream store is away", error))
             except Error as error:
@@ -121,30 +122,37 @@ class Worker:
             self._tend()
         if not self._shards:
             return False
-        if not self._listening_us:
-            self._listen()
+        if not self._agreed:
+            self._streams.fix_partitions(self._partitions)
+            self._agreed = True
         # Asked before reading: where nothing comes, all up to this moment was read.
-        now_us = self._streams.now_us()
-        if now_us - self._looked_us > PAUSE_US:
-            # The store or this process stood still, and nobody could be heard: a silence begins now at the earliest.
-            self._listening_us = now_us
-        self._looked_us = now_us
-        entries = self._streams.read({number: shard.offset for number, shard in self._shards.items()}, BLOCK_MS)
-        if not entries and time.monotonic() - self._checked > TEND_S:
-            self._check(now_us)
-        more = self._take(entries, now_us)
-        self._commit()
+        clocks, asked_s = self._streams.clocks(self._shards), time.monotonic()
+        anew = self._attention.turn(clocks)
+        if anew:
+            self._check({number: clocks[number] for number in anew})
+        offsets = {
+            # What another server gave out under lower ids, having been behind or slow, must not be passed over.
+            # What was taken before is known by the names of its batches.
+            number: BEGINNING if number in anew and clock.server else self._shards[number].offset
+            for number, clock in clocks.items()
+        }
+        entries = self._streams.read(offsets, BLOCK_MS)
+        if not any(entries.values()) and time.monotonic() - self._checked > TEND_S:
+            self._check(clocks)
+        more = self._take(entries, clocks)
+        took_us = int(1e6 * (time.monotonic() - asked_s))
+        self._commit({number: clock.now_us + took_us for number, clock in clocks.items()})
         return more
 
-    def _take(self, entries: dict[int, list[Entry]], now_us: int) -> bool:
+    def _take(self, entries: dict[int, list[Entry]], clocks: dict[int, Clock]) -> bool:
         """Feed what was read to the shards, within bounds, another one first each time."""
         self._turn += 1
         left, more = MOST_EVENTS, False
         work: list[tuple[Shard, list[_Read]]] = []
-        for number in sorted(self._shards, key=lambda number: (number + self._turn) % self._partitions):
-            shard, found = self._shards[number], entries.get(number, [])
+        for number in sorted(entries, key=lambda number: (number + self._turn) % self._partitions):
+            shard, found = self._shards[number], entries[number]
             if not found:
-                shard.idle(now_us, self._listening_us)
+                shard.idle(clocks[number].now_us, self._attention.since_us(number))
             elif left > 0:
                 chosen = found[:1] if self._suspects.careful(number) else found
                 read, events = self._open(number, chosen, left)
@@ -212,9 +220,10 @@ class Worker:
             return None, f"a batch for partition {batch.partition}, in the stream of partition {number}"
         return batch, self._suspects.guilty(number, entry.id)
 
-    def _commit(self) -> None:
-        now_us = self._streams.now_us()
-        commits = [commit for shard in self._shards.values() if (commit := shard.commit(now_us))]
+    def _commit(self, now_us: dict[int, int]) -> None:
+        """Write what has come together; `now_us` is stream time of each partition that was looked at."""
+        shards = [self._shards[number] for number in now_us if number in self._shards]
+        commits = [commit for shard in shards if (commit := shard.commit(now_us[shard.number]))]
         if any(self._suspects.careful(commit.number) for commit in commits):
             # One of them can't be written: by themselves, it is known which.
             for commit in commits:
@@ -305,21 +314,14 @@ class Worker:
             self._peers.learn(address, heard)
         self._peers.settled(known)
 
-    def _listen(self) -> None:
-        """The store answers (again): is it the one that we know?"""
-        self._streams.fix_partitions(self._partitions)
-        now_us = self._streams.now_us()
-        self._check(now_us)
-        self._listening_us = now_us
-
-    def _check(self, now_us: int) -> None:
+    def _check(self, clocks: dict[int, Clock]) -> None:
         """A stream that has not come as far as we have was emptied or set back: read it from its beginning."""
         self._checked = time.monotonic()
-        for number, last in self._streams.last_ids(self._shards).items():
+        for number, last in self._streams.last_ids(clocks).items():
             shard = self._shards[number]
             if position(last) < position(shard.offset):
                 log.error("stream %d ends at %s, before our offset %s: the store lost data", number, last, shard.offset)
-                shard.reset(now_us)
+                shard.reset(clocks[number].now_us)
 
     def _drop(self, numbers: list[int] | None = None) -> None:
         """Forget partitions (all, when none is named); those still ours are restored when next tended."""

@@ -5,6 +5,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from monitor.doctor import examine
+from tests.support.cluster import RedisCluster
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,3 +42,27 @@ def test_missing_migrations_are_told(valkey: Valkey, app: str, told: str) -> Non
     finally:
         recorder.record_applied(app, latest)
     assert problem == told.format(latest)
+
+
+@pytest.mark.any_database
+def test_a_cluster_is_examined_node_by_node(
+    valkey: Valkey, cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_BUS_URL", valkey.url)
+    monkeypatch.setenv("OFFHOOK_STREAM_URL", cluster.url)
+    assert examine() == []
+    strict, away = [node for node in cluster.nodes if node is not cluster.spare][:2]
+    strict.ask("CONFIG", "SET", "cluster-require-full-coverage", "yes")
+    away.kill()
+    try:
+        problems = sorted(examine())
+    finally:
+        strict.ask("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        away.start()
+        cluster.settled()
+    assert len(problems) == 2
+    assert f"{away.port} does not answer" in problems[0]
+    assert f"{strict.port} stops when another is away: set cluster-require-full-coverage no" in problems[1]
+    monkeypatch.setenv("OFFHOOK_STREAM_URL", "redis+cluster://127.0.0.1:1")
+    (problem,) = examine()
+    assert problem.startswith("the stream store does not answer: ")

@@ -1,5 +1,6 @@
 """A real Redis Cluster on loopback, without its command-line tool: nodes, slots, replicas, migrations."""
 
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -74,6 +75,12 @@ class Node:
         """End it without a goodbye."""
         self.process.kill()
         self.process.wait()
+
+    @property
+    def written(self) -> str:
+        """How far its data have come, as replication counts."""
+        found = re.search(r"master_repl_offset:\d+", self.ask("INFO", "replication"))
+        return found[0] if found else ""
 
     def ask(self, *command: Any) -> Any:
         """One command to this node alone."""
