@@ -51,7 +51,8 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "OPTIONS": {
             # A worker frozen inside a transaction must not hold its partition for ever.
-            "options": "-c idle_in_transaction_session_timeout=15000",
+            # Compiling a query takes longer than any of ours should.
+            "options": "-c idle_in_transaction_session_timeout=15000 -c jit=off",
             # And no process must wait for hours for a server whose power failed, or whose network.
             "connect_timeout": 10,
             "keepalives_idle": 10,

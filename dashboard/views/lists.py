@@ -60,7 +60,8 @@ def moment(text: str) -> int:
     """A time of the reader's zone out of an address ("2026-11-22T15:30"), µs since the epoch; 0 when it is none."""
     try:
         parsed = datetime.fromisoformat(text)
-        return int((timezone.make_aware(parsed) if timezone.is_naive(parsed) else parsed).timestamp()) * 1_000_000
+        aware = timezone.make_aware(parsed) if timezone.is_naive(parsed) else parsed
+        return max(0, int(aware.timestamp())) * 1_000_000
     except (ValueError, OverflowError):
         return 0
 

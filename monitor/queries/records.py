@@ -4,6 +4,7 @@ A list takes three queries, however long the tables are: a count up to a bound t
 one page of rows by keyset, and the findings of those rows that have one.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -16,7 +17,6 @@ from monitor.models import Call, FindingRow, Registration, Transaction
 from monitor.models.records import IMPORTED, OPEN
 from monitor.models.terms import term_of
 from monitor.queries import search
-from monitor.services.shelves import day_of
 
 # A record as a plain value: its columns, `kind`, `codes` as a list, and `finding`: the worst that is
 # not cleared ({code, severity, state, at_us, hop, evidence, cause, remedy}), or None.
@@ -115,12 +115,15 @@ def page(kind: Kind, wanted: RecordFilter, cursor: Cursor | None, size: int) -> 
     table = _TABLES[kind]
     found: list[Row] = []
     for way in search.ways(_matching(table, wanted), wanted.text):
-        found = list(_beyond(way.records, cursor).values(*table.columns)[: size + 1])
+        for some in _windows(way, wanted, cursor):
+            found = list(_beyond(some, cursor).values(*table.columns)[: size + 1])
+            if len(found) > size:
+                break
         if found:
             break
     more = len(found) > size
     # Who has seen the end of a first page has counted already.
-    total = way.records[: COUNT_BOUND + 1].count() if more or cursor else len(found)
+    total = _count(_windows(way, wanted, None)) if more or cursor else len(found)
     found = found[:size]
     has_older, has_newer = more, cursor is not None
     if cursor is not None and cursor.way == "newer":
@@ -205,6 +208,25 @@ def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
     return found
 
 
+def _count(windows: Iterable[QuerySet[Any]]) -> int:
+    """How many there are in the last of these, or in the first that has more than are counted."""
+    total = 0
+    for some in windows:
+        total = some.order_by()[: COUNT_BOUND + 1].count()
+        if total > COUNT_BOUND:
+            break
+    return total
+
+
+def _windows(way: search.Way, wanted: RecordFilter, cursor: Cursor | None) -> Iterable[QuerySet[Any]]:
+    """What is looked at, one after the other, until a page is full."""
+    selective = way.by_terms or (wanted.code and connection.vendor == "postgresql")
+    if not selective or wanted.import_id or (cursor and cursor.way == "newer"):
+        return (way.records,)
+    ends = [us for us in (wanted.until_us, cursor.first_us if cursor else 0) if us]
+    return search.windows(way.records, min([*ends, time.time_ns() // 1_000]))
+
+
 def _shelves(wanted: RecordFilter) -> Q:
     """Where such records can lie: PostgreSQL leaves the other partitions alone."""
     if connection.vendor != "postgresql":
@@ -212,7 +234,7 @@ def _shelves(wanted: RecordFilter) -> Q:
     if wanted.import_id:
         return Q(shelf=IMPORTED)
     if wanted.since_us:
-        return Q(shelf=OPEN) | Q(shelf__gte=day_of(wanted.since_us))
+        return search.on_shelves_since(wanted.since_us)
     return Q(shelf__gte=OPEN)
 
 

@@ -14,9 +14,14 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import BooleanField, Func, Q, QuerySet
 
+from collectors.sip.timers import SECOND
+from monitor.models.records import OPEN
 from monitor.models.terms import COLUMNS, FUNCTION, SUFFIX
+from monitor.services.shelves import day_of
 
 NEWEST: Final = 10_000  # records within which parts of words are looked for
+_DAY_US: Final = 86_400 * SECOND
+WINDOWS_US: Final = (_DAY_US, 5 * _DAY_US)
 _NUMBER: Final = re.compile(r"\+?[\d\s().\-/]+")
 _WITH_PORT: Final = re.compile(r"(\[.+\]|[^:]+):\d{1,5}")
 
@@ -27,6 +32,7 @@ class Way:
 
     records: QuerySet[Any]
     since_us: int = 0  # 0: since ever
+    by_terms: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,25 @@ def ways(records: QuerySet[Any], text: str) -> Iterator[Way]:
         yield Way(records.filter(parts | Q(*((f"{name}__icontains", number) for name in names[:2]), _connector=Q.OR)))
         return
     if meant:
-        yield Way(_named(records, meant))
+        yield Way(_named(records, meant), by_terms=True)
     newest = records.order_by("-first_us").values_list("first_us", flat=True)
     since_us = next(iter(newest[NEWEST : NEWEST + 1]), 0)
     yield Way(records.filter(parts, first_us__gte=since_us), since_us)
+
+
+def windows(records: QuerySet[Any], until_us: int) -> Iterator[QuerySet[Any]]:
+    """These records, but at first only those that began in the days before a time, so that a page of what is not rare
+    is read from the index of a few days. A page that is full is right: all that is newer was looked at.
+    """
+    for length_us in WINDOWS_US:
+        since_us = until_us - length_us
+        yield records.filter(on_shelves_since(since_us), first_us__gte=since_us)
+    yield records
+
+
+def on_shelves_since(since_us: int) -> Q:
+    """Where records that began since then can lie: PostgreSQL leaves the other partitions alone."""
+    return Q(shelf=OPEN) | Q(shelf__gte=day_of(since_us))
 
 
 def wanted(text: str) -> Wanted | None:
