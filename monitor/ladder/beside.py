@@ -5,11 +5,18 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from collectors.wire.events import ICMP, LOG, RTCP, RTP, TCP, SideEvent, SipEvent
+from collectors.wire.events import FRAGMENTS, ICMP, LOG, RTCP, RTP, TCP, SideEvent, SipEvent
 from monitor.core.hop import endpoint, request_hop
 from monitor.ladder.words import clean
 
-NAMES: Final = {ICMP: "ICMP error", TCP: "connection", RTCP: "RTCP report", RTP: "media report", LOG: "log line"}
+NAMES: Final = {
+    ICMP: "ICMP error",
+    TCP: "connection",
+    FRAGMENTS: "IP fragments",
+    RTCP: "RTCP report",
+    RTP: "media report",
+    LOG: "log line",
+}
 # What a name ends with says its unit.
 _UNITS: Final = {"ms": "ms", "s": "s", "pct": "%", "bps": "bit/s", "hz": "Hz"}
 _NO_MEASURES: Final = frozenset(("ssrc", "source_ssrc"))
