@@ -26,6 +26,7 @@ def answered_us(transaction: Transaction, attempt: Attempt, *, acked_us: int, en
         came_us += [acked_us, ended_us]
     if transaction.reliable:
         came_us += [_passed_on_us(transaction, attempt), _beyond_us(transaction, attempt)]
+        came_us.append(attempt.cancels.get(transaction.branch, 0))  # not before a provisional response (§9.1)
     return min(filter(None, came_us), default=0)
 
 

@@ -26,6 +26,7 @@ ONE_SIDED: dict[str, list[SipEvent]] = {
     "answered: its ACK": [invite(), ACK],
     "refused: the ACK of that, on the same branch": [invite(), request("ACK", 6, to_tag="b", transport="tcp")],
     "answered, and hung up": [invite(), request("BYE", 20, to_tag="b", cseq=2, transport="tcp")],
+    "ringing: it is cancelled": [invite(), request("CANCEL", 12, transport="tcp")],
     "challenged: it comes again": [invite(), invite(5, cseq=2), reply(100, 5.1, cseq=2)],
     "the proxy passes on what it was told": [
         *THROUGH,
