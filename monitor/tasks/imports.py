@@ -1,10 +1,15 @@
 """Imports: one task a file, and the sweep that finds what was left lying."""
 
 import time
+from typing import Final
 
 from celery import shared_task
 
+from monitor.models import Import
 from monitor.services import imports
+
+# Of four threads: an hour's file must not keep mails and retention waiting.
+MOST_AT_ONCE: Final = 2
 
 
 def clock_us() -> int:
@@ -14,7 +19,9 @@ def clock_us() -> int:
 
 @shared_task(name="monitor.tasks.run_import")
 def run_import(import_id: int) -> None:
-    """Read one file, if nobody else does."""
+    """Read one file, if nobody else does; where enough are being read, it waits for the sweep."""
+    if Import.objects.filter(state="running", claimed_until_us__gt=clock_us()).count() >= MOST_AT_ONCE:
+        return
     imports.run(import_id, clock_us)
 
 

@@ -23,8 +23,7 @@ _ENTRY: Final = 12  # octets of a row, or of an index entry, beside its values
 _PEER: Final = 100
 PAGE: Final = 4096  # octets, as SQLite has it by default
 _STEP: Final = 500  # pages given back in one transaction
-_LOG_USUAL: Final = 1000 * 4096  # when SQLite takes it into the file by itself
-_LOG_MOST: Final = 2 * _LOG_USUAL
+_LOG_MOST: Final = 2000 * 4096  # twice as much as when SQLite takes it into the file by itself
 _BUSY_MS: Final = 20_000  # as `monitor.setup` says
 _PATIENCE_MS: Final = 1_000
 
@@ -34,14 +33,14 @@ def whole() -> Tables:
     pages, free, size = _one("SELECT * FROM pragma_page_count, pragma_freelist_count, pragma_page_size")
     log = _log_octets()
     # The log has its room, whether it needs it just now or not.
-    return Tables({}, pages * size + log, (pages - free) * size + max(log, _LOG_USUAL))
+    return Tables({}, pages * size + log, (pages - free) * size + max(log, _LOG_MOST))
 
 
 def tables(models: Iterable[type[Model]]) -> Tables:
     """The file, divided among these tables and what else there is."""
     total = whole()
     roots, size = _one("SELECT count(*), (SELECT page_size FROM pragma_page_size) FROM sqlite_master")
-    other = roots * size + Peer.objects.count() * _PEER + max(_log_octets(), _LOG_USUAL)
+    other = roots * size + Peer.objects.count() * _PEER + max(_log_octets(), _LOG_MOST)
     sampled = {model._meta.db_table: _sample(model) for model in models}
     weight = sum(rows * width for rows, width, _ in sampled.values())
     scale = max(0, total.used - other) / weight if weight else 0.0

@@ -268,6 +268,19 @@ def test_the_sweep_rings_for_what_waits(file: bytes, monkeypatch: pytest.MonkeyP
     assert rung == [row.id]
 
 
+def test_where_enough_files_are_being_read_the_next_waits(file: bytes) -> None:
+    first, second, third = (imports.add(name, [file], NOW) for name in "abc")
+    busy = Import.objects.filter(id__in=[first.id, second.id])
+    busy.update(state="running", claimed_until_us=time.time_ns() // 1000 + 60 * SECOND)
+    run_import(third.id)
+    third.refresh_from_db()
+    assert third.state == "waiting"
+    busy.filter(id=first.id).update(state="done")
+    run_import(third.id)
+    third.refresh_from_db()
+    assert third.state == "done"
+
+
 @pytest.fixture(autouse=True)
 def _files() -> Iterator[None]:
     yield
