@@ -1,8 +1,8 @@
-"""`python -m bench.dictionary NUMBER`: train the dictionary with which messages are compressed in the database.
+"""`python -m bench.dictionary {sip | prose} NUMBER`: train a dictionary with which rows are compressed in the database.
 
-Chunks as a live worker commits them, of made-up traffic (`collectors/scenario`) under other seeds than the bench's,
-so that what is measured was not learnt. The result is versioned with the code: what was stored with an older one
-stays readable, because each frame names its dictionary.
+"sip" is for messages: chunks as a live worker commits them; "prose" for what findings say. Both are of made-up traffic
+(`collectors/scenario`) under other seeds than the bench's, so that what is measured was not learnt. The result is
+versioned with the code: what was stored with an older one stays readable, because each frame names its dictionary.
 """
 
 import sys
@@ -21,12 +21,16 @@ from collectors.receivers.pcap_file import read_events
 from collectors.scenario.packets import packets
 from collectors.scenario.pcap import pcap
 from collectors.scenario.traffic import traffic
+from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SipEvent
+from monitor.core.correlator import Correlator
+from monitor.core.updates import FindingConfirmed, FindingRaised
+from monitor.packed import PROSE_LEVEL
 from monitor.packing import DICTIONARIES, LEVEL
 
 _SEEDS: Final = ("dictionary-1", "dictionary-2", "dictionary-3")
 _MESSAGES: Final = 20_000  # of each seed
-_SIZE: Final = 64 * 1024
+_WINDOW_US: Final = 500 * MILLISECOND
 _PHONES: Final = 600
 _CALLS_PER_SECOND: Final = 20.0
 
@@ -41,10 +45,22 @@ def chunks(events: list[SipEvent]) -> Iterator[bytes]:
         yield from map(encode, by_record.values())
 
 
-def train(number: int) -> bytes:
-    """The dictionary of this number."""
-    samples: list[bytes | bytearray | memoryview] = [chunk for seed in _SEEDS for chunk in chunks(_events(seed))]
-    return zstandard.train_dictionary(_SIZE, samples, dict_id=number, level=LEVEL).as_bytes()
+def told(events: list[SipEvent]) -> Iterator[bytes]:
+    """What findings in these messages say, before it is compressed."""
+    encode = msgspec.msgpack.Encoder().encode
+    correlator = Correlator()
+    for event in events:
+        for update in (*correlator.feed(event), *correlator.advance(event.captured_us - _WINDOW_US)):
+            if isinstance(update, FindingRaised | FindingConfirmed):
+                finding = update.finding
+                yield encode([finding.hop, finding.cause, finding.remedy])
+
+
+def train(name: str, number: int) -> bytes:
+    """The dictionary of this name and number."""
+    size, level, samples = _KINDS[name]
+    found: list[bytes | bytearray | memoryview] = [sample for seed in _SEEDS for sample in samples(_events(seed))]
+    return zstandard.train_dictionary(size, found, dict_id=number, level=level).as_bytes()
 
 
 def _events(seed: str) -> list[SipEvent]:
@@ -55,7 +71,10 @@ def _events(seed: str) -> list[SipEvent]:
         return list(read_events(file.name, "edge-1"))
 
 
+_KINDS: Final = {"sip": (64 * 1024, LEVEL, chunks), "prose": (16 * 1024, PROSE_LEVEL, told)}
+
+
 if __name__ == "__main__":
-    path = Path(str(DICTIONARIES)) / f"sip-{int(sys.argv[1])}.zdict"
-    path.write_bytes(train(int(sys.argv[1])))
+    path = Path(str(DICTIONARIES)) / f"{sys.argv[1]}-{int(sys.argv[2])}.zdict"
+    path.write_bytes(train(sys.argv[1], int(sys.argv[2])))
     print(path)

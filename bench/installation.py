@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.support.processes import free_port, spawn, stop, wait_for
 from tests.support.valkey import Valkey
 
 Database = Literal["SQLite", "PostgreSQL"]
+_WEIGHTY: Final = 300_000  # octets: an empty table takes some, too
 DATABASES: Final[tuple[Database, ...]] = ("SQLite", "PostgreSQL")
 _HEARTBEATS: Final = 4 * DEFAULT_PARTITIONS  # entries that may be in the streams when nothing happens
 # Somebody who is logged in: prints the cookies.
@@ -124,15 +126,29 @@ class Installation:
         return int(self.ask("SELECT count(*) FROM monitor_call")[0][0])
 
     def octets(self) -> dict[str, int]:
-        """How large the tables are with their indexes, those that matter; of SQLite the file."""
+        """What lasts, by table, rows and indexes apart, and what goes on; of SQLite what of the file is in use."""
         if not self._postgres:
-            ((size,),) = self.ask("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            ((size,),) = self.ask(
+                "SELECT (page_count - freelist_count) * page_size "
+                "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+            )
             return {"file": int(size)}
         sizes = self.ask(
-            "SELECT relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
-            "WHERE nspname = 'public' AND relkind = 'r' AND relname LIKE 'monitor%' AND reltuples <> 0 ORDER BY 2 DESC"
+            "SELECT coalesce(p.relname, c.relname), c.relname LIKE '%_open', pg_table_size(c.oid), "
+            "pg_indexes_size(c.oid) "
+            "FROM pg_class c LEFT JOIN pg_inherits ON inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = inhparent "
+            "WHERE c.relkind = 'r' AND c.relname LIKE 'monitor%'"
         )
-        return {name: size for name, size in sizes if size > 100_000}
+        found: dict[str, int] = defaultdict(int)
+        for table, goes_on, rows, indexes in sizes:
+            name = table.removeprefix("monitor_")
+            if goes_on:
+                found["what goes on"] += rows + indexes
+            else:
+                found[f"{name}, rows"] += rows
+                found[f"{name}, indexes"] += indexes
+        weighty = {name: octets for name, octets in found.items() if octets > _WEIGHTY}
+        return dict(sorted(weighty.items(), key=lambda item: -item[1]))
 
     def heard_of_collector(self) -> bool:
         """Whether a heartbeat has come all the way."""

@@ -16,13 +16,13 @@ _SEED: Final = 0.506
 # One call of a day. `n` counts within the day, {first} to {last} are its microseconds.
 _CALLS: Final = """
 INSERT INTO {leaf} (
-    day, key, incarnation, slug, call_id, discriminator, partition, import_id, shelf, open, status, first_us, last_us,
+    day, key, incarnation, call_id, discriminator, partition, import_id, shelf, open, status, first_us, last_us,
     messages, retransmissions, hops, anomalies, severity, codes, version, from_uri, to_uri, caller, callee, state,
     acked, answered_us, ended_us, setup_ms, pdd_ms, duration_ms, user_agent)
-SELECT {day}, key, 1, '{day}-' || lpad(to_hex(key), 16, '0') || '-1', digest || '@' || caller_host, '', n % 64, 0,
+SELECT {day}, key, 1, digest || '@' || caller_host, '', n % 64, 0,
     {day}, false, CASE state WHEN 'ended' THEN 200 WHEN 'cancelled' THEN 487 ELSE 486 END, begun_us,
     begun_us + talk_us + 3000000, CASE state WHEN 'ended' THEN 14 ELSE 8 END, 0,
-    jsonb_build_array(caller_host || ':5060>' || callee_host || ':5060'), '[]',
+    '\\x040a00000113c404cb00710513c4', '',
     CASE WHEN code = '' THEN '' ELSE 'major' END,
     CASE WHEN code = '' THEN '' ELSE ' ' || code || ' ' END, begun_us, 'sip:+4219' || caller || '@example.com',
     'sip:+4219' || callee || '@example.com', caller_host || ':5060', callee_host || ':5060', state, state = 'ended',
@@ -46,10 +46,9 @@ FROM (
 ) AS made
 """
 _FINDINGS: Final = """
-INSERT INTO {leaf} (kind, day, key, incarnation, import_id, shelf, slug, code, subject, severity, state, at_us, hop,
-    evidence, cause, remedy, variant)
-SELECT 'call', day, key, 1, 0, shelf, slug, trim(codes), '', severity, 'confirmed', last_us, '', '[1]',
-    'made up', '', ''
+INSERT INTO {leaf} (kind, day, key, incarnation, import_id, shelf, code, subject, severity, state, at_us, evidence,
+    told, variant)
+SELECT 'call', day, key, 1, 0, shelf, trim(codes), '', severity, 'confirmed', last_us, '\\x9101', '{told}', ''
 FROM {calls} WHERE codes <> ''
 """
 
@@ -58,7 +57,8 @@ def fill(calls: int, until: datetime, days: int = DAYS) -> None:
     """Make about so many calls in the days before `until`, a midnight. Django is set up."""
     from django.db import connection
 
-    from monitor.models import terms
+    from monitor.packed import pack_prose
+    from monitor.services import shelves
 
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT setseed({_SEED})")
@@ -78,10 +78,11 @@ def fill(calls: int, until: datetime, days: int = DAYS) -> None:
                     "span": 86_400_000_000,
                     "subscribers": SUBSCRIBERS,
                     "trunks": TRUNKS,
+                    "told": f"\\x{pack_prose(('', 'made up', '')).hex()}",
                 }
                 cursor.execute(statement.format(**values))
-                if table in terms.COLUMNS:
-                    cursor.execute(terms.index(table, leaf))
+                for index in shelves.searched(table, leaf):
+                    cursor.execute(index)
                 cursor.execute(
                     f"ALTER TABLE {table} ATTACH PARTITION {leaf} FOR VALUES FROM ({number}) TO ({number + 1})"
                 )

@@ -58,6 +58,7 @@ app.conf.update(
         "sweep-imports": {"task": "monitor.tasks.sweep_imports", "schedule": 30.0},
         "roll-up": {"task": "monitor.tasks.roll_up", "schedule": 60.0},
         # Mostly it only looks: what fills the disk fast must be seen soon. One that comes late is not needed.
+        "put-away": {"task": "monitor.tasks.put_away", "schedule": 5.0},
         "prune": {"task": "monitor.tasks.prune", "schedule": 2.0, "options": {"expires": 2.0}},
     },
 )

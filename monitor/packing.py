@@ -1,65 +1,61 @@
-"""Values as the database keeps them: msgpack in a zstd frame.
+"""Messages and updates as the database keeps them: msgpack in a zstd frame.
 
 What is stored of a record in one commit is a few messages, too little for zstd to learn from: so a dictionary tells it
 what SIP looks like. Each frame names the dictionary that it needs; those of older versions stay in `dictionaries/`, so
 that what they wrote stays readable (`bench/dictionary.py` trains them).
 """
 
-import threading
-from functools import cache
-from importlib.resources import files
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
-import zstandard
 
 from collectors.wire.events import Observation, SideEvent, SipEvent
 from monitor.core.updates import Committed
+from monitor.zstd import DICTIONARIES as DICTIONARIES
+from monitor.zstd import Codec
+from monitor.zstd import UnreadableError as UnreadableError
 
 T = TypeVar("T")
 
 LEVEL: Final = 3
-DICTIONARIES: Final = files("monitor").joinpath("dictionaries")
+# Of what is over, and packed once for all: a fifth less than at level 3, for six times the work.
+PUT_AWAY_LEVEL: Final = 9
 _NEWEST: Final = 1
-_LARGEST: Final = 256 * 1024 * 1024  # octets unpacked: more than one commit ever holds
+
+
+class Cut(msgspec.Struct, frozen=True, array_like=True):
+    """What was fed at one watermark, of a row that holds several."""
+
+    watermark_us: int
+    messages: int  # so many of the row's, following those of the cuts before
+    side: int
+
 
 _encoder = msgspec.msgpack.Encoder()
 _messages = msgspec.msgpack.Decoder(list[SipEvent])
 _side = msgspec.msgpack.Decoder(list[SideEvent])
 _committed = msgspec.msgpack.Decoder(Committed)
-
-
-class UnreadableError(ValueError):
-    """These bytes can't be read: damaged, or written by a version that this one doesn't know."""
-
-
-class _Contexts(threading.local):
-    """A zstd context costs more than a few messages, and belongs to one thread at a time."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=_dictionary(_NEWEST))
-        self.decompressors: dict[int, zstandard.ZstdDecompressor] = {}  # by number of the dictionary; 0: none
-
-
-@cache
-def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
-    dictionary = zstandard.ZstdCompressionDict(DICTIONARIES.joinpath(f"sip-{number}.zdict").read_bytes())
-    if number == _NEWEST:
-        dictionary.precompute_compress(level=LEVEL)
-    return dictionary
-
-
-_contexts = _Contexts()
+_cuts = msgspec.msgpack.Decoder(list[Cut])
+_raw = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_live = Codec("sip", _NEWEST, LEVEL)
+_put_away = Codec("sip", _NEWEST, PUT_AWAY_LEVEL)
 
 
 def pack(value: list[SipEvent] | list[SideEvent] | Committed) -> bytes:
     """The bytes of `MessageChunk.messages`, of `MessageChunk.side` or of `CommitLog.updates`."""
-    return _contexts.compressor.compress(_encoder.encode(value))
+    return _live.compress(_encoder.encode(value))
+
+
+def join(packed: Sequence[bytes | memoryview]) -> bytes:
+    """All messages (or side events) of some chunks as those of one, packed more densely; b"" for none."""
+    found = [each for data in packed if data for each in _decoded(_raw, data)]
+    return _put_away.compress(_encoder.encode(found)) if found else b""
 
 
 def messages(data: bytes | memoryview) -> list[SipEvent]:
     """The messages of a chunk, in order of arrival. Raises `UnreadableError`, as all that read here."""
-    return _decoded(_messages, data)
+    return _decoded(_messages, data) if data else []
 
 
 def side(data: bytes | memoryview) -> list[SideEvent]:
@@ -68,7 +64,7 @@ def side(data: bytes | memoryview) -> list[SideEvent]:
 
 
 def observations(messages_data: bytes | memoryview, side_data: bytes | memoryview) -> list[Observation]:
-    """All of a chunk, in order of arrival."""
+    """All of a row, messages first."""
     return [*messages(messages_data), *side(side_data)]
 
 
@@ -77,24 +73,39 @@ def committed(data: bytes | memoryview) -> Committed:
     return _decoded(_committed, data)
 
 
+def pack_cuts(cuts: Sequence[Cut]) -> bytes:
+    """The bytes of `MessageChunk.cuts`: each watermark as its distance to the one before."""
+    before_us = [0, *(cut.watermark_us for cut in cuts)]
+    return _encoder.encode(
+        [Cut(cut.watermark_us - last_us, cut.messages, cut.side) for cut, last_us in zip(cuts, before_us, strict=False)]
+    )
+
+
+def cuts(data: bytes | memoryview) -> list[Cut]:
+    """The cuts of `pack_cuts`."""
+    found, watermark_us = [], 0
+    for cut in _cuts.decode(data):
+        watermark_us += cut.watermark_us
+        found.append(Cut(watermark_us, cut.messages, cut.side))
+    return found
+
+
+def parts(
+    watermark_us: int, cuts_data: bytes | memoryview, messages_data: bytes | memoryview, side_data: bytes | memoryview
+) -> list[tuple[int, list[Observation]]]:
+    """What a row holds, as it was fed: (watermark, messages and behind them side events)."""
+    if not cuts_data:
+        return [(watermark_us, observations(messages_data, side_data))]
+    events, beside = messages(messages_data), side(side_data)
+    found: list[tuple[int, list[Observation]]] = []
+    for cut in cuts(cuts_data):
+        found.append((cut.watermark_us, [*events[: cut.messages], *beside[: cut.side]]))
+        del events[: cut.messages], beside[: cut.side]
+    return found
+
+
 def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes | memoryview) -> T:
     try:
-        return decoder.decode(_plain(data))
-    except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return decoder.decode(_live.decompress(data))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableError(str(error)) from error
-
-
-def _plain(data: bytes | memoryview) -> bytes:
-    number = zstandard.get_frame_parameters(data).dict_id
-    decompressor = _contexts.decompressors.get(number)
-    if decompressor is None:
-        dictionary = _needed(number) if number else None
-        decompressor = _contexts.decompressors[number] = zstandard.ZstdDecompressor(dict_data=dictionary)
-    return decompressor.decompress(data, max_output_size=_LARGEST)
-
-
-def _needed(number: int) -> zstandard.ZstdCompressionDict:
-    try:
-        return _dictionary(number)
-    except FileNotFoundError as error:
-        raise UnreadableError(f"it needs dictionary sip-{number}, which this version doesn't have") from error

@@ -14,6 +14,7 @@ from collectors.wire.events import Observation, SipEvent
 from monitor import packing
 from monitor.core.correlator import Correlator, Name
 from monitor.core.updates import Kind, RecordKey
+from monitor.shelf import OPEN, day_of
 
 Part: TypeAlias = tuple[int, list[Observation]]  # (the watermark at which they were fed, messages and side events)
 _Row: TypeAlias = tuple[Any, ...]
@@ -35,20 +36,25 @@ class Stored(msgspec.Struct, frozen=True):
 
     key: RecordKey
     messages: int
+    last_us: int
 
 
-def latest(names: Iterable[Name]) -> dict[Name, Stored]:
-    """The latest incarnation of each of these names that is stored."""
+def latest(names: Iterable[Name], since_us: int) -> dict[Name, Stored]:
+    """The latest incarnation of each of these names that is stored, of what was not over at a time."""
     found: dict[Name, Stored] = {}
     by_kind: dict[Kind, dict[int, Name]] = defaultdict(dict)
     for name in names:
         by_kind[name[0]][RecordKey(*name, day=0).hash] = name
     for kind, hashes in by_kind.items():
-        statement = f"SELECT key, day, incarnation, messages FROM {_TABLES[kind]} WHERE import_id = 0 AND key IN "  # noqa: S608 - a name of ours
-        for key, day, incarnation, messages in _paged(statement, sorted(hashes)):
+        statement = (
+            f"SELECT key, day, incarnation, messages, last_us FROM {_TABLES[kind]} WHERE import_id = 0 "  # noqa: S608 - a name of ours
+            f"AND (shelf = {OPEN} OR shelf >= {day_of(since_us)}) AND key IN "
+        )
+        for key, day, incarnation, messages, last_us in _paged(statement, sorted(hashes)):
             name = hashes[key]
-            if name not in found or found[name].key.incarnation < incarnation:
-                found[name] = Stored(RecordKey(*name, day=day, incarnation=incarnation), messages)
+            # Incarnations count within a day.
+            if name not in found or (found[name].key.day, found[name].key.incarnation) < (day, incarnation):
+                found[name] = Stored(RecordKey(*name, day=day, incarnation=incarnation), messages, last_us)
     return found
 
 
@@ -56,11 +62,13 @@ def parts(key: RecordKey) -> list[Part]:
     """All that is stored of a record's messages and side events, in order of arrival; nothing where some of it can't
     be read.
     """
+    since = f"(shelf = {OPEN} OR shelf >= {key.day})"  # it may have been put away meanwhile
     try:
         return [
-            (watermark_us, packing.observations(*data))
-            for _, day, incarnation, watermark_us, *data in _chunks([key.hash])
+            part
+            for _, day, incarnation, *data in _chunks([key.hash], since)
             if (day, incarnation) == (key.day, key.incarnation)
+            for part in packing.parts(*data)
         ]
     except packing.UnreadableError as error:
         log.error("record %s can't be gone on with: %s", key.slug, error)
@@ -88,10 +96,10 @@ def _record(name: _Id) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
 def _records(names: list[_Id]) -> Iterator[tuple[RecordKey, Iterable[Part]]]:
     chunks: dict[_Id, list[Part]] = defaultdict(list)
     unreadable: set[_Id] = set()
-    for key, day, incarnation, watermark_us, *data in _chunks(sorted({key for key, _, _ in names})):
+    for key, day, incarnation, *data in _chunks(sorted({key for key, _, _ in names}), f"shelf = {OPEN}"):
         name = key, day, incarnation
         try:
-            chunks[name].append((watermark_us, packing.observations(*data)))
+            chunks[name] += packing.parts(*data)
         except packing.UnreadableError as error:
             if name not in unreadable:
                 _left_out(name, error)
@@ -116,13 +124,14 @@ class _Parts:
         while True:
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT id, watermark_us, messages, side FROM monitor_messagechunk WHERE key = %s AND day = %s "
-                    "AND incarnation = %s AND import_id = 0 AND id > %s ORDER BY id LIMIT %s",
-                    (*self._name, last, _PAGE),
+                    "SELECT id, watermark_us, cuts, messages, side FROM monitor_messagechunk WHERE key = %s "
+                    "AND day = %s AND incarnation = %s AND import_id = 0 AND shelf = %s AND id > %s "
+                    "ORDER BY id LIMIT %s",
+                    (*self._name, OPEN, last, _PAGE),
                 )
                 rows = cursor.fetchall()
-            for _, watermark_us, *data in rows:
-                yield watermark_us, packing.observations(*data)
+            for _, *data in rows:
+                yield from packing.parts(*data)
             if len(rows) < _PAGE:
                 return
             last = rows[-1][0]
@@ -150,8 +159,9 @@ def _open_ids(partition: int) -> list[tuple[_Id, int]]:
             cursor.execute(
                 "SELECT r.key, r.day, r.incarnation, r.messages + SUM(c.side_count), MAX(c.id) "  # noqa: S608 - a name of ours
                 f"FROM {table} r JOIN monitor_messagechunk c ON c.key = r.key AND c.day = r.day "
-                "AND c.incarnation = r.incarnation AND c.import_id = 0 WHERE r.partition = %s AND r.open "
-                "AND r.import_id = 0 GROUP BY r.key, r.day, r.incarnation, r.messages",
+                "AND c.incarnation = r.incarnation AND c.import_id = 0 AND c.shelf = r.shelf "
+                f"WHERE r.partition = %s AND r.open AND r.import_id = 0 AND r.shelf = {OPEN} "
+                "GROUP BY r.key, r.day, r.incarnation, r.messages",
                 (partition,),
             )
             found.extend((last, (key, day, incarnation), messages) for key, day, incarnation, messages, last in cursor)
@@ -165,10 +175,10 @@ def _record_key(name: _Id, part: Part) -> RecordKey:
     return RecordKey(*Correlator().names(first)[-1], day=day, incarnation=incarnation)
 
 
-def _chunks(hashes: list[int]) -> Iterator[_Row]:
+def _chunks(hashes: list[int], shelves: str) -> Iterator[_Row]:
     statement = (
-        "SELECT key, day, incarnation, watermark_us, messages, side FROM monitor_messagechunk "
-        "WHERE import_id = 0 AND key IN "
+        "SELECT key, day, incarnation, watermark_us, cuts, messages, side FROM monitor_messagechunk "  # noqa: S608 - a condition of ours
+        f"WHERE import_id = 0 AND {shelves} AND key IN "
     )
     return _paged(statement, hashes, " ORDER BY id")
 

@@ -10,6 +10,7 @@ from zlib import crc32
 
 import msgspec
 
+from collectors.sip.timers import SECOND
 from collectors.wire.events import Batch, Loss, Observation, SideEvent, SipEvent
 from monitor.core.connections import failure
 from monitor.core.context import Peers
@@ -25,6 +26,7 @@ from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, Parti
 from monitor.services.harvest import Harvest
 
 REFOLD_MOST: Final = 5_000  # messages of a record that is gone on with; a longer one is begun anew
+REMEMBERED_US: Final = 86_400 * SECOND  # wire time: what came to an end longer ago is not gone on with
 _FORGET_EVERY_US: Final = 60_000_000  # stream time
 _MOST_KEPT: Final = 16 * 1024 * 1024  # octets of an entry that is set aside
 _STEP_US: Final = 1_000_000  # a watermark that moved less, with nothing to tell, needs no commit
@@ -80,6 +82,12 @@ class Shard:
         }
         unknown.update(name for batch in batches for side in batch.side for name in self.correlator.misses(side))
         return unknown
+
+    def remembers_us(self, batches: list[Batch]) -> int:
+        """The time since when a record that these batches may go on with was last heard of."""
+        # Of clocks that are behind; those ahead are set right before anything is fed.
+        times = [seen.captured_us for batch in batches for seen in batch.observations]
+        return min([self.watermark_us, *times]) - REMEMBERED_US
 
     def recalls(self, stored: dict[Name, Stored]) -> None:
         """Which of these are stored: what is taken until the next commit may go on with them."""
@@ -254,28 +262,34 @@ class Shard:
     def _recall(self, event: SipEvent) -> None:
         """Go on with the record of this message that had left memory, or number the one that it begins."""
         for name in self.correlator.names(event):
-            latest = self._latest(name)
+            latest = self._latest(name, event.captured_us)
             if latest is None:
                 continue
             if latest.messages <= REFOLD_MOST:
                 parts = self._parts(latest.key)
                 # Without parts: retention took them, and a record can't go on from nothing.
                 if parts and not begins_anew(event, parts):
-                    self.correlator.refold(latest.key, parts, self.watermark_us)
+                    self._reopen(latest.key, parts)
                     return
             self.correlator.reserve(*name, latest.key.incarnation + 1)
 
     def _recall_for(self, side: SideEvent) -> None:
         """Go on with the record that this side event belongs to, if that has left memory."""
         for name in self.correlator.misses(side):
-            latest = self._latest(name)
+            latest = self._latest(name, side.captured_us)
             if latest is not None and latest.messages <= REFOLD_MOST and (parts := self._parts(latest.key)):
-                self.correlator.refold(latest.key, parts, self.watermark_us)
+                self._reopen(latest.key, parts)
                 return
 
-    def _latest(self, name: Name) -> Stored | None:
+    def _reopen(self, key: RecordKey, parts: list[Part]) -> None:
+        self.correlator.refold(key, parts, self.watermark_us)
+        self._harvest.reopened(key)
+
+    def _latest(self, name: Name, now_us: int) -> Stored | None:
+        """The latest record of this name, unless it was over a day before."""
         left = self._harvest.left(name)
-        return Stored(left.key, left.messages) if left else self._stored.get(name)
+        latest = Stored(left.key, left.messages, left.last_us) if left else self._stored.get(name)
+        return latest if latest and latest.last_us >= now_us - REMEMBERED_US else None
 
     def _parts(self, key: RecordKey) -> list[Part]:
         fresh = [(chunk.watermark_us, chunk.observations) for chunk in self._harvest.pending(key)]

@@ -182,8 +182,10 @@ class Worker:
 
     def _look_up(self, work: list[tuple[Shard, list[_Read]]]) -> None:
         """Ask the database once for all records that these entries may go on with."""
-        unknown = [shard.unknown([batch for _, batch, reason in read if batch and not reason]) for shard, read in work]
-        stored = archive.latest(set().union(*unknown))
+        batches = [[batch for _, batch, reason in read if batch and not reason] for _, read in work]
+        unknown = [shard.unknown(some) for (shard, _), some in zip(work, batches, strict=True)]
+        since_us = min((shard.remembers_us(some) for (shard, _), some in zip(work, batches, strict=True)), default=0)
+        stored = archive.latest(set().union(*unknown), since_us)
         for (shard, _), names in zip(work, unknown, strict=True):
             shard.recalls({name: stored[name] for name in names if name in stored})
 

@@ -1,18 +1,20 @@
 """Operations of migrations that differ by database."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState, StateApps
-from django.db.models import UniqueConstraint
 
 from monitor.models import terms
 from monitor.services import shelves
 
+# The longest first, and what has no fixed length last: no octet is lost to alignment.
+_WIDTHS: Final = {"bigint": 0, "double precision": 0, "integer": 1, "smallint": 2, "boolean": 3}
+
 
 class CreateShelved(migrations.CreateModel):
-    """Make a table that PostgreSQL partitions by shelf (`monitor.models.records`), plain elsewhere."""
+    """Make a table that PostgreSQL partitions by shelf (`monitor.services.shelves`), and a plain one elsewhere."""
 
     def database_forwards(
         self,
@@ -21,17 +23,22 @@ class CreateShelved(migrations.CreateModel):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Make the plain table, and put a partitioned one with its columns and constraints in its place."""
-        super().database_forwards(app_label, schema_editor, from_state, to_state)
+        """Make it."""
         if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
         model: Any = to_state.apps.get_model(app_label, self.name)
-        for statement in shelves.partition(model._meta.db_table):
+        columns = sorted(
+            ((field.column, field.db_type(schema_editor.connection), field.null) for field in model._meta.local_fields),
+            key=lambda column: _WIDTHS.get(column[1], len(_WIDTHS)),
+        )
+        table = model._meta.db_table
+        defaults = {"id": f" DEFAULT nextval('{table}_id_seq')"}
+        words = (
+            f'"{name}" {kind}{"" if null else " NOT NULL"}{defaults.get(name, "")}' for name, kind, null in columns
+        )
+        for statement in shelves.partition(table, ", ".join(words)):
             schema_editor.execute(statement)
-        # What Django has deferred, the indexes, finds the new table under the old name.
-        for constraint in model._meta.constraints:
-            if isinstance(constraint, UniqueConstraint):
-                schema_editor.add_constraint(model, constraint)
 
 
 class CreateTerms(migrations.RunPython):
@@ -44,6 +51,3 @@ class CreateTerms(migrations.RunPython):
 def _create_terms(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(terms.function())
-        for table in terms.COLUMNS:
-            for leaf in (f"{table}_imported", f"{table}_other"):
-                schema_editor.execute(terms.index(table, leaf))

@@ -1,28 +1,29 @@
 """Calls, registrations, standalone transactions; their findings and their messages.
 
 A record is named by (day, key, incarnation), which never change (`RecordKey`). Where its rows lie is their
-*shelf*, the same for all rows of a record: `OPEN` from its first message until it is put away, `IMPORTED`
-where an import made it, else the UTC day (YYYYMMDD) of its last message. On PostgreSQL each shelf is a
-partition (`monitor.services.shelves`), so that a day is dropped whole and never holds what goes on; no
-foreign keys between these tables, for the same reason. In the indexes the key comes first: ingest looks for
-it without knowing the day. Rows that an import made carry its id; live rows carry 0.
+*shelf* (`monitor.shelf`). On PostgreSQL each shelf is a partition (`monitor.services.shelves`, which also says
+what indexes it has there), so that a day is dropped whole and never holds what goes on; no foreign keys
+between these tables, for the same reason. In the indexes the key comes first: ingest looks for it without
+knowing the day. Rows that an import made carry its id; live rows carry 0.
 """
-
-from typing import Final
 
 from django.db import models
 
-OPEN: Final = 0
-IMPORTED: Final = -1
+from monitor.models.fields import Hops, Listed, Prose
+from monitor.shelf import OPEN
+
+
+def slug_of(day: int, key: int, incarnation: int) -> str:
+    """A record's name in URLs and alerts, from its row (`RecordKey.slug`)."""
+    return f"{day}-{key:016x}-{incarnation}"
 
 
 class RecordBase(models.Model):
-    """What every record has. `slug` is how URLs and alerts name it."""
+    """What every record has."""
 
     day = models.IntegerField()  # YYYYMMDD
     key = models.BigIntegerField()  # RecordKey.hash
     incarnation = models.SmallIntegerField(default=1)
-    slug = models.CharField(max_length=40)
     call_id = models.TextField()
     discriminator = models.TextField(default="")
     partition = models.SmallIntegerField()
@@ -34,8 +35,8 @@ class RecordBase(models.Model):
     last_us = models.BigIntegerField()
     messages = models.IntegerField(default=0)
     retransmissions = models.IntegerField(default=0)
-    hops = models.JSONField(default=list)
-    anomalies = models.JSONField(default=list)
+    hops = Hops(default=list)
+    anomalies = Listed(default=list)
     severity = models.CharField(max_length=8, default="")  # the worst finding that is not cleared
     codes = models.TextField(default="")  # of findings not cleared: " missing-ack rejected "
     version = models.BigIntegerField(default=0)  # rises with each write
@@ -43,13 +44,17 @@ class RecordBase(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def slug(self) -> str:
+        """How URLs and alerts name it (`RecordKey.slug`)."""
+        return slug_of(self.day, self.key, self.incarnation)
+
 
 def _indexes(name: str) -> list[models.Index]:
     return [
-        models.Index(fields=["slug"], name=f"{name}_slug"),
-        models.Index(fields=["call_id"], name=f"{name}_call_id"),
         models.Index(fields=["import_id", "-first_us"], name=f"{name}_first"),
         models.Index(fields=["partition"], condition=models.Q(open=True), name=f"{name}_open"),
+        models.Index(fields=["partition"], condition=models.Q(open=False, shelf=OPEN), name=f"{name}_over"),
     ]
 
 
@@ -128,16 +133,13 @@ class FindingRow(models.Model):
     incarnation = models.SmallIntegerField()
     import_id = models.IntegerField(default=0)
     shelf = models.IntegerField(default=OPEN)
-    slug = models.CharField(max_length=40)
     code = models.CharField(max_length=40)
     subject = models.TextField(default="")
     severity = models.CharField(max_length=8)
     state = models.CharField(max_length=10)
     at_us = models.BigIntegerField()
-    hop = models.TextField(default="")
-    evidence = models.JSONField(default=list)  # message numbers
-    cause = models.TextField()
-    remedy = models.TextField()
+    evidence = Listed(default=list)  # message numbers
+    told = Prose(default=list)  # the hop, the cause, the remedy
     variant = models.CharField(max_length=40, default="")
 
     class Meta:
@@ -147,6 +149,26 @@ class FindingRow(models.Model):
                 fields=["key", "day", "incarnation", "import_id", "shelf", "code", "subject"], name="finding_key"
             ),
         ]
+
+    @property
+    def slug(self) -> str:
+        """The record's (`RecordKey.slug`)."""
+        return slug_of(self.day, self.key, self.incarnation)
+
+    @property
+    def hop(self) -> str:
+        """Where it is."""
+        return str(self.told[0])
+
+    @property
+    def cause(self) -> str:
+        """What happened, and why it matters."""
+        return str(self.told[1])
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return str(self.told[2])
 
 
 class LegMark(models.Model):
@@ -197,10 +219,10 @@ class SubjectRow(models.Model):
 class MessageChunk(models.Model):
     """What one commit added to one record under one watermark: messages, and behind them what was seen beside.
 
-    Inserted once, never changed. The order of ids is that of arrival.
+    Inserted once, never changed. The order of ids is that of arrival. When the record is put away, a row holds what
+    several commits had added, and `cuts` says where each begins.
     """
 
-    kind = models.CharField(max_length=12)
     day = models.IntegerField()
     key = models.BigIntegerField()
     incarnation = models.SmallIntegerField()
@@ -210,7 +232,8 @@ class MessageChunk(models.Model):
     count = models.IntegerField()
     first_side = models.IntegerField(default=0)  # of its first side event within the record; 0 where it has none
     side_count = models.IntegerField(default=0)
-    watermark_us = models.BigIntegerField()  # to which the correlator had advanced when they were fed
+    watermark_us = models.BigIntegerField()  # to which the correlator had advanced when the first of them were fed
+    cuts = models.BinaryField(default=bytes)  # `monitor.packing.Cut`s of what was fed at other watermarks
     messages = models.BinaryField()  # `monitor.packing`: list[SipEvent] in order of arrival
     side = models.BinaryField(default=bytes)  # the same of list[SideEvent]; empty where it has none
 

@@ -9,6 +9,7 @@ from monitor.core.legs import Leg, Link, links
 from monitor.core.marks import Mark, MarkKind
 from monitor.core.updates import Kind, RecordKey
 from monitor.models import Call, LegMark
+from monitor.models.records import slug_of
 
 Row: TypeAlias = dict[str, Any]
 _Name: TypeAlias = tuple[int, int, int]  # key, day, incarnation
@@ -17,7 +18,7 @@ MOST_LEGS: Final = 16  # of a conversation that are shown
 _MOST_ROUNDS: Final = 4  # B2BUAs in a row
 _MOST_ROWS: Final = 1_000  # that share a mark, in one round
 _COLUMNS: Final = (
-    *("slug", "key", "day", "incarnation", "import_id", "call_id", "from_uri", "to_uri", "caller", "callee"),
+    *("key", "day", "incarnation", "import_id", "call_id", "from_uri", "to_uri", "caller", "callee"),
     *("state", "status", "first_us", "answered_us", "ended_us", "hops", "severity"),
 )
 
@@ -69,7 +70,7 @@ def _neighbours(
     for row in Call.objects.filter(_any_of(list(marks)), import_id=import_id).values(*_COLUMNS) if marks else ():
         name = _name(row)
         before = known[name].marks if name in known else frozenset()
-        rows[_key(row)] = row
+        rows[_key(row)] = row | {"slug": slug_of(row["day"], row["key"], row["incarnation"])}
         legs[name] = Leg(
             key=_key(row),
             marks=before | marks[name],

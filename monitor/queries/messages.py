@@ -11,7 +11,7 @@ from monitor.core.updates import Finding, FindingState, Severity
 from monitor.models import MessageChunk
 from monitor.packing import messages as unpacked
 from monitor.packing import side as unpacked_side
-from monitor.queries.records import Row
+from monitor.queries.records import Row, lies
 
 # A record may hold any number of messages; a page shows so many at a time.
 MESSAGES_SHOWN: Final = 2000
@@ -61,6 +61,11 @@ def _numbered(record: Row, first: int, last: int) -> Iterator[tuple[int, SipEven
 
 
 def _chunks(record: Row) -> QuerySet[MessageChunk]:
+    import_id = record["import_id"]
     return MessageChunk.objects.filter(
-        day=record["day"], key=record["key"], incarnation=record["incarnation"], import_id=record["import_id"]
+        lies(record["day"], import_id),
+        day=record["day"],
+        key=record["key"],
+        incarnation=record["incarnation"],
+        import_id=import_id,
     )

@@ -4,6 +4,7 @@ A list takes three queries, however long the tables are: a count up to a bound t
 one page of rows by keyset, and the findings of those rows that have one.
 """
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from django.db.models import Model, Q, QuerySet
 
 from monitor.core.updates import CallState, FindingState, Kind, RegistrationOutcome, Severity
 from monitor.models import Call, FindingRow, Registration, Transaction
-from monitor.models.records import IMPORTED, OPEN
+from monitor.models.records import slug_of
 from monitor.models.terms import term_of
 from monitor.queries import search
+from monitor.shelf import IMPORTED, OPEN
 
 # A record as a plain value: its columns, `kind`, `codes` as a list, and `finding`: the worst that is
 # not cleared ({code, severity, state, at_us, hop, evidence, cause, remedy}), or None.
@@ -33,6 +35,8 @@ COUNT_BOUND: Final = 1_000
 # The records among which it is looked what findings there are to choose from.
 _NEWEST: Final = 10_000
 _RARE: Final = 1000
+_NAME: Final = ("day", "key", "incarnation")
+_SLUG: Final = re.compile(r"(\d{8})-([0-9a-f]{16})-(\d{1,4})")
 _RANK: Final = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
@@ -46,7 +50,7 @@ class _Table:
 
 
 _COMMON: Final = (
-    *("id", "slug", "import_id", "version", "call_id", "open", "status", "first_us", "last_us"),
+    *("id", "import_id", "version", "call_id", "open", "status", "first_us", "last_us"),
     *("messages", "retransmissions", "severity", "codes", "day", "key", "incarnation"),
 )
 _TABLES: Final = {
@@ -142,8 +146,13 @@ def page(kind: Kind, wanted: RecordFilter, cursor: Cursor | None, size: int) -> 
 def rows(kind: Kind, slugs: Sequence[str]) -> list[Row]:
     """The live rows of these names, for frames; what is gone meanwhile is left out."""
     table = _TABLES[kind]
-    found = table.model._default_manager.filter(slug__in=slugs, import_id=0)
-    return _finished(kind, list(found.values(*table.columns)))
+    names = {name for slug in slugs if (name := parsed(slug))}
+    if not names:
+        return []
+    shelves = lies(min(day for day, _, _ in names), import_id=0)
+    found = table.model._default_manager.filter(shelves, key__in={key for _, key, _ in names}, import_id=0)
+    wanted = [row for row in found.values(*table.columns) if (row["day"], row["key"], row["incarnation"]) in names]
+    return _finished(kind, wanted)
 
 
 def newest(kind: Kind, limit: int, *conditions: Q) -> list[Row]:
@@ -164,7 +173,11 @@ def record(kind: Kind, slug: str, import_id: int | None) -> Row | None:
     Without an import's id the live one, and where only imports have it, the newest of these.
     """
     table = _TABLES[kind]
-    named = table.model._default_manager.filter(slug=slug)
+    name = parsed(slug)
+    if name is None:
+        return None
+    day, key, incarnation = name
+    named = table.model._default_manager.filter(lies(day, import_id), day=day, key=key, incarnation=incarnation)
     if import_id is not None:
         named = named.filter(import_id=import_id)
     candidates = list(named.order_by("import_id").values(*table.columns, "hops", "anomalies"))
@@ -173,13 +186,29 @@ def record(kind: Kind, slug: str, import_id: int | None) -> Row | None:
     row = candidates[0] if candidates[0]["import_id"] == 0 else candidates[-1]
     findings = _findings([row])[_name(row)]
     findings.sort(key=lambda finding: (finding["state"] == FindingState.CLEARED, _weight(finding)))
-    return row | {"kind": kind.value, "codes": row["codes"].split(), "findings": findings}
+    return row | {"kind": kind.value, "slug": slug, "codes": row["codes"].split(), "findings": findings}
 
 
 def finding_codes(kind: Kind, import_id: int) -> list[str]:
     """The codes that the newest records of this kind carry, for the filter's choices."""
     newest = _matching(_TABLES[kind], RecordFilter(import_id=import_id)).values("codes")[:_NEWEST]
     return sorted({code for row in newest if row["codes"] for code in row["codes"].split()})
+
+
+def parsed(slug: str) -> tuple[int, int, int] | None:
+    """The (day, key, incarnation) that a record's name in URLs says; None when it is none."""
+    parts = _SLUG.fullmatch(slug)
+    return (int(parts[1]), int(parts[2], 16), int(parts[3])) if parts else None
+
+
+def lies(day: int, import_id: int | None) -> Q:
+    """Where rows of a record that began on this day may lie: each shelf that is ruled out is not searched.
+
+    Without an import's id both live ones and those of imports.
+    """
+    if import_id:
+        return Q(shelf=IMPORTED)
+    return Q(shelf__gte=day) | (Q(shelf=OPEN) if import_id == 0 else Q(shelf__in=(OPEN, IMPORTED)))
 
 
 def plain(found: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -267,10 +296,11 @@ def _finished(kind: Kind, found: list[Row]) -> list[Row]:
     findings = _findings(row for row in found if row["codes"].strip())
     finished = []
     for row in found:
+        name = row["day"], row["key"], row["incarnation"]
         standing = [item for item in findings.get(_name(row), ()) if item["state"] != FindingState.CLEARED]
         worst = min(standing, key=_weight, default=None)
-        row |= {"kind": kind.value, "codes": row["codes"].split(), "finding": worst}
-        finished.append({name: value for name, value in row.items() if name not in ("day", "key", "incarnation")})
+        row |= {"kind": kind.value, "slug": slug_of(*name), "codes": row["codes"].split(), "finding": worst}
+        finished.append({column: value for column, value in row.items() if column not in _NAME})
     return finished
 
 
@@ -282,11 +312,16 @@ def _findings(of: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
     """The findings of some records by the record's name, in order of raising; one query, none for no records."""
     wanted = list(of)
     findings: dict[tuple[Any, ...], list[Row]] = {_name(row): [] for row in wanted}
-    # (day, key) begins the table's unique index; a stray incarnation or import is sorted out below.
-    found = FindingRow.objects.filter(day__in={row["day"] for row in wanted}, key__in={row["key"] for row in wanted})
+    if not wanted:
+        return findings
+    # The key begins an index; a stray day, incarnation or import is sorted out below.
+    imported = {row["import_id"] for row in wanted}
+    shelves = lies(min(row["day"] for row in wanted), imported.pop() if len(imported) == 1 else None)
+    found = FindingRow.objects.filter(shelves, key__in={row["key"] for row in wanted})
     for row in plain(found.order_by("at_us", "id").values()):
         if _name(row) in findings:
-            findings[_name(row)].append(row)
+            row |= dict(zip(("hop", "cause", "remedy"), row.pop("told"), strict=True))
+            findings[_name(row)].append({name: value for name, value in row.items() if name != "shelf"})
     return findings
 
 

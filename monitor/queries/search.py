@@ -12,12 +12,12 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import BooleanField, Func, Q, QuerySet
+from django.db.models import BooleanField, Func, Model, Q, QuerySet
 
 from collectors.sip.timers import SECOND
-from monitor.models.records import OPEN
+from monitor.core.updates import Kind, RecordKey
 from monitor.models.terms import COLUMNS, FUNCTION, SUFFIX
-from monitor.services.shelves import day_of
+from monitor.shelf import OPEN, day_of
 
 NEWEST: Final = 10_000  # records within which parts of words are looked for
 _DAY_US: Final = 86_400 * SECOND
@@ -68,7 +68,7 @@ def ways(records: QuerySet[Any], text: str) -> Iterator[Way]:
     if not text:
         yield Way(records)
         return
-    yield Way(records.filter(call_id=text))
+    yield Way(records.filter(_whole(records.model, text)))
     *names, _ = COLUMNS[records.model._meta.db_table]
     parts = Q(*((f"{name}__icontains", text) for name in (*names, "call_id")), _connector=Q.OR)
     meant = wanted(text)
@@ -96,6 +96,12 @@ def windows(records: QuerySet[Any], until_us: int) -> Iterator[QuerySet[Any]]:
 def on_shelves_since(since_us: int) -> Q:
     """Where records that began since then can lie: PostgreSQL leaves the other partitions alone."""
     return Q(shelf=OPEN) | Q(shelf__gte=day_of(since_us))
+
+
+def _whole(model: type[Model], text: str) -> Q:
+    """The condition that a text is a record's Call-ID: by its key, save where more than that makes up the key."""
+    kind = {"monitor_call": Kind.CALL, "monitor_registration": Kind.REGISTRATION}.get(model._meta.db_table)
+    return Q(key=RecordKey(kind, text, "", day=0).hash) if kind else Q(call_id=text)
 
 
 def wanted(text: str) -> Wanted | None:

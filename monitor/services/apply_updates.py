@@ -15,10 +15,12 @@ from monitor.packing import pack
 from monitor.services import rows, schema
 from monitor.services.commit import CollectorState, NotedLoss, PartitionCommit
 from monitor.services.harvest import Content
+from monitor.services.shelving import take_back
 from monitor.services.sql import NOW_US, Table, big, json, many, text, write
+from monitor.shelf import IMPORTED, OPEN
 
 LEASE_US: Final = 5_000_000
-IMPORTED: Final = -1  # the partition of records that came from a file
+FROM_FILE: Final = -1  # the partition of records that came from a file
 _MOST: Final = 2**31 - 1
 
 _FENCE: Final = (
@@ -108,21 +110,23 @@ def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
 
 def write_content(contents: Iterable[tuple[Content, int, int]], import_id: int = 0) -> None:
     """Write records, findings and messages, within the caller's transaction: (content, partition, version)."""
+    shelf = IMPORTED if import_id else OPEN
     by_kind: dict[Kind, list[rows.Row]] = {kind: [] for kind in Kind}
     findings: list[rows.Row] = []
     chunks: list[rows.Row] = []
     marks: list[rows.Row] = []
     for content, partition, version in contents:
+        take_back(content.reopened)
         for record in content.records:
             by_kind[record.key.kind].append(rows.record(record, partition, import_id, version))
             findings.extend(rows.findings(record, import_id))
         chunks.extend(rows.chunk(chunk, import_id) for chunk in content.chunks)
         marks.extend(row for update in content.marked for row in rows.marks(update, import_id))
     for kind, values in by_kind.items():
-        write(rows.TABLES[kind], values)
-    write(rows.FINDINGS, findings)
-    write(rows.CHUNKS, chunks)
-    write(rows.MARKS, marks)
+        write(rows.TABLES[kind], values, shelf)
+    write(rows.FINDINGS, findings, shelf)
+    write(rows.CHUNKS, chunks, shelf)
+    write(rows.MARKS, marks, shelf)
 
 
 def _fence(commit: PartitionCommit) -> None:

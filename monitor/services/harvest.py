@@ -69,6 +69,7 @@ class Content(msgspec.Struct, frozen=True):
     chunks: list[Chunk]
     logged: list[LoggedUpdate]
     marked: list[LegMarked]
+    reopened: list[RecordKey] = []  # were over, and go on
 
     def __bool__(self) -> bool:
         return bool(self.records or self.logged)
@@ -84,6 +85,7 @@ class Harvest:
         self._left: dict[Name, RecordKey] = {}
         self._logged: list[LoggedUpdate] = []
         self._marked: list[LegMarked] = []
+        self._reopened: list[RecordKey] = []
 
     def add(self, updates: list[Update], watermark_us: int) -> None:
         """What `feed`, `witness` or `advance` just returned; what was seen was fed at this watermark."""
@@ -105,6 +107,10 @@ class Harvest:
         """Something for the overview that is about no record."""
         self._logged.append(update)
 
+    def reopened(self, key: RecordKey) -> None:
+        """A record that was over is in memory again, and its next update will be written."""
+        self._reopened.append(key)
+
     def pending(self, key: RecordKey) -> list[Chunk]:
         """What was collected of a record and not yet taken, in order."""
         return self._chunks.of(key)
@@ -121,6 +127,8 @@ class Harvest:
             self._chunks.all(),
             self._logged,
             self._marked,
+            self._reopened,
         )
-        self._chunks, self._touched, self._left, self._logged, self._marked = Chunks(), {}, {}, [], []
+        self._chunks, self._touched, self._left = Chunks(), {}, {}
+        self._logged, self._marked, self._reopened = [], [], []
         return content

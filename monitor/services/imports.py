@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from msgspec.structs import replace
 
@@ -26,15 +26,16 @@ from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import EvidenceAdded, FindingState, Kind, LegMarked, MessageAdded
 from monitor.models import Call, FindingRow, Import, LegMark, MessageChunk, Registration, SubjectRow, Transaction
 from monitor.services import schema, subjects
-from monitor.services.apply_updates import IMPORTED, write_content
+from monitor.services.apply_updates import FROM_FILE, write_content
 from monitor.services.harvest import Chunks, Content
+from monitor.services.sql import named
+from monitor.shelf import IMPORTED
 
 CLAIM_US: Final = 60 * SECOND
 MOST_ATTEMPTS: Final = 3
 MOST_BYTES: Final = 4 * 1024**3
 STEP: Final = 2_000  # updates that one transaction writes
-_BATCH: Final = 2_000  # rows that one deletes
-_TABLES: Final = (MessageChunk, FindingRow, SubjectRow, LegMark, Call, Registration, Transaction)
+_BATCH: Final = 500  # records of which one transaction deletes all
 
 log = logging.getLogger(__name__)
 
@@ -113,10 +114,17 @@ def delete_older(before_us: int) -> int:
 
 def delete_records(import_id: int) -> None:
     """Delete what came of an import, in bounded transactions."""
-    for table in _TABLES:
-        rows = table.objects.filter(import_id=import_id)
-        while ids := list(rows.values_list("id", flat=True)[:_BATCH]):
-            table.objects.filter(id__in=ids).delete()
+    SubjectRow.objects.filter(import_id=import_id).delete()
+    for table in (Call, Registration, Transaction):
+        rows = table.objects.filter(import_id=import_id, shelf=IMPORTED)
+        while names := list(rows.values_list("key", "day", "incarnation")[:_BATCH]):
+            condition, parameters = named(names)
+            with transaction.atomic(), connection.cursor() as cursor:
+                for each in (MessageChunk, FindingRow, LegMark, table):
+                    cursor.execute(
+                        f"DELETE FROM {each._meta.db_table} WHERE import_id = %s AND shelf = %s AND {condition}",  # noqa: S608 - names of ours
+                        [import_id, IMPORTED, *parameters],
+                    )
 
 
 def _read(row: Import, clock_us: Callable[[], int]) -> None:
@@ -136,7 +144,7 @@ def _read(row: Import, clock_us: Callable[[], int]) -> None:
                 malformed=replay.reading.malformed, claimed_until_us=version + CLAIM_US, **progress
             ):
                 raise Superseded
-            write_content([(_content(step), IMPORTED, version)], row.id)
+            write_content([(_content(step), FROM_FILE, version)], row.id)
             subjects.apply(_subjects(sources, step), row.id)
     _close(row)
     _end(row, clock_us(), "")

@@ -14,16 +14,17 @@ from monitor.core.updates import (
     Severity,
     TransactionRecord,
 )
-from monitor.models.records import IMPORTED, OPEN
+from monitor.packed import pack_hops, pack_list, pack_prose
 from monitor.packing import pack
 from monitor.services.harvest import Chunk
-from monitor.services.sql import Table, big, json, text, when
+from monitor.services.sql import Table, big, text, when
+from monitor.shelf import IMPORTED, OPEN
 
 Row: TypeAlias = tuple[Any, ...]
 
 _NAME: Final = ("day", "key", "incarnation", "import_id", "shelf")
 _COMMON: Final = (
-    *("day", "key", "incarnation", "slug", "call_id", "discriminator", "partition", "import_id", "shelf", "open"),
+    *("day", "key", "incarnation", "call_id", "discriminator", "partition", "import_id", "shelf", "open"),
     *(
         "status",
         "first_us",
@@ -66,16 +67,17 @@ MARKS: Final = Table(
 FINDINGS: Final = Table(
     "monitor_findingrow",
     (
-        *("kind", *_NAME, "slug", "code", "subject", "severity", "state"),
-        *("at_us", "hop", "evidence", "cause", "remedy", "variant"),
+        *("kind", *_NAME, "code", "subject", "severity", "state"),
+        *("at_us", "evidence", "told", "variant"),
     ),
     (*_NAME, "code", "subject"),
+    steady=True,
 )
 CHUNKS: Final = Table(
     "monitor_messagechunk",
     (
-        *("kind", *_NAME, "first_number", "count", "first_side", "side_count"),
-        *("watermark_us", "messages", "side"),
+        *(*_NAME, "first_number", "count", "first_side", "side_count"),
+        *("watermark_us", "cuts", "messages", "side"),
     ),
     (*_NAME, "first_number", "first_side"),
 )
@@ -91,7 +93,6 @@ def record(value: Record, partition: int, import_id: int, version: int) -> Row:
         key.day,
         key.hash,
         key.incarnation,
-        key.slug,
         text(key.call_id),
         text(key.discriminator),
         partition,
@@ -102,8 +103,8 @@ def record(value: Record, partition: int, import_id: int, version: int) -> Row:
         big(value.last_us),
         value.messages,
         value.retransmissions,
-        json([text(hop) for hop in value.hops]),
-        json([text(anomaly) for anomaly in value.anomalies]),
+        pack_hops(value.hops),
+        pack_list([text(anomaly) for anomaly in value.anomalies]),
         min((finding.severity.value for finding in standing), key=_WORST_FIRST.index, default=""),
         f" {codes} " if codes else "",
         version,
@@ -167,7 +168,6 @@ def findings(value: Record, import_id: int) -> Iterator[Row]:
             key.hash,
             key.incarnation,
             *_whose(import_id),
-            key.slug,
             finding.code,
             text(finding.subject),
             finding.severity.value,
@@ -186,10 +186,8 @@ def marks(update: LegMarked, import_id: int) -> Iterator[Row]:
 def _particulars(finding: Finding) -> Row:
     return (
         big(finding.at_us),
-        text(finding.hop),
-        json(finding.messages),
-        text(finding.cause, 2_000),
-        finding.remedy,
+        pack_list(finding.messages),
+        pack_prose((text(finding.hop), text(finding.cause, 2_000), text(finding.remedy, 2_000))),
         finding.variant,
     )
 
@@ -198,7 +196,6 @@ def chunk(value: Chunk, import_id: int) -> Row:
     """The row of some messages and side events of a record."""
     key = value.key
     return (
-        key.kind.value,
         key.day,
         key.hash,
         key.incarnation,
@@ -208,6 +205,7 @@ def chunk(value: Chunk, import_id: int) -> Row:
         value.first_side,
         len(value.side),
         value.watermark_us,
-        pack(value.events),
+        b"",
+        pack(value.events) if value.events else b"",
         pack(value.side) if value.side else b"",
     )

@@ -3,10 +3,12 @@
 `monitor_call_open` holds what goes on, `monitor_call_imported` what imports made, `monitor_call_20261122` what
 ended on that day, and `monitor_call_other` days that nobody foresaw, so that no row is ever refused. SQLite has
 no partitions: there, all of it lies in one table, and `shelf` says the same.
+
+What goes on is written again and again: its partition has room in its pages and no index on what changes, so that
+an update touches no index (HOT). What is over is only read: its days have the indexes of searches.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -14,16 +16,54 @@ from django.db import DatabaseError, connection, transaction
 
 from collectors.sip.timers import SECOND
 from monitor.models import terms
-from monitor.models.records import IMPORTED, OPEN
+from monitor.shelf import IMPORTED, OPEN, day_of
 
 RECORDS: Final = ("monitor_call", "monitor_registration", "monitor_transaction")
-TABLES: Final = (*RECORDS, "monitor_findingrow", "monitor_legmark", "monitor_messagechunk")
 AHEAD_DAYS: Final = 3
+_DAY_US: Final = 86_400 * SECOND
 # A wait for a lock holds up all who come behind: rather later than long.
 _PATIENCE: Final = "2s"
 # Somebody holds the lock; somebody else was faster (it is there, it was made at this moment, it is gone); rows of that
 # day lie among the others.
 _LATER: Final = frozenset({"55P03", "42P07", "42710", "23505", "42P01", "23514"})
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The indexes of a table's partitions."""
+
+    unique: str  # names a row, where rows are written
+    everywhere: tuple[str, ...]
+    over: tuple[str, ...]  # where nothing changes any more
+
+
+_NAME: Final = "key, day, incarnation, import_id, shelf"
+_NEWEST_FIRST: Final = "(import_id, first_us DESC)"
+LAYOUTS: Final = {
+    "monitor_call": Layout(
+        unique=_NAME,
+        everywhere=(_NEWEST_FIRST,),
+        over=(
+            "(import_id, state, first_us DESC) WHERE state <> 'ended'",
+            "(import_id, severity, first_us DESC) WHERE severity <> ''",
+            "(ended_us) WHERE import_id = 0",
+        ),
+    ),
+    "monitor_registration": Layout(
+        unique=_NAME,
+        everywhere=(_NEWEST_FIRST,),
+        over=("(aor)", "(import_id, outcome, first_us DESC) WHERE outcome <> 'registered'"),
+    ),
+    "monitor_transaction": Layout(unique=_NAME, everywhere=(_NEWEST_FIRST,), over=("(call_id)",)),
+    "monitor_findingrow": Layout(unique=f"{_NAME}, code, subject", everywhere=(), over=()),
+    "monitor_legmark": Layout(unique=f"{_NAME}, mark", everywhere=("(mark)",), over=()),
+    "monitor_messagechunk": Layout(unique=f"{_NAME}, first_number, first_side", everywhere=("(id)",), over=()),
+}
+TABLES: Final = tuple(LAYOUTS)
+# Rows that are written again find room beside themselves; what they leave is swept up early.
+_BUSY: Final = (
+    "fillfactor = 60, autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_insert_scale_factor = 0.5, "
+    "autovacuum_analyze_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0"
+)
 
 
 class Shelf(msgspec.Struct, frozen=True):
@@ -33,12 +73,6 @@ class Shelf(msgspec.Struct, frozen=True):
     day: int  # YYYYMMDD
     octets: int  # on disk, with its indexes
     rows: int  # as the database last estimated
-
-
-def day_of(time_us: int) -> int:
-    """The UTC day of a time, as YYYYMMDD."""
-    moment = datetime.fromtimestamp(time_us // SECOND, UTC)
-    return moment.year * 10_000 + moment.month * 100 + moment.day
 
 
 def shelves() -> list[Shelf]:
@@ -57,10 +91,8 @@ def shelves() -> list[Shelf]:
 
 
 def make_ahead(now_us: int, days: int = AHEAD_DAYS) -> list[int]:
-    """Make the partitions of today and of the days to come; the days for which some were made."""
-    today = datetime.fromtimestamp(now_us // SECOND, UTC)
-    wanted = [today + timedelta(days=ahead) for ahead in range(days + 1)]
-    return make([day_of(int(day.timestamp()) * SECOND) for day in wanted])
+    """Make the partitions of yesterday, today, and the days to come; the days for which some were made."""
+    return make([day_of(now_us + ahead * _DAY_US) for ahead in range(-1, days + 1)])
 
 
 def make(days: list[int]) -> list[int]:
@@ -85,16 +117,23 @@ def drop(table: str, day: int) -> bool:
     return _patiently([f"DROP TABLE {table}_{day}"])
 
 
-def partition(table: str) -> Iterator[str]:
-    """The statements that turn a plain, empty table into a partitioned one with the same columns."""
-    yield f"ALTER TABLE {table} RENAME TO {table}_plain"
-    yield f"CREATE TABLE {table} (LIKE {table}_plain INCLUDING DEFAULTS) PARTITION BY RANGE (shelf)"
-    yield f"DROP TABLE {table}_plain"
-    yield f"CREATE SEQUENCE {table}_id_seq OWNED BY {table}.id"
-    yield f"ALTER TABLE {table} ALTER COLUMN id SET DEFAULT nextval('{table}_id_seq')"
-    yield f"CREATE TABLE {table}_open PARTITION OF {table} FOR VALUES FROM ({OPEN}) TO ({OPEN + 1})"
-    yield f"CREATE TABLE {table}_imported PARTITION OF {table} FOR VALUES FROM ({IMPORTED}) TO ({IMPORTED + 1})"
-    yield f"CREATE TABLE {table}_other PARTITION OF {table} DEFAULT"
+def partition(table: str, columns: str) -> Iterator[str]:
+    """The statements that make a partitioned table; `columns` as CREATE TABLE takes them."""
+    layout = LAYOUTS[table]
+    yield f"CREATE SEQUENCE {table}_id_seq"
+    yield f"CREATE TABLE {table} ({columns}) PARTITION BY RANGE (shelf)"
+    yield f"ALTER SEQUENCE {table}_id_seq OWNED BY {table}.id"
+    yield from (f"CREATE INDEX ON {table} {index}" for index in layout.everywhere)
+    going_on = f"FOR VALUES FROM ({OPEN}) TO ({OPEN + 1}) WITH ({_BUSY})"
+    imported = f"FOR VALUES FROM ({IMPORTED}) TO ({IMPORTED + 1}) WITH ({_BUSY})"
+    for leaf, values in (("open", going_on), ("imported", imported), ("other", "DEFAULT")):
+        yield f"CREATE TABLE {table}_{leaf} PARTITION OF {table} {values}"
+    for leaf in ("open", "imported"):
+        yield f"CREATE UNIQUE INDEX {table}_{leaf}_name ON {table}_{leaf} ({layout.unique})"
+    if table in RECORDS:
+        yield f"CREATE INDEX ON {table}_open (partition) WHERE NOT open"
+    for leaf in ("imported", "other"):
+        yield from searched(table, f"{table}_{leaf}")
 
 
 def _leaves() -> dict[str, tuple[str, int]]:
@@ -118,9 +157,19 @@ def _made(table: str, day: int) -> list[str]:
     closed = f"ALTER TABLE {leaf} ADD CONSTRAINT {leaf}_closed CHECK (NOT open)"
     return [
         f"CREATE TABLE {leaf} (LIKE {table} INCLUDING DEFAULTS)",
-        *([closed, terms.index(table, leaf)] if table in RECORDS else []),
+        *([closed] if table in RECORDS else []),
+        *searched(table, leaf),
         f"ALTER TABLE {table} ATTACH PARTITION {leaf} FOR VALUES FROM ({day}) TO ({day + 1})",
     ]
+
+
+def searched(table: str, leaf: str) -> Iterator[str]:
+    """The statements that make the indexes of what is over. Its names are unique, as they were where they were
+    written.
+    """
+    yield from (f"CREATE INDEX ON {leaf} {index}" for index in ("(key)", *LAYOUTS[table].over))
+    if table in terms.COLUMNS:
+        yield terms.index(table, leaf)
 
 
 def _patiently(statements: list[str]) -> bool:

@@ -4,5 +4,6 @@ from monitor.tasks.deliveries import deliver, sweep_deliveries
 from monitor.tasks.imports import run_import, sweep_imports
 from monitor.tasks.measures import roll_up
 from monitor.tasks.retention import prune
+from monitor.tasks.shelving import put_away
 
-__all__ = ["deliver", "prune", "roll_up", "run_import", "sweep_deliveries", "sweep_imports"]
+__all__ = ["deliver", "prune", "put_away", "roll_up", "run_import", "sweep_deliveries", "sweep_imports"]

@@ -139,7 +139,7 @@ def an_alert(code: str = "missing-ack", **columns: Any) -> Alert:
     }
     alert = Alert.objects.create(**values | columns)
     for row in found:
-        call = Call.objects.filter(slug=row.slug).first()
+        call = Call.objects.filter(key=row.key, day=row.day).first()
         AlertOccurrence.objects.create(
             alert=alert,
             kind=row.kind,

@@ -24,7 +24,7 @@ def shown(client: Client, query: str, name: str = "calls") -> list[str]:
 
 
 def slugs(**conditions: object) -> list[str]:
-    return list(Call.objects.filter(**conditions).order_by("-first_us", "id").values_list("slug", flat=True))
+    return [call.slug for call in Call.objects.filter(**conditions).order_by("-first_us", "id")]
 
 
 @pytest.fixture
@@ -192,7 +192,6 @@ def _many_calls(count: int, same_time: int = 1) -> None:
         Call(
             day=20261122,
             key=number,
-            slug=f"20261122-{number:016x}-1",
             call_id=f"call-{number}",
             partition=0,
             first_us=start_us + number // same_time,

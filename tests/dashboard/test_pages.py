@@ -70,9 +70,9 @@ def test_logging_out_ends_the_session(client: Client) -> None:
 def test_every_situation_has_a_page_with_a_ladder_and_its_messages(client: Client) -> None:
     factories.store_situations()
     pages = [
-        *(("call", slug) for slug in Call.objects.values_list("slug", flat=True)),
-        *(("registration", slug) for slug in Registration.objects.values_list("slug", flat=True)),
-        *(("transaction", slug) for slug in Transaction.objects.values_list("slug", flat=True)),
+        *(("call", call.slug) for call in Call.objects.all()),
+        *(("registration", registration.slug) for registration in Registration.objects.all()),
+        *(("transaction", transaction.slug) for transaction in Transaction.objects.all()),
     ]
     assert len(pages) > 30
     for name, slug in pages:

@@ -25,7 +25,7 @@ AMBIGUOUS: Final = frozenset(
 _TOLERANCE_US: Final = 2 * SECOND  # where a clock was corrected by what its heartbeats said
 
 Name: TypeAlias = tuple[str, str, bytes]  # observer, Call-ID, message
-Id: TypeAlias = tuple[str, int, int, int]  # kind, day, key, incarnation
+Id: TypeAlias = tuple[int, int, int]  # day, key, incarnation
 
 
 class Account(NamedTuple):
@@ -91,7 +91,7 @@ def _stored() -> dict[Id, list[SipEvent]]:
     """The messages of each record in order of arrival."""
     found: dict[Id, list[SipEvent]] = defaultdict(list)
     for chunk in MessageChunk.objects.order_by("id"):
-        found[chunk.kind, chunk.day, chunk.key, chunk.incarnation] += packing.messages(chunk.messages)
+        found[chunk.day, chunk.key, chunk.incarnation] += packing.messages(chunk.messages)
     return found
 
 
@@ -107,13 +107,13 @@ def _disorder(world: World, stored: dict[Id, list[SipEvent]]) -> Iterator[str]:
 def _records(stored: dict[Id, list[SipEvent]]) -> Iterator[str]:
     """Each record has its messages and its findings, and nothing belongs to none."""
     rows: dict[Id, dict[str, Any]] = {
-        (kind, row["day"], row["key"], row["incarnation"]): dict(row)
-        for kind, model in zip(("call", "registration", "transaction"), RECORDS, strict=True)
+        (row["day"], row["key"], row["incarnation"]): dict(row)
+        for model in RECORDS
         for row in model.objects.values("day", "key", "incarnation", "messages", "codes")
     }
     codes: dict[Id, set[str]] = defaultdict(set)
     for finding in FindingRow.objects.all():
-        record = finding.kind, finding.day, finding.key, finding.incarnation
+        record = finding.day, finding.key, finding.incarnation
         if finding.state != "cleared":
             codes[record].add(finding.code)
     for record in rows.keys() | stored.keys() | codes.keys():

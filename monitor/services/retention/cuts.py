@@ -6,9 +6,9 @@ open record, an alert that is open, a commit that is not folded) is passed over.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import msgspec
 from django.db import connection, transaction
@@ -32,8 +32,7 @@ from monitor.models import (
 )
 from monitor.models.measures import BUCKET_US
 from monitor.services import imports, shelves
-
-Name: TypeAlias = tuple[int, int, int]  # key, day, incarnation
+from monitor.services.sql import Name, named
 
 RECORDS: Final[dict[str, type[Model]]] = {
     Kind.CALL: Call,
@@ -69,17 +68,17 @@ class Messages:
     def cut(self, most: int, before_us: int | None) -> Slice:
         """As `Cutter`; rows are chunks."""
         with transaction.atomic():
-            found: dict[str, set[Name]] = defaultdict(set)
+            found: set[Name] = set()
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT id, kind, key, day, incarnation FROM monitor_messagechunk "
+                    "SELECT id, key, day, incarnation FROM monitor_messagechunk "
                     "WHERE import_id = 0 AND id > %s ORDER BY id LIMIT %s",
                     (self._after, most),
                 )
-                for number, kind, key, day, incarnation in cursor.fetchall():
-                    found[kind].add((key, day, incarnation))
+                for number, key, day, incarnation in cursor.fetchall():
+                    found.add((key, day, incarnation))
                     self._after = number
-            over = {name: times for kind, names in found.items() for name, times in _over(kind, names).items()}
+            over = {name: times for kind in RECORDS for name, times in _over(kind, found).items()}
             due = [name for name, (_, last_us) in over.items() if before_us is None or last_us < before_us]
             rows = _delete("monitor_messagechunk", due)
         reached_us = max((over[name][0] for name in due), default=0)
@@ -266,18 +265,20 @@ def cutter(kind: DataKind) -> Cutter:
             return Log()
 
 
-def _over(kind: str, names: Iterable[Name]) -> dict[Name, tuple[int, int]]:
+def _over(kind: str, names: Collection[Name]) -> dict[Name, tuple[int, int]]:
     """Which of these live records are over: (first_us, last_us) of each.
 
     They stay so until the transaction ends. One that is just being written is left out: nobody waits for another
     here, so that no two can wait for each other.
     """
     name = RECORDS[kind]._meta.db_table
-    values, parameters = _values(names)
+    if not names:
+        return {}
+    condition, parameters = named(list(names))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT key, day, incarnation, first_us, last_us FROM {name} WHERE import_id = 0 AND NOT open "  # noqa: S608 - names of ours
-            f"AND (key, day, incarnation) IN (VALUES {values}){_locked()}",
+            f"AND {condition}{_locked()}",
             parameters,
         )
         return {(key, day, number): (first_us, last_us) for key, day, number, first_us, last_us in cursor.fetchall()}
@@ -287,19 +288,14 @@ def _delete(table: str, names: list[Name]) -> int:
     """Delete what these live records have in a table; how many rows."""
     if not names:
         return 0
-    values, parameters = _values(names)
+    condition, parameters = named(names)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM {table} WHERE import_id = 0 AND (key, day, incarnation) IN (VALUES {values})",  # noqa: S608 - names of ours
+            f"DELETE FROM {table} WHERE import_id = 0 AND {condition}",  # noqa: S608 - names of ours
             parameters,
         )
         deleted: int = cursor.rowcount
     return deleted
-
-
-def _values(names: Iterable[Name]) -> tuple[str, list[int]]:
-    parameters = [value for name in names for value in name]
-    return ", ".join(["(%s, %s, %s)"] * (len(parameters) // 3)), parameters
 
 
 def _locked() -> str:

@@ -135,7 +135,7 @@ def outcome() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for model in (Call, Registration, Transaction, FindingRow):
         rows = model.objects.values()
-        found[model.__name__] = sorted(_without(row, "id", "version") for row in rows)
+        found[model.__name__] = sorted(_without(row, "id", "shelf", "version") for row in rows)
     messages: dict[tuple[int, int], list[SipEvent]] = defaultdict(list)
     side: dict[tuple[int, int], list[SideEvent]] = defaultdict(list)
     for chunk in MessageChunk.objects.order_by("id"):

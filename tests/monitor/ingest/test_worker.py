@@ -16,6 +16,7 @@ from monitor.models import (
     Partition,
 )
 from monitor.services.apply_updates import Fenced
+from monitor.services.shelving import put_away
 from tests.monitor.ingest.story import PARTITIONS, Story, begin_again, outcome
 from tests.support.valkey import Valkey
 
@@ -105,6 +106,8 @@ def test_killed_at_any_point_and_taken_over_by_others_the_outcome_is_the_same(
             try:
                 with connection.execute_wrapper(peril):
                     worker.cycle()
+                if dice.random() < 0.2:
+                    put_away(time.time_ns() // 1_000)
             except Killed:
                 killed += 1
                 expire_leases()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 from django.db import connection
 
-from monitor.core.updates import Kind
+from monitor.core.updates import Kind, RecordKey
 from monitor.models import Call, Registration
 from monitor.queries import RecordFilter, page, records, search
 from monitor.queries.search import Wanted, wanted
@@ -45,7 +45,7 @@ def store(numbers: Iterable[int], people: Sequence[str]) -> None:
     Call.objects.bulk_create(
         Call(
             day=20261122,
-            key=number,
+            key=RecordKey(Kind.CALL, f"{number:x}@pbx", "", day=0).hash,
             call_id=f"{number:x}@pbx",
             partition=0,
             shelf=20261122 if number % 2 or number >= 100 else 0,
@@ -149,7 +149,7 @@ def test_postgresql_finds_it_by_an_index_and_asks_only_the_shelves_of_that_time(
         cursor.execute("ANALYZE monitor_call")
     for text in ("0905123456", "alice", "sip:alice@example.com", "192.0.2.3", "192.0.2.3:5061"):
         assert "monitor_call_other_terms" in explained(RecordFilter(text=text), way=1), text
-    assert "call_id_idx" in explained(RecordFilter(text="11@pbx"), way=0)
+    assert "key_idx" in explained(RecordFilter(text="11@pbx"), way=0)
     assert "monitor_call_other_terms" in explained(RecordFilter(code="rejected"), way=0)
     assert "monitor_call_imported" not in explained(RecordFilter(), way=0)
     assert "monitor_call_open" not in explained(RecordFilter(import_id=3), way=0)

@@ -90,7 +90,7 @@ def test_a_commit_moves_the_partition_and_writes_all_that_belongs_to_it() -> Non
     assert call.codes == " missing-ack dropped-at-32s "
     assert call.severity in ("major", "critical")
     assert not call.open
-    chunk = MessageChunk.objects.get(kind="call", day=call.day, key=call.key)
+    chunk = MessageChunk.objects.get(day=call.day, key=call.key)
     assert len(packing.messages(chunk.messages)) == chunk.count == call.messages
     assert FindingRow.objects.get(code="missing-ack").evidence
     assert Registration.objects.get().outcome == "expired"

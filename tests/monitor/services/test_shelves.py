@@ -10,13 +10,14 @@ from django.db import IntegrityError, connection, transaction
 
 from monitor.models import Call, MessageChunk
 from monitor.services import shelves
-from monitor.services.shelves import RECORDS, TABLES, day_of, drop, make, make_ahead
+from monitor.services.shelves import RECORDS, TABLES, drop, make, make_ahead
+from monitor.shelf import day_of
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.django_db
 
 NOON_US = 1_795_348_800_000_000  # 2026-11-22 12:00 UTC
-DAYS = [20261122, 20261123, 20261124, 20261125]
+DAYS = [20261121, 20261122, 20261123, 20261124, 20261125]
 
 
 @pytest.fixture

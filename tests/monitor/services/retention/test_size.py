@@ -99,11 +99,11 @@ def test_a_limit_of_messages_leaves_their_calls(emptied: None) -> None:
 
 
 def test_what_only_open_calls_take_is_said_and_not_removed(emptied: None) -> None:
-    pour(700, over=False)
+    pour(1500, over=False)
     take_stock()
     swept = retention.sweep(policy(messages_mb=1, records_mb=1), clock_us)
     assert swept is not None
-    assert Call.objects.count() == MessageChunk.objects.count() == 700
+    assert Call.objects.count() == MessageChunk.objects.count() == 1500
     assert "calls and registrations that go on" in swept.troubles[DataKind.RECORDS]
     assert StorageUse.objects.get(kind=DataKind.RECORDS).trouble
 
