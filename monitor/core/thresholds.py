@@ -86,7 +86,7 @@ THRESHOLDS: Final[tuple[Threshold, ...]] = (
            "refused"),
     _count("guesses", 3, 1_000, "`brute-force`: failed logins of one source to one account within 10 s"),
     _count("poor_mos_tenths", 10, 45, "`poor-quality`: the mean opinion score, in tenths, under which it is poor"),
-    _count("max_records", 1_000, 100_000_000, "records held in memory, of all partitions together (some 8 KB each); "
+    _count("max_records", 1_000, 100_000_000, "records held in memory, of all partitions together (8 to 20 KB each); "
            "beyond it those leave that were quiet for longest, and come back from the database when they are heard of "
            "again"),
 )  # fmt: skip
