@@ -7,7 +7,7 @@ is away, the process dies before it) leaves a gap in `sequence`, and a browser t
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NotRequired, Required, TypedDict
 
 import msgspec
@@ -32,6 +32,7 @@ from monitor.core.updates import (
     Kind,
     LossRecorded,
     RecordKey,
+    Severity,
 )
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ _TIMEOUT_S: Final = 2.0
 _RETRY_S: Final = 2.0
 
 Row = dict[str, Any]
+_RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Delta(TypedDict):
@@ -77,7 +79,7 @@ class Touched(msgspec.Struct, frozen=True):
     transactions: list[str]
     alerts: list[int]
     collectors: list[str]
-    judged: frozenset[str]  # of the records those of which a finding came, stands now, or went
+    judged: dict[str, int]  # of the records those of which a finding came, stands now, or went: 0 is the worst
 
     @classmethod
     def by(cls, commits: Iterable[Committed], alerts: Iterable[int] = ()) -> "Touched":
@@ -85,7 +87,7 @@ class Touched(msgspec.Struct, frozen=True):
         keys: dict[RecordKey, None] = {}
         collectors: dict[str, None] = {}
         numbers = dict.fromkeys(alerts)
-        judged: set[str] = set()
+        judged: dict[str, int] = {}
         for committed in commits:
             keys.update(dict.fromkeys(committed.touched))
             for update in committed.updates:
@@ -98,7 +100,8 @@ class Touched(msgspec.Struct, frozen=True):
                         numbers[update.alert_id] = None
                     case FindingRaised() | FindingConfirmed() | FindingCleared():
                         keys[update.key] = None
-                        judged.add(update.key.slug)
+                        slug, rank = update.key.slug, _RANK[update.finding.severity]
+                        judged[slug] = min(judged.get(slug, rank), rank)
                     case _:
                         keys[update.key] = None
         slugs: dict[Kind, list[str]] = {kind: [] for kind in Kind}
@@ -110,7 +113,7 @@ class Touched(msgspec.Struct, frozen=True):
             transactions=slugs[Kind.TRANSACTION],
             alerts=list(numbers),
             collectors=list(collectors),
-            judged=frozenset(judged),
+            judged=judged,
         )
 
 
@@ -136,9 +139,11 @@ def delta(sequence: int, metrics: Metrics, touched: Touched) -> Delta:
     return frame
 
 
-def _most(slugs: Sequence[str], judged: frozenset[str]) -> Sequence[str]:
-    """All, or where they are too many those that tell of a failure."""
-    return slugs if len(slugs) <= ROWS else [slug for slug in slugs if slug in judged][:ROWS]
+def _most(slugs: Sequence[str], judged: Mapping[str, int]) -> Sequence[str]:
+    """All, or where they are too many those that tell of a failure, the worst first."""
+    if len(slugs) <= ROWS:
+        return slugs
+    return sorted((slug for slug in slugs if slug in judged), key=judged.__getitem__)[:ROWS]
 
 
 def _read(rows: Callable[[Sequence[Any]], list[Row]], names: Sequence[Any]) -> list[Row]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from channels.layers import get_channel_layer
 
@@ -13,7 +14,7 @@ from collectors.sip.timers import SECOND
 from monitor import announce
 from monitor.announce import ROWS, Announcer, Touched, delta
 from monitor.core.metrics import Meter
-from monitor.core.updates import AlertAcknowledged, Committed
+from monitor.core.updates import AlertAcknowledged, Committed, Severity
 from monitor.models import Alert, Call, Collector, Registration
 from monitor.overview.bell import Bell
 from monitor.overview.lease import Lease
@@ -77,7 +78,7 @@ def end(announcer: Announcer) -> None:
 
 def touched(*judged: str, **names: list[Any]) -> Touched:
     empty: dict[str, list[Any]] = {"calls": [], "registrations": [], "transactions": [], "alerts": [], "collectors": []}
-    return Touched(**(empty | names), judged=frozenset(judged))
+    return Touched(**(empty | names), judged=dict.fromkeys(judged, 0))
 
 
 def test_a_commit_s_frame_has_its_rows_and_each_record_its_own(announcer: Announcer) -> None:
@@ -133,8 +134,15 @@ def test_of_too_many_changes_a_frame_tells_what_fails_and_that_there_is_more() -
 
 
 def test_a_commit_names_the_records_of_which_it_judged_something() -> None:
-    what = Touched.by([commit(0, started(0, "quiet"), raised(1, "failing"), cleared(1, "healed"))])
-    assert what.judged == {call("failing").slug, call("healed").slug}
+    minor = raised(1, "hygiene", "nat-contact")
+    minor = msgspec.structs.replace(minor, finding=msgspec.structs.replace(minor.finding, severity=Severity.MINOR))
+    what = Touched.by([commit(0, started(0, "quiet"), raised(1, "failing"), cleared(1, "healed"), minor)])
+    assert what.judged == {call("failing").slug: 0, call("healed").slug: 0, call("hygiene").slug: 2}
+    names = [*(f"c{number}" for number in range(ROWS)), *what.judged]
+    assert announce._most(names, what.judged) == [call(name).slug for name in ("failing", "healed", "hygiene")]
+    many = dict.fromkeys(names, 2) | what.judged
+    assert announce._most(names, many)[:2] == [call("failing").slug, call("healed").slug]
+    assert len(announce._most(names, many)) == ROWS
 
 
 def test_a_bus_that_is_away_costs_nothing_but_frames(
