@@ -102,7 +102,7 @@ def measure(file: Path, plan: Plan) -> Step:
         stored, lag_s = drain(system, replayed["sent"], ended)
         after = system.cpu_seconds()
         memory = system.resident_mib()
-        until(lambda: listener.has_seen(fault["name"] for fault in replayed["faults"]), _SEEN_S)
+        until(lambda: listener.has_seen(replayed["faults"]), _SEEN_S)
         latencies = [*_of_listener(listener, replayed["faults"]), *_of_browser(browser, replayed["faults"])]
         counters = system.collector_counters()
     sent = replayed["sent"]

@@ -55,9 +55,9 @@ class Listener:
         self._thread.join()
         return {**self._findings, **self._alerts}
 
-    def has_seen(self, names: Iterable[str]) -> bool:
-        """Whether rows have told of the findings of all these probes."""
-        return all(name in self._findings for name in names)
+    def has_seen(self, faults: Iterable[dict[str, Any]]) -> bool:
+        """Whether of each of these a row, or an alert, has told."""
+        return all(fault["name"] in self._findings or fault["place"] in self._alerts for fault in faults)
 
     def _run(self, address: str, cookie: str) -> None:
         with connect(
