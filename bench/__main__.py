@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds", type=float, help=f"at each rate ({live.SECONDS:.0f}), or of the soak ({soak.SECONDS:.0f})"
     )
+    parser.add_argument("--workers", type=int, default=0, help="ingest processes (1, and 2 on PostgreSQL)")
     parser.add_argument(
         "--source",
         choices=SOURCES,
@@ -201,6 +202,7 @@ def _soak(arguments: argparse.Namespace, console: Console) -> int:
         rate=arguments.rates[-1] if arguments.rates != live.RATES else soak.RATE,
         seconds=arguments.seconds or soak.SECONDS,
         source=_sources(arguments, console)[-1],
+        workers=arguments.workers,
     )
     try:
         found = soak.run(file, plan, console)

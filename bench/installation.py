@@ -154,6 +154,10 @@ class Installation:
         """Whether a heartbeat has come all the way."""
         return bool(self.ask("SELECT 1 FROM monitor_collector"))
 
+    def workers(self) -> int:
+        """How many ingest processes hold partitions."""
+        return int(self.ask("SELECT count(DISTINCT owner) FROM monitor_partition WHERE owner <> ''")[0][0])
+
     def collector_counters(self) -> dict[str, int]:
         """What the collector last counted."""
         found = self.ask("SELECT counters FROM monitor_collector")

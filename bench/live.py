@@ -48,6 +48,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     faults: float = FAULTS  # each second
     browser: bool = False  # a real one watches, too
     source: Path = ROOT  # of the packages: as written, or compiled
+    workers: int = 0  # ingest processes; 0: two on PostgreSQL, where one works while the other waits for its commit
+
+    @property
+    def ingest(self) -> int:
+        """How many ingest processes there are."""
+        return self.workers or (2 if self.database == "PostgreSQL" else 1)
 
     @property
     def compiled(self) -> bool:
@@ -89,7 +95,7 @@ def climb(file: Path, plan: Plan, rates: tuple[int, ...] = RATES) -> Iterator[St
 def measure(file: Path, plan: Plan) -> Step:
     """One rate, on a fresh installation. Raises `RuntimeError` when a process ends."""
     with namespace() as inside, installation(plan.database, plan.source) as system:
-        start(system, inside)
+        start(system, inside, plan.ingest)
         cookie = system.visitor()
         address = f"127.0.0.1:{system.port}"
         listener = Listener(address, cookie)
@@ -123,15 +129,16 @@ def measure(file: Path, plan: Plan) -> Step:
     )
 
 
-def start(system: Installation, inside: tuple[str, ...]) -> None:
-    """All processes of the live path; returns when the collector was heard of."""
-    system.run("ingest", "monitor.cli", "correlate")
+def start(system: Installation, inside: tuple[str, ...], workers: int = 1) -> None:
+    """All processes of the live path; returns when they share the partitions, and the collector was heard of."""
+    for number in range(workers):
+        system.run(f"ingest {number + 1}" if number else "ingest", "monitor.cli", "correlate")
     system.run("overview", "monitor.cli", "watch")
     system.run("web", "monitor.cli", "web")
     system.run("collector", "collectors.cli", "run", "--receiver", "libpcap", "--interface", INTERFACE, prefix=inside)
-    if not until(system.heard_of_collector, _READY_S):
+    if not until(lambda: system.heard_of_collector() and system.workers() == workers, _READY_S):
         system.check()
-        raise RuntimeError(f"no heartbeat of the collector within {_READY_S:.0f} s")
+        raise RuntimeError(f"no heartbeat of the collector, or not all at work, within {_READY_S:.0f} s")
 
 
 @contextmanager

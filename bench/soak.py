@@ -77,7 +77,7 @@ def run(file: Path, plan: live.Plan, console: Console) -> Soak:
     """The whole run. Raises `RuntimeError` when a process ends."""
     settings = {"OFFHOOK_COLLECTOR_SPOOL_SIZE": SPOOL_SIZE, "OFFHOOK_MAX_RECORDS": str(MAX_RECORDS)}
     with live.namespace() as inside, installation(plan.database, plan.source, settings, STREAM_MEMORY) as system:
-        live.start(system, inside)
+        live.start(system, inside, plan.ingest)
         with live.replay(inside, file, plan.rate, plan.seconds, plan.faults) as sender:
             samples = [*_samples(system, plan.seconds, lambda: sender.poll() is None, console)]
             said, _ = sender.communicate()
