@@ -57,22 +57,22 @@ def test_losses_of_one_observer_that_touch_become_one() -> None:
     blind = BlindSpots()
     for begin, end in ((10, 20), (40, 50), (21, 30), (25, 41), (60, 70)):
         blind.add(Loss("lab/eth0", begin, end, "kernel", 1))
-    assert blind.covers(["lab/eth0"], 31, 31)
-    assert not blind.covers(["lab/eth0"], 51, 59)
-    assert not blind.covers(["lab/eth1"], 31, 31)
+    assert blind.covers(("lab/eth0",), 31, 31)
+    assert not blind.covers(("lab/eth0",), 51, 59)
+    assert not blind.covers(("lab/eth1",), 31, 31)
 
 
 def test_a_loss_of_the_whole_collector_blinds_all_its_observers() -> None:
     blind = BlindSpots()
-    assert not blind.covers(["lab/eth0"], 0, 100)
+    assert not blind.covers(("lab/eth0",), 0, 100)
     blind.add(Loss("lab/*", 10, 20, "silent", 0))
-    assert blind.covers(["lab/eth0"], 20, 30)
-    assert not blind.covers(["other/eth0"], 20, 30)
+    assert blind.covers(("lab/eth0",), 20, 30)
+    assert not blind.covers(("other/eth0",), 20, 30)
 
 
 def test_of_too_many_losses_the_oldest_is_forgotten() -> None:
     blind = BlindSpots()
     for number in range(1_001):
         blind.add(Loss("lab/eth0", 10 * number, 10 * number + 5, "kernel", 1))
-    assert not blind.covers(["lab/eth0"], 0, 5)
-    assert blind.covers(["lab/eth0"], 10, 15)
+    assert not blind.covers(("lab/eth0",), 0, 5)
+    assert blind.covers(("lab/eth0",), 10, 15)
