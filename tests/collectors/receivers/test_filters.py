@@ -12,6 +12,7 @@ from collectors.receivers.carriers import PORTS, TUNNELS
 from collectors.scenario.encapsulation import WRAPPINGS, wrapped
 from tests.support.namespace import run_isolated
 from tests.support.packets import SIP, ethernet, extension, ipv4, ipv6, pieces_v4, pieces_v6, udp
+from tests.support.streams import tcp
 
 V4, V6 = ipv4(udp()), ipv6(udp())
 RTP4, RTP6 = ipv4(udp(SIP, 4000, 4002)), ipv6(udp(SIP, 4000, 4002))
@@ -46,6 +47,17 @@ def error(kind: int, about: bytes) -> bytes:
 @pytest.mark.parametrize("packet", [V4, V6, ipv4(udp(SIP, 40_000, 5080)), ipv4(udp(SIP, 5061, 40_000))])
 def test_sip_is_let_through_by_its_ports(packet: bytes) -> None:
     assert FrameFilter(sip_filter(OF_SIP))(1, ethernet(packet))
+
+
+@pytest.mark.parametrize("flags", [0x02, 0x12, 0x14, 0x18], ids=["SYN", "SYN-ACK", "RST", "data"])
+@pytest.mark.parametrize("port", [5060, 5061])
+def test_connections_that_do_not_come_about_are_let_through(port: int, flags: int) -> None:
+    wanted = FrameFilter(sip_filter(OF_SIP))
+    for ports in ((40_000, port), (port, 40_000)):
+        segment = tcp(flags=flags, ports=ports)
+        assert wanted(1, ethernet(ipv4(segment, protocol=6)))
+        assert wanted(1, ethernet(ipv6(segment, header=6)))
+        assert not wanted(1, ethernet(ipv4(tcp(flags=flags, ports=(40_000, 443)), protocol=6)))
 
 
 def test_all_fragments_are_let_through() -> None:
