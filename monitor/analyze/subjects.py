@@ -57,7 +57,8 @@ def _subject(subject: SubjectFinding) -> Iterator[Text | Padding]:
     span = f"{absolute(finding.at_us)} – {absolute(subject.last_us)}"
     yield _indented(Text(span if subject.last_us > finding.at_us else absolute(finding.at_us), "dim"))
     newest = ", ".join(clean(key.call_id, 60) or "(no Call-ID)" for key in subject.evidence[: -_SHOWN_IDS - 1 : -1])
-    yield _indented(Text(f"shown by {newest}", "dim"))
+    if newest:  # a connection that failed is of no record
+        yield _indented(Text(f"shown by {newest}", "dim"))
 
 
 def _indented(what: Text) -> Padding:

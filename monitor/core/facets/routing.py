@@ -37,8 +37,9 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
     def __init__(self, fold: Call | Registration | Standalone) -> None:
         super().__init__(fold)
         self._large: dict[Transaction, tuple[int, int]] = {}  # octets, number of the message
-        self._pieces: dict[Transaction, int] = {}  # in how many fragments it came
-        self._torn: dict[str, Torn] = {}  # by subject: messages of which a fragment is missing
+        # Hardly any call has one of these: no tables for them.
+        self._pieces: tuple[tuple[Transaction, int], ...] = ()  # in how many fragments it came
+        self._torn: tuple[Torn, ...] = ()  # messages of which a fragment is missing
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -67,30 +68,36 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
 
     def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
         """A message came in fragments, or not whole."""
-        at_us, status = side.captured_us, int(side.values.get("status", 0))
-        named = self.fold.transactions.named(side.branch, side.cseq, side.method)
-        here = next((each for each in named if each.hop == side.hop), None)
+        status = int(side.values.get("status", 0))
         if "fragments" not in side.values:
-            torn = Torn(at_us, side.method, status, side.cseq, side.branch, side.hop)
-            if torn.subject in self._torn or len(self._torn) < _MOST_LARGE:
-                self._torn.setdefault(torn.subject, torn)
-                self._judge_torn(at_us, out)
-        elif (
-            here is not None and here.numbers and not status and (here in self._large or len(self._large) < _MOST_LARGE)
-        ):
-            self._large.setdefault(here, (int(side.values.get("octets", 0)), here.numbers[0]))
-            self._pieces[here] = int(side.values["fragments"])
-            self._judge(at_us, out)
+            self._tore(Torn(side.captured_us, side.method, status, side.cseq, side.branch, side.hop), out)
+        elif not status:
+            named = self.fold.transactions.named(side.branch, side.cseq, side.method)
+            here = next((each for each in named if each.hop == side.hop and each.numbers), None)
+            if here is not None:
+                self._came(here, side, out)
+
+    def _tore(self, torn: Torn, out: list[Update]) -> None:
+        if len(self._torn) < _MOST_LARGE and all(each.subject != torn.subject for each in self._torn):
+            self._torn += (torn,)
+            self._judge_torn(torn.at_us, out)
+
+    def _came(self, transaction: Transaction, side: SideEvent, out: list[Update]) -> None:
+        known = dict(self._pieces)
+        if transaction not in known and len(known) < _MOST_LARGE:
+            self._large.setdefault(transaction, (int(side.values.get("octets", 0)), transaction.numbers[0]))
+            self._pieces += ((transaction, int(side.values["fragments"])),)
+            self._judge(side.captured_us, out)
 
     def _judge_torn(self, at_us: int, out: list[Update]) -> None:
         """Where the message came whole, later, or from another transmission, it does no harm."""
-        for subject, torn in self._torn.items():
+        for torn in self._torn:
             whole = any(
                 each.hop == torn.hop and (each.final_us if torn.status >= 200 else each.response_us)
                 for each in self.fold.transactions.named(torn.branch, torn.cseq, torn.method)
             )
             verdict = None if whole else rules.fragment_lost(torn)
-            self.fold.judge(rules.UDP_FRAGMENTATION_RISK, subject, verdict, torn.at_us, at_us, out)
+            self.fold.judge(rules.UDP_FRAGMENTATION_RISK, torn.subject, verdict, torn.at_us, at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A large request has waited for its response."""
@@ -103,7 +110,7 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
         size, number = self._large[worst]
         heard = fold.context.peers.answers(worst.destination, at_us)
         verdict = rules.fragmentation_risk(
-            worst, size, number, unanswered=worst in silent and heard, pieces=self._pieces.get(worst, 0)
+            worst, size, number, unanswered=worst in silent and heard, pieces=dict(self._pieces).get(worst, 0)
         )
         fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
 

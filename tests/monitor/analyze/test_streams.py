@@ -13,6 +13,7 @@ from collectors.scenario.streams import CALM, Weather
 from monitor.analyze.replay import Replay
 from monitor.analyze.result import Result
 from monitor.analyze.run import run
+from monitor.analyze.subjects import lines
 from monitor.ladder.beside import seen
 from tests.support.packets import ethernet, ipv4
 from tests.support.streams import tcp
@@ -99,5 +100,6 @@ def test_connections_that_do_not_come_about_are_told_of_the_server_though_no_sip
     path.write_bytes(b"".join(pcap(frames)))
     (subject,) = run(path).subjects
     assert (subject.name, subject.finding.code, subject.count) == ("10.0.0.2", "connection-failed", 3)
+    assert not any("shown by" in str(getattr(line, "renderable", line)) for line in lines([subject]))
     (step,) = Replay(path).steps()
     assert [failed.server for failed in step.failures] == ["10.0.0.2:5061"] * 3

@@ -237,7 +237,7 @@ def in_fragments(event: SipEvent, at: float, pieces: int = 0, *, of: str = "alic
 def test_a_request_that_came_in_fragments_is_told_of_whatever_its_size() -> None:
     small, large = request("INVITE", 0), request("INVITE", 0, headers=LARGE)
     for invite in (small, large):
-        watch = Watch([invite, in_fragments(invite, 0.001, 2)], until=2)
+        watch = Watch([invite, in_fragments(invite, 0.001, 2), in_fragments(invite, 0.5, 3)], until=2)
         finding = watch.finding("udp-fragmentation-risk")
         assert (finding.severity, finding.variant, finding.messages) == (Severity.INFO, "fragmented", (1,))
         assert finding.cause.endswith("octets over UDP: it came in 2 fragments.")
@@ -275,4 +275,5 @@ def test_fragments_of_responses_that_came_and_of_what_is_not_known_say_nothing()
 def test_what_is_told_of_fragments_is_bounded() -> None:
     events: list[Observation] = [request("INVITE", 0)]
     events += [in_fragments(request("INFO", 0, cseq=number), 31) for number in range(2, 40)]
+    events.append(in_fragments(request("INFO", 0, cseq=2), 32))
     assert len(Watch(events, until=40).call.findings) == 16
