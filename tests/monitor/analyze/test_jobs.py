@@ -153,6 +153,20 @@ def without_call_id(folder: Path) -> Path:
     return path
 
 
+def of_many_sources(folder: Path) -> Path:
+    """More sources and servers than measures tell apart, many of them with several calls or registrations."""
+    path = folder / "sources.pcap"
+    dice = random.Random(1)
+    packets = []
+    for number in range(1_600):
+        method = dice.choice(("INVITE", "REGISTER"))
+        raw = request(method, 0, call_id=f"call-{number}").raw
+        ends = (bytes((198, 51, *dice.randrange(1_000).to_bytes(2, "big"))) for _ in range(2))
+        packets.append((number * 10_000, frame(raw, *ends)))
+    path.write_bytes(b"".join(pcap(packets)))
+    return path
+
+
 CAPTURES: dict[str, Callable[[Path], Path]] = {
     "traffic": lambda folder: situation(folder, "traffic", messages=2_500),  # two chunks of a file
     "all situations": everything,
@@ -162,6 +176,7 @@ CAPTURES: dict[str, Callable[[Path], Path]] = {
     "by HEP": told_by_hep,
     "media": media,
     "without Call-ID": without_call_id,
+    "of many sources": of_many_sources,
     "shuffled": lambda folder: shuffled(everything(folder), random.Random(1)),
     "damaged": lambda folder: damaged(everything(folder), random.Random(1)),
     "damaged otherwise": lambda folder: damaged(everything(folder), random.Random(2)),
