@@ -81,6 +81,8 @@ class Crew:
     def __enter__(self) -> "Crew":
         sys.stdout.flush()
         sys.stderr.flush()
+        # Were it ignored, as some launchers leave it, a process that ends would give its number away at once.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # An interrupt waits until all are known; in them it waits for ever, since who is interrupted ends them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
