@@ -24,6 +24,7 @@ _PEER: Final = 100
 PAGE: Final = 4096  # octets, as SQLite has it by default
 _STEP: Final = 500  # pages given back in one transaction
 _LOG_MOST: Final = 2000 * 4096  # twice as much as when SQLite takes it into the file by itself
+_SLICE_LOG: Final = 1000 * 4096  # what one slice may leave there
 _BUSY_MS: Final = 20_000  # as `monitor.setup` says
 _PATIENCE_MS: Final = 1_000
 
@@ -32,15 +33,19 @@ def whole() -> Tables:
     """The file and its log, without the tables."""
     pages, free, size = _one("SELECT * FROM pragma_page_count, pragma_freelist_count, pragma_page_size")
     log = _log_octets()
-    # The log has its room, whether it needs it just now or not.
-    return Tables({}, pages * size + log, (pages - free) * size + max(log, _LOG_MOST))
+    return Tables({}, pages * size + log, (pages - free) * size)
+
+
+def log_room(limit: int) -> int:
+    """What to leave to the log under a limit of the whole: one commit may touch pages all over the indexes."""
+    return max(_log_octets(), min(max(limit // 8, _LOG_MOST), 8 * _LOG_MOST))
 
 
 def tables(models: Iterable[type[Model]]) -> Tables:
     """The file, divided among these tables and what else there is."""
     total = whole()
     roots, size = _one("SELECT count(*), (SELECT page_size FROM pragma_page_size) FROM sqlite_master")
-    other = roots * size + Peer.objects.count() * _PEER + max(_log_octets(), _LOG_MOST)
+    other = roots * size + Peer.objects.count() * _PEER
     sampled = {model._meta.db_table: _sample(model) for model in models}
     weight = sum(rows * width for rows, width, _ in sampled.values())
     scale = max(0, total.used - other) / weight if weight else 0.0
@@ -51,8 +56,13 @@ def tables(models: Iterable[type[Model]]) -> Tables:
     return Tables(of, total.octets, total.used)
 
 
+def long_log() -> bool:
+    """Whether the log is longer than one slice should leave it."""
+    return _log_octets() > _SLICE_LOG
+
+
 def make_room() -> None:
-    """Cut the log, where readers have let it grow."""
+    """Cut the log, where readers or large commits have let it grow."""
     if _log_octets() > _LOG_MOST and not connection.in_atomic_block:
         # Readers may hold this up, and it would hold writers up meanwhile: no longer than that.
         _set_patience(_PATIENCE_MS)

@@ -71,6 +71,8 @@ class Sweep:
         state, _ = StorageState.objects.get_or_create(id=1)
         now_us = self._clock_us()
         since_us, aged = now_us - state.measured_us, now_us - state.aged_us >= AGE_EVERY_US
+        if connection.vendor == "sqlite":
+            sqlite.make_room()
         if not aged and since_us < _LOOK_US and self._nothing_came():
             return self._swept
         parts = self._measure(since_us)
@@ -107,7 +109,8 @@ class Sweep:
         growth = self._growth(since_us)
         own = {kind: keep.octets for kind, keep in self._policy.kinds.items()}
         wants = {kind: wanted(use.used, growth[kind]) for kind, use in kinds.items()}
-        self._limits = allot(self._policy.total - self._measured.other, own, wants)
+        log_room = sqlite.log_room(self._policy.total) if connection.vendor == "sqlite" else 0
+        self._limits = allot(self._policy.total - self._measured.other - log_room, own, wants)
         parts = {kind: surplus(use.used, self._limits[kind], growth[kind]) for kind, use in kinds.items()}
         return {kind: part for kind, part in parts.items() if part}
 
@@ -175,11 +178,12 @@ class Sweep:
             journal.note(kind, done, now_us)
             removed, more = removed + done.rows, done.more
             self._claim(now_us)
-            if connection.vendor == "sqlite":
-                sqlite.make_room()
             lasted = time.monotonic() - begun
             # As large as others can wait for: so it keeps up with whoever fills it, however fast the machine is.
-            size = min(_LARGEST, 2 * size) if lasted < _SHORT_S else max(SLICE // 4, size // 2)
+            large = lasted > _SHORT_S or (connection.vendor == "sqlite" and sqlite.long_log())
+            size = max(SLICE // 10, size // 2) if large else min(_LARGEST, 2 * size)
+            if connection.vendor == "sqlite":
+                sqlite.make_room()
             time.sleep(_RETRY_S if self._over(kind) else min(lasted, _LONGEST_PAUSE_S))
         if before_us is None and not more:
             self._exhausted.add(kind)
