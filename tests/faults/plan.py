@@ -56,7 +56,8 @@ def blows(dice: random.Random, seed: str, seconds: float, known: Mapping[str, fa
     names = sorted(known)
     weights = [known[name].weight for name in names]
     drawn = []
-    for number, name in enumerate(dice.choices(names, weights, k=max(1, round(_A_SECOND * seconds)))):
+    chosen = dice.choices(names, weights, k=max(1, round(_A_SECOND * seconds))) if names else []
+    for number, name in enumerate(chosen):
         for_s = dice.uniform(0.05, 1) * known[name].most_s
         drawn.append(Blow(dice.uniform(0.3, seconds - 0.5), for_s, name, f"{seed}/{number}"))
     return sorted(drawn, key=lambda blow: blow.at_s)

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +35,8 @@ LAST: Final = "0002_origin"
 RECIPIENTS: Final = ("noc@example.com", "ops@example.com")
 PATIENCE_S: Final = 90.0  # a loaded machine has this long to come to rest
 _NOBODY: Final = 2**22  # no process has this id
+_MEETING_S: Final = 5.0
+_MET_S: Final = 1.0
 _PRELOADED: Final = (
     *PRELOADED,
     *("monitor.watch", "monitor.celery", "monitor.tasks", "celery.bin.celery", "celery.apps.worker", "celery.beat"),
@@ -168,7 +171,11 @@ class House(World):
         self.migration.start()
 
     def replace(self) -> None:
-        """Replace all that run by the next version's."""
+        """Replace all that run by the next version's, once they have met its tables, if that comes soon."""
+        deadline = time.monotonic() + _MEETING_S
+        while time.monotonic() < deadline and not self._upgraded():
+            time.sleep(0.1)
+        time.sleep(_MET_S)
         self.version = NEXT
         for process in (*self.workers, *self.others):
             process.kill()

@@ -9,6 +9,6 @@ class Migration(migrations.Migration):
 
     dependencies = [("monitor", "0001_initial")]  # noqa: RUF012 - Django's
     operations = [  # noqa: RUF012 - as above
-        migrations.AddField("commitlog", "origin", models.TextField(default="old")),
+        migrations.AddField("messagechunk", "origin", models.TextField(default="old")),
         migrations.AddField("delivery", "origin", models.TextField(default="old")),
     ]
