@@ -17,13 +17,14 @@ from tests.support.postgres import Postgres
 
 _TAIL: Final = 6_000  # characters of its log
 POSTGRESQL: Final = "postgresql"
+UPGRADED: Final = "upgrade"
 
 
 def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
     """Live through it and say how it ended, as JSON on stdout; 1 when something is wrong.
 
-    `kind` is "postgresql", which it gets a cluster of its own of, or "" for SQLite. `only` faults, with commas; of
-    these "upgrade" is one that always comes.
+    `kind` is "postgresql", which it gets a cluster of its own of, or "" for SQLite. `only` these faults,
+    with commas; "upgrade" comes once where it is named, and by itself leaves the others in.
     """
     folder = Path(tempfile.mkdtemp(prefix="offhook-house-"))
     cluster = Postgres(durable=True) if kind == POSTGRESQL else None
@@ -62,12 +63,13 @@ def _survive(seed: str, seconds: float, only: frozenset[str], folder: Path, clus
     from tests.faults.world import Setting
 
     dice = random.Random(f"{seed}/house")
+    known = {name: fault for name, fault in FAULTS.items() if name in only or not only - {UPGRADED}}
     plan = Plan(
         Setting(seed=seed, seconds=seconds, calls_per_second=2.0, workers=dice.choice((1, 2))),
-        blows(dice, seed, seconds, {name: fault for name, fault in FAULTS.items() if name in only or not only}),
+        blows(dice, seed, seconds, known),
     )
-    if "upgrade" in only or (not only and dice.random() < 0.3):
-        plan.blows.append(Blow(dice.uniform(0.3, seconds / 2), dice.uniform(0.5, 2), "upgrade", f"{seed}/upgrade"))
+    if UPGRADED in only or (not only and dice.random() < 0.3):
+        plan.blows.append(Blow(dice.uniform(0.3, seconds / 2), dice.uniform(0.5, 2), UPGRADED, f"{seed}/upgrade"))
     environment = {name: value for name, value in os.environ.items() if name != "PGAPPNAME"}
     with House(plan.setting, folder, environment, Database(cluster, folder / "offhook.sqlite3")) as house:
         told: dict[str, Any] = {"faults": ", ".join(sorted({blow.name for blow in plan.blows}))}
