@@ -32,7 +32,7 @@ PLACES: Final = (
     _Place("collectors", "Collectors", "collectors", "o", ("collectors",)),
     _Place("imports", "Import", "imports", "i", ("imports",)),
     _Place("outbox", "Outbox", "outbox", "m", ("outbox", "delivery")),
-    _Place("settings", "Settings", "settings", "s", ("settings",)),
+    _Place("settings", "Settings", "settings", "s", ("settings", "settings-storage")),
 )
 _THEMES: Final = ("light", "dark")
 
