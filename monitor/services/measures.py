@@ -84,7 +84,13 @@ def _write(bucket: int, found: Breakdown) -> None:
     rows = _rows(bucket, found)
     with transaction.atomic():
         MeasureBucket.objects.filter(bucket=bucket).delete()
-        MeasureBucket.objects.bulk_create(rows)
+        # Another worker may be at it in the same moment: it writes the same.
+        MeasureBucket.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["dimension", "bucket", "key"],
+            update_fields=["calls", "tally"],
+        )
 
 
 def _rows(bucket: int, found: Breakdown) -> Iterable[MeasureBucket]:
