@@ -22,6 +22,7 @@ from bench import (
     memory,
     programs,
     report,
+    scaling,
     search,
     soak,
     storage,
@@ -43,7 +44,7 @@ SOURCES = ("written", "compiled", "both")
 PARTS = ("programs", "stages", "memory", "backlog", "storage", "live")
 SOAK = "soak"  # an hour, by itself
 # With arguments of their own: `python -m bench search --help`.
-APART = {"search": search.main, "limit": limit.main}
+APART = {"search": search.main, "limit": limit.main, "scaling": scaling.main}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
