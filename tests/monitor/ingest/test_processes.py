@@ -1,8 +1,7 @@
-"""Real ingest processes: killed in mid-traffic, frozen, cut off from the store; nothing is lost or doubled."""
+"""Real ingest processes: one that is frozen, one that is wrongly configured. `tests/faults` does the rest to them."""
 
 import logging
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,14 +13,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from collectors.wire.codec import FIELD, PARTITIONS_KEY, stream
+from collectors.wire.codec import PARTITIONS_KEY, stream
 from monitor import packing
 from monitor.ingest.shell import WRONG_CONFIGURATION
-from monitor.ingest.stream import Streams
-from monitor.ingest.worker import Worker
-from monitor.models import Call, LossRange, MessageChunk, Partition, Registration, Transaction
+from monitor.models import MessageChunk, Partition
 from tests.monitor.ingest.edge import Feed
-from tests.monitor.ingest.story import begin_again, outcome
 from tests.support.environment import ROOT
 from tests.support.processes import spawn, wait_for
 from tests.support.valkey import Valkey
@@ -29,7 +25,6 @@ from tests.support.valkey import Valkey
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PARTITIONS = 4
-KILLS = 7
 log = logging.getLogger(__name__)
 
 Start = Callable[[], subprocess.Popen[bytes]]
@@ -87,53 +82,6 @@ def sent(feed: Feed) -> dict[str, list[bytes]]:
     return found
 
 
-@pytest.mark.timeout(120)
-def test_killed_in_mid_traffic_again_and_again_it_loses_and_doubles_nothing(valkey: Valkey, start: Start) -> None:
-    seed = random.randrange(2**32)
-    log.warning("seed %d", seed)
-    dice = random.Random(seed)
-    client = valkey.client()
-    feed = Feed(client, str(seed), PARTITIONS)
-    workers = [start() for _ in range(KILLS + 1)]  # all at once: starting takes longest
-    kills, end = 0, time.monotonic() + 60
-    while kills < KILLS and time.monotonic() < end:
-        feed.run(0.1)
-        holder = next((worker for worker in workers if worker.pid in holders()), None)
-        if holder is None:
-            continue
-        feed.run(dice.uniform(0, 0.7))
-        holder.kill()
-        holder.wait()
-        workers.remove(holder)
-        kills += 1
-    feed.end()
-    wait_for(lambda: drained(client), 20, what="all is committed")
-    for worker in workers:
-        worker.terminate()
-    assert {worker.wait(5) for worker in workers} <= {0, -signal.SIGTERM}  # the latter while it started
-    epochs = sum(Partition.objects.values_list("epoch", flat=True))
-    log.warning("%d kills, %d takings of partitions, %d messages", kills, epochs, len(feed.sent))
-
-    assert stored() == sent(feed)
-    messages = sum(sum(model.objects.values_list("messages", flat=True)) for model in (Call, Registration, Transaction))
-    assert messages == len(feed.sent)
-    survived = outcome()
-    begin_again(client)
-    for name, entry_id, data in feed.edge.entries:
-        client.xadd(name, {FIELD: data}, id=entry_id)
-    streams = Streams(valkey.url)
-    steady = Worker(streams, streams, PARTITIONS)
-    while steady.cycle():
-        pass
-    streams.close()
-    client.close()
-    undisturbed = outcome()
-    for what, rows in undisturbed.items():
-        assert survived[what] == rows, what
-    assert kills == KILLS
-    assert epochs > KILLS
-
-
 @pytest.mark.timeout(150)
 def test_a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws(valkey: Valkey, start: Start) -> None:
     client = valkey.client()
@@ -154,26 +102,6 @@ def test_a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws(valkey: Va
     wait_for(lambda: drained(client), 20, what="all is committed")
     assert stored() == sent(feed)
     assert frozen.poll() is None
-    client.close()
-
-
-@pytest.mark.timeout(90)
-def test_a_store_that_is_stopped_and_started_again_loses_nothing(valkey: Valkey, start: Start) -> None:
-    client = valkey.client()
-    feed = Feed(client, "restart", PARTITIONS)
-    worker = start()
-    wait_for(lambda: worker.pid in holders(), 20, what="a worker holds the partitions")
-    for stop in (valkey.stop, valkey.kill):
-        feed.run(1)
-        stop()
-        feed.run(1)
-        valkey.start()
-    feed.run(1)
-    feed.end()
-    wait_for(lambda: drained(client), 20, what="all is committed")
-    assert stored() == sent(feed)
-    assert worker.poll() is None
-    assert not LossRange.objects.exclude(reason="silent").exists()
     client.close()
 
 
