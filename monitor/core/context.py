@@ -58,6 +58,19 @@ class BlindSpots:
         insort(apart, (begin_us, end_us))
         self._ranges[loss.observer] = apart[-_MOST_LOSSES:]
 
+    def first(self, observers: tuple[str, ...], from_us: int) -> int | None:
+        """From when on one of the observers lost anything, at or after this time; None: nothing."""
+        return min(
+            (
+                max(begin, from_us)
+                for observer in observers
+                for name in (observer, f"{observer.partition('/')[0]}/*")
+                for begin, end in self._ranges.get(name, ())
+                if end >= from_us
+            ),
+            default=None,
+        )
+
     def covers(self, observers: tuple[str, ...], from_us: int, to_us: int) -> bool:
         """Whether one of the observers lost anything between the two times."""
         if not self._ranges:

@@ -197,6 +197,8 @@ class Correlator:
         context.horizon_us = FAR
         if fold is not None and watermark_us > advanced_us:
             fold.catch_up(watermark_us)
+        if isinstance(fold, Call):
+            self._lose_sight(fold, watermark_us, [])
 
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:
         """The next new record of this name is its `incarnation`th."""
@@ -240,15 +242,26 @@ class Correlator:
         """Now and then, look for calls that have long been silent, and for those that may have ended unseen."""
         if watermark_us < self._sweep_us:
             return
-        silent_us, unseen_us = self._context.settings.silent_us, self._context.settings.unseen_us
-        self._sweep_us = watermark_us + silent_us // _SWEEPS
+        silent_us = self._context.settings.silent_us
+        step_us = silent_us // _SWEEPS
+        self._sweep_us = (watermark_us // step_us + 1) * step_us
         for fold in self._calls.values():
             if fold.last_us + silent_us <= watermark_us:
                 fold.fall_silent(silent_us, fold.last_us + silent_us, out)
-            if fold.last_us + unseen_us <= watermark_us and self._context.blind.covers(
-                fold.observers, fold.last_us, watermark_us - unseen_us
-            ):
-                fold.lose_sight(watermark_us, out)
+            self._lose_sight(fold, watermark_us, out)
+
+    def _lose_sight(self, fold: Call, watermark_us: int, out: list[Update]) -> None:
+        """Take a call for over that may have ended while messages were lost: at a moment that is the same whoever
+        looks, and whenever.
+        """
+        lost_us = self._context.blind.first(fold.observers, fold.last_us)
+        if lost_us is None:
+            return
+        settings = self._context.settings
+        step_us = settings.silent_us // _SWEEPS
+        at_us = -(-(lost_us + settings.unseen_us) // step_us) * step_us
+        if at_us <= watermark_us:
+            fold.lose_sight(at_us, out)
 
     def _drop_idle(self, watermark_us: int, out: list[Update]) -> None:
         idle_us = self._context.settings.idle_us

@@ -1,18 +1,23 @@
 """A call that may have ended while messages were lost is over when nothing more is heard of it; nothing is claimed."""
 
-from monitor.core.updates import CallEnded, CallState, RecordClosed
-from tests.support.messages import request, response
+import pytest
+
+from monitor.core.updates import CallEnded, CallState, RecordClosed, Update
+from tests.support.messages import request, response, us
 from tests.support.watch import Watch
 
 MINUTE = 60
 HOUR = 60 * MINUTE
 
 
+CALL = (request("INVITE", 0), response(200, 1), request("ACK", 1.1, to_tag="b", branch="own"))
+
+
 def answered(**lost: float) -> Watch:
     watch = Watch()
     if lost:
         watch.lose(lost["begin"], lost["end"])
-    return watch.see([request("INVITE", 0), response(200, 1), request("ACK", 1.1, to_tag="b", branch="own")])
+    return watch.see(CALL)
 
 
 def ends(watch: Watch) -> list[CallState]:
@@ -56,4 +61,19 @@ def test_a_message_that_comes_after_all_shows_that_it_went_on() -> None:
 def test_what_is_over_already_is_not_told_again() -> None:
     watch = answered(begin=10 * MINUTE, end=4 * HOUR)
     watch.wait(4.4 * HOUR).wait(4.5 * HOUR)
+    assert ends(watch) == [CallState.ANSWERED]
+
+
+@pytest.mark.parametrize("restored", [44, 44.9, 45, 45.2])
+def test_whoever_takes_it_over_ends_it_at_the_same_time_and_once(restored: float) -> None:
+    watch = answered(begin=10 * MINUTE, end=11 * MINUTE).wait(restored * MINUTE)
+    other = Watch()
+    other.lose(10 * MINUTE, 11 * MINUTE)
+    other.correlator.refold(watch.call.key, [(0, CALL)], us(restored * MINUTE))
+    told = [*watch.told]
+    rest: list[Update] = []
+    for minute in (45.3, 46, 60):
+        watch.wait(minute * MINUTE)
+        rest += other.correlator.advance(us(minute * MINUTE))
+    assert [*told, *rest] == watch.told
     assert ends(watch) == [CallState.ANSWERED]
