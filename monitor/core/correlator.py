@@ -53,6 +53,7 @@ class Correlator:
         self._incarnations: dict[Name, int] = {}  # reserved
         self.unmatched = 0  # side events that fit no record, or one that has too many
         self._idents = 0
+        self._unswept_us = 0  # the first sweep that was not made yet; 0: not known
         self._sweep_us = 0  # when to look for calls that are silent
 
     # --- the inputs, and what was lost
@@ -197,8 +198,9 @@ class Correlator:
         context.horizon_us = FAR
         if fold is not None and watermark_us > advanced_us:
             fold.catch_up(watermark_us)
+        self._unswept_us = self._unswept_us or self._next_sweep_us(watermark_us)
         if isinstance(fold, Call):
-            self._lose_sight(fold, watermark_us, [])
+            self._lose_sight(fold, self._next_sweep_us(advanced_us), watermark_us, [])
 
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:
         """The next new record of this name is its `incarnation`th."""
@@ -243,23 +245,26 @@ class Correlator:
         if watermark_us < self._sweep_us:
             return
         silent_us = self._context.settings.silent_us
-        step_us = silent_us // _SWEEPS
-        self._sweep_us = (watermark_us // step_us + 1) * step_us
+        self._sweep_us = self._next_sweep_us(watermark_us)
+        since_us, self._unswept_us = self._unswept_us or self._sweep_us, self._sweep_us
         for fold in self._calls.values():
             if fold.last_us + silent_us <= watermark_us:
                 fold.fall_silent(silent_us, fold.last_us + silent_us, out)
-            self._lose_sight(fold, watermark_us, out)
+            self._lose_sight(fold, since_us, watermark_us, out)
 
-    def _lose_sight(self, fold: Call, watermark_us: int, out: list[Update]) -> None:
-        """Take a call for over that may have ended while messages were lost: at a moment that is the same whoever
-        looks, and whenever.
+    def _next_sweep_us(self, after_us: int) -> int:
+        """The moments of sweeps are the same for whoever looks."""
+        step_us = self._context.settings.silent_us // _SWEEPS
+        return (after_us // step_us + 1) * step_us
+
+    def _lose_sight(self, fold: Call, since_us: int, watermark_us: int, out: list[Update]) -> None:
+        """Take a call for over that may have ended while messages were lost: at the first sweep that could know,
+        of those from `since_us` on.
         """
         lost_us = self._context.blind.first(fold.observers, fold.last_us)
         if lost_us is None:
             return
-        settings = self._context.settings
-        step_us = settings.silent_us // _SWEEPS
-        at_us = -(-(lost_us + settings.unseen_us) // step_us) * step_us
+        at_us = max(since_us, self._next_sweep_us(lost_us + self._context.settings.unseen_us - 1))
         if at_us <= watermark_us:
             fold.lose_sight(at_us, out)
 

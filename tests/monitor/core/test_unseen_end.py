@@ -77,3 +77,18 @@ def test_whoever_takes_it_over_ends_it_at_the_same_time_and_once(restored: float
         rest += other.correlator.advance(us(minute * MINUTE))
     assert [*told, *rest] == watch.told
     assert ends(watch) == [CallState.ANSWERED]
+
+
+def test_one_that_comes_an_hour_late_is_not_over_before_it_has_come() -> None:
+    late = [request("INVITE", 0), response(200, 1)]
+    watch = Watch()
+    watch.lose(0, 62 * MINUTE)
+    watch.wait(61 * MINUTE).see(late).wait(62 * MINUTE)
+    other = Watch()
+    other.lose(0, 62 * MINUTE)
+    other.correlator.refold(watch.call.key, [(us(61 * MINUTE), late)], us(62 * MINUTE))
+    assert ends(watch) == []
+    told = [*watch.told, *other.correlator.advance(us(76 * MINUTE))]
+    watch.wait(76 * MINUTE)
+    assert told == watch.told
+    assert ends(watch) == [CallState.ANSWERED]
