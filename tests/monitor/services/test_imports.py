@@ -15,7 +15,7 @@ from zstandard import ZstdCompressor
 from collectors.receivers.pcap_file import read_events
 from collectors.scenario.capture import capture
 from collectors.sip.timers import SECOND
-from collectors.wire.events import SipEvent
+from collectors.wire.events import Observation, SipEvent
 from monitor import packing
 from monitor.analyze.run import run as analyze
 from monitor.ingest.stream import Streams
@@ -91,16 +91,24 @@ def test_a_file_gives_the_same_rows_imported_as_it_gave_live(file: bytes, tmp_pa
     path = tmp_path / "traffic.pcap"
     path.write_bytes(file)
     shift_us = (NOW - next(iter(read_events(path))).captured_us) // SECOND * SECOND - 600 * SECOND
-    events = [moved(event, shift_us) for event in read_events(path)]
-    live(events, valkey)
+    live([moved(each, shift_us) for each in observed(path)], valkey)
 
     row = imports.add("shifted.pcap", [shifted(file, shift_us)], NOW)
     imports.run(row.id, clock)
     assert rows(row.id) == rows()
 
 
-def moved(event: SipEvent, by_us: int) -> SipEvent:
-    return msgspec.structs.replace(event, captured_us=event.captured_us + by_us)
+def observed(path: Path) -> list[Observation]:
+    """The messages, and what was seen beside them, in order of time."""
+    reading = read_events(path)
+    found: list[Observation] = []
+    for batch in reading.batches():
+        found += [*batch, *reading.side()]
+    return sorted(found, key=lambda each: each.captured_us)
+
+
+def moved(each: Observation, by_us: int) -> Observation:
+    return msgspec.structs.replace(each, captured_us=each.captured_us + by_us)
 
 
 def shifted(file: bytes, by_us: int) -> bytes:
@@ -113,14 +121,22 @@ def shifted(file: bytes, by_us: int) -> bytes:
     return bytes(data)
 
 
-def live(events: list[SipEvent], valkey: Valkey) -> None:
+def live(seen: list[Observation], valkey: Valkey) -> None:
     with valkey.client() as client:
         edge = Edge(client)
-        edge.beat(events[0].captured_us)
-        for begin in range(0, len(events), 50):
-            edge.send(events[begin : begin + 50])
-            edge.beat(events[min(begin + 50, len(events)) - 1].captured_us)
-        edge.beat(events[-1].captured_us + SECOND // 2)
+        edge.beat(seen[0].captured_us)
+        events: list[SipEvent] = []
+        for each in seen:
+            if isinstance(each, SipEvent):
+                events.append(each)
+            if not isinstance(each, SipEvent) or len(events) == 50:
+                edge.send(events)
+                events = []
+                if not isinstance(each, SipEvent):
+                    edge.send_side([each])
+                edge.beat(each.captured_us)
+        edge.send(events)
+        edge.beat(seen[-1].captured_us + SECOND // 2)
     streams = Streams(valkey.url)
     worker = Worker(streams, streams, 1)
     while worker.cycle():
