@@ -8,7 +8,6 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from pathlib import Path
 from typing import Any, Final
 
 from tests.support.environment import ROOT
@@ -31,7 +30,6 @@ class Run:
         words = [sys.executable, "-m", program, seed, str(seconds), database_url, only]
         # What a world leaves when it is ended at once goes with this.
         self._folder = tempfile.mkdtemp(prefix="offhook-faults-", dir="/tmp")
-        Path(self._folder).chmod(0o755)  # a PostgreSQL within is another user
         Path(self._folder).chmod(0o711)  # a cluster of PostgreSQL lies in it, which does not run as root
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "DJANGO_"))}
         clean |= {"TMPDIR": self._folder, ISOLATED: "yes" if _own_namespaces() else ""}
