@@ -1,5 +1,5 @@
 """What a message costs on disk: the capture, committed every 100 ms of its own time as a live worker does, and put
-away every 5 s as a live installation does; at the end all is over.
+away every 5 s as a live installation does; at the end all of it is.
 """
 
 import os
@@ -11,14 +11,13 @@ from typing import Final
 from bench.installation import Database, installation
 from bench.report import Kept
 from collectors.receivers.pcap_file import read_events
-from collectors.sip.timers import MILLISECOND, SECOND
+from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SipEvent
 from monitor.core.correlator import Correlator
 
 CYCLE_US: Final = 100 * MILLISECOND
 _WINDOW_US: Final = 500 * MILLISECOND
 _PUT_AWAY_EVERY: Final = 50  # cycles
-_OVER_US: Final = 24 * 3600 * SECOND
 
 
 def cycles(events: list[SipEvent]) -> Iterator[tuple[int, list[SipEvent]]]:
@@ -41,6 +40,7 @@ def fill(file: Path) -> int:
     django.setup()
     from django.db import transaction
 
+    from monitor.models import Call, Registration, Transaction
     from monitor.services.apply_updates import write_content
     from monitor.services.harvest import Harvest
     from monitor.services.shelving import put_away
@@ -48,16 +48,19 @@ def fill(file: Path) -> int:
     events = list(read_events(file))
     correlator = Correlator()
     harvest = Harvest(correlator)
-    end_us = events[-1].captured_us
-    for version, (until_us, some) in enumerate([*cycles(events), (end_us + _OVER_US, [])]):
+    for version, (until_us, some) in enumerate(cycles(events)):
         watermark_us = until_us - _WINDOW_US
         for event in some:
             harvest.add(correlator.feed(event), watermark_us)
         harvest.add(correlator.advance(watermark_us), watermark_us)
         with transaction.atomic():
             write_content([(harvest.take(), 0, version)])
-        if version % _PUT_AWAY_EVERY == 0 or not some:
-            put_away(min(until_us, end_us))
+        if version % _PUT_AWAY_EVERY == 0:
+            put_away(until_us)
+    # What goes on at the capture's end is taken as it stands: to let it end would tell of what the capture cut off.
+    for model in (Call, Registration, Transaction):
+        model._default_manager.filter(open=True).update(open=False)
+    put_away(events[-1].captured_us)
     return len(events)
 
 
