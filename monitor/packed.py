@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.core.hop import endpoint, ends
+from monitor.core.marks import Mark, MarkKind
 from monitor.zstd import Codec
 
 _PORT: Final = Struct(">H")
@@ -17,6 +18,20 @@ _FAMILIES: Final = {4: AF_INET, 16: AF_INET6}  # by octets of an address
 _TEXT: Final = 0  # an end that is no address and port, as text
 PROSE_LEVEL: Final = 9
 _LONGEST: Final = 2**16 - 1
+
+# Stored: a number never changes its meaning.
+_MARK_NUMBERS: Final = {
+    MarkKind.SESSION_ID: 0,
+    MarkKind.CALL_ID: 1,
+    MarkKind.GUID: 2,
+    MarkKind.ICID: 3,
+    MarkKind.REFERRAL: 4,
+    MarkKind.ORIGIN: 5,
+    MarkKind.MEDIA: 6,
+    MarkKind.CALLED: 7,
+    MarkKind.CALLING: 8,
+}
+_MARK_KINDS: Final = {number: kind for kind, number in _MARK_NUMBERS.items()}
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
@@ -34,6 +49,16 @@ def hops(data: bytes) -> list[str]:
     """The hops of `pack_hops`."""
     found = list(_ends(data))
     return [f"{source}>{destination}" for source, destination in zip(found[::2], found[1::2], strict=True)]
+
+
+def pack_mark(mark: Mark) -> int:
+    """A mark as a number: 59 bits of a hash of it, and its kind."""
+    return mark.hash >> 4 << 4 | _MARK_NUMBERS[mark.kind]
+
+
+def mark(number: int) -> Mark:
+    """The mark of `pack_mark`: its number in place of its text, which is the same for the same mark."""
+    return Mark(_MARK_KINDS[number & 15], str(number))
 
 
 def pack_list(values: Sequence[Any]) -> bytes:

@@ -197,6 +197,7 @@ class Migration(migrations.Migration):
                 ('duration_ms', models.FloatField(null=True)),
                 ('user_agent', models.TextField(default='')),
                 ('disconnect_ms', models.FloatField(null=True)),
+                ('marks', monitor.models.fields.Marks(null=True)),
             ],
             options={
                 'indexes': [models.Index(fields=['import_id', '-first_us'], name='call_first'), models.Index(condition=models.Q(('open', True)), fields=['partition'], name='call_open'), models.Index(condition=models.Q(('open', False), ('shelf', 0)), fields=['partition'], name='call_over'), models.Index(fields=['import_id', 'state', '-first_us'], name='call_state'), models.Index(fields=['import_id', 'severity', '-first_us'], name='call_severity'), models.Index(condition=models.Q(('import_id', 0)), fields=['ended_us'], name='call_ended')],
@@ -255,7 +256,7 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('key', 'day', 'incarnation', 'import_id', 'shelf', 'code', 'subject'), name='finding_key')],
             },
         ),
-        CreateShelved(
+        migrations.CreateModel(
             name='LegMark',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -265,7 +266,6 @@ class Migration(migrations.Migration):
                 ('import_id', models.IntegerField(default=0)),
                 ('shelf', models.IntegerField(default=0)),
                 ('mark', models.BigIntegerField()),
-                ('kind', models.CharField(max_length=12)),
                 ('at_us', models.BigIntegerField()),
             ],
             options={

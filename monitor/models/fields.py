@@ -31,6 +31,14 @@ class Listed(models.BinaryField):  # type: ignore[type-arg]  # as above
         return super().get_db_prep_value(packed.pack_list(value), connection, prepared)
 
 
+class Marks(models.Field):  # type: ignore[type-arg]  # as above
+    """list[int] | None: the marks of a call that was put away. PostgreSQL finds calls by them; SQLite has none."""
+
+    def db_type(self, connection: Any) -> str:
+        """An array, where there are such."""
+        return "bigint[]" if connection.vendor == "postgresql" else "text"
+
+
 class Prose(models.BinaryField):  # type: ignore[type-arg]  # as above
     """list[str]: some sentences."""
 

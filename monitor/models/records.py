@@ -9,7 +9,7 @@ knowing the day. Rows that an import made carry its id; live rows carry 0.
 
 from django.db import models
 
-from monitor.models.fields import Hops, Listed, Prose
+from monitor.models.fields import Hops, Listed, Marks, Prose
 from monitor.shelf import OPEN
 
 
@@ -78,6 +78,7 @@ class Call(RecordBase):
     duration_ms = models.FloatField(null=True)
     user_agent = models.TextField(default="")
     disconnect_ms = models.FloatField(null=True)
+    marks = Marks(null=True)  # as in `LegMark`, once it is put away, on PostgreSQL
 
     class Meta:
         indexes = [
@@ -172,7 +173,10 @@ class FindingRow(models.Model):
 
 
 class LegMark(models.Model):
-    """A text by which a call may be found again behind a B2BUA: 63 bits of it, and what kind of text it is."""
+    """A text by which a call may be found again behind a B2BUA (`monitor.packed.pack_mark`).
+
+    On PostgreSQL only of calls that go on, and of imports: those of others lie in `Call.marks`.
+    """
 
     day = models.IntegerField()
     key = models.BigIntegerField()
@@ -180,7 +184,6 @@ class LegMark(models.Model):
     import_id = models.IntegerField(default=0)
     shelf = models.IntegerField(default=OPEN)
     mark = models.BigIntegerField()
-    kind = models.CharField(max_length=12)
     at_us = models.BigIntegerField()
 
     class Meta:

@@ -1,15 +1,18 @@
 """The conversation that a call is a leg of: calls with marks in common, judged by `monitor.core.legs`."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
-from django.db.models import Q
+from django.db import connection
+from django.db.models import BooleanField, Func, Q
 
 from monitor.core.legs import Leg, Link, links
-from monitor.core.marks import Mark, MarkKind
+from monitor.core.marks import Mark
 from monitor.core.updates import Kind, RecordKey
 from monitor.models import Call, LegMark
 from monitor.models.records import slug_of
+from monitor.packed import mark
 
 Row: TypeAlias = dict[str, Any]
 _Name: TypeAlias = tuple[int, int, int]  # key, day, incarnation
@@ -56,16 +59,13 @@ def _neighbours(
     names: list[_Name], known: dict[_Name, Leg], rows: dict[RecordKey, Row], import_id: int
 ) -> dict[_Name, Leg]:
     """These calls and all that share a mark with one of them, with the marks that they share."""
-    ours = LegMark.objects.filter(_any_of(names), import_id=import_id)
     marks: dict[_Name, set[Mark]] = defaultdict(set)
-    hashes = set()
-    for key, day, incarnation, mark, kind in ours.values_list("key", "day", "incarnation", "mark", "kind"):
-        marks[key, day, incarnation].add(Mark(MarkKind(kind), str(mark)))
-        hashes.add(mark)
-    shared = LegMark.objects.filter(mark__in=hashes, import_id=import_id).order_by("-at_us")
-    columns = shared.values_list("key", "day", "incarnation", "mark", "kind")[:_MOST_ROWS]
-    for key, day, incarnation, mark, kind in columns:
-        marks[key, day, incarnation].add(Mark(MarkKind(kind), str(mark)))
+    numbers: set[int] = set()
+    for name, found in _marks(_any_of(names), _any_of(names), import_id):
+        marks[name] |= _read(found)
+        numbers.update(found)
+    for name, found in _marks(Q(mark__in=numbers), Q(_Share(sorted(numbers))), import_id):
+        marks[name] |= _read(numbers.intersection(found))
     legs: dict[_Name, Leg] = {}
     for row in Call.objects.filter(_any_of(list(marks)), import_id=import_id).values(*_COLUMNS) if marks else ():
         name = _name(row)
@@ -80,6 +80,35 @@ def _neighbours(
             hops=tuple(row["hops"]),
         )
     return legs
+
+
+def _marks(going_on: Q, put_away: Q, import_id: int) -> Iterator[tuple[_Name, list[int]]]:
+    """The marks of calls, by conditions on `LegMark` and on `Call`: PostgreSQL keeps those of what is over there."""
+    rows = LegMark.objects.filter(going_on, import_id=import_id).order_by("-at_us")
+    for *name, number in rows.values_list("key", "day", "incarnation", "mark")[:_MOST_ROWS]:
+        yield (name[0], name[1], name[2]), [number]
+    if connection.vendor == "postgresql":
+        calls = Call.objects.filter(put_away, import_id=import_id, marks__isnull=False).order_by("-first_us")
+        for *name, found in calls.values_list("key", "day", "incarnation", "marks")[:_MOST_ROWS]:
+            yield (name[0], name[1], name[2]), found
+
+
+def _read(numbers: Iterable[int]) -> set[Mark]:
+    return {mark(number) for number in numbers}
+
+
+class _Share(Func):
+    """Whether a call has one of these marks."""
+
+    output_field = BooleanField()
+
+    def __init__(self, numbers: list[int]) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def as_sql(self, compiler: Any, connection: Any, *arguments: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+        """The array is one parameter."""
+        return "marks && %s::bigint[]", (self._numbers,)
 
 
 def _any_of(names: list[_Name]) -> Q:

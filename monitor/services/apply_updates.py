@@ -126,7 +126,7 @@ def write_content(contents: Iterable[tuple[Content, int, int]], import_id: int =
         write(rows.TABLES[kind], values, shelf)
     write(rows.FINDINGS, findings, shelf)
     write(rows.CHUNKS, chunks, shelf)
-    write(rows.MARKS, marks, shelf)
+    write(rows.MARKS, marks)
 
 
 def _fence(commit: PartitionCommit) -> None:

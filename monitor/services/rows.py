@@ -14,7 +14,7 @@ from monitor.core.updates import (
     Severity,
     TransactionRecord,
 )
-from monitor.packed import pack_hops, pack_list, pack_prose
+from monitor.packed import pack_hops, pack_list, pack_mark, pack_prose
 from monitor.packing import pack
 from monitor.services.harvest import Chunk
 from monitor.services.sql import Table, big, text, when
@@ -61,7 +61,7 @@ TABLES: Final = {
 }
 MARKS: Final = Table(
     "monitor_legmark",
-    (*_NAME, "mark", "kind", "at_us"),
+    (*_NAME, "mark", "at_us"),
     (*_NAME, "mark"),
 )
 FINDINGS: Final = Table(
@@ -180,7 +180,7 @@ def marks(update: LegMarked, import_id: int) -> Iterator[Row]:
     """The rows of the marks that a call showed."""
     key = update.key
     for mark in update.marks:
-        yield (key.day, key.hash, key.incarnation, *_whose(import_id), mark.hash, mark.kind.value, big(update.at_us))
+        yield (key.day, key.hash, key.incarnation, *_whose(import_id), pack_mark(mark), big(update.at_us))
 
 
 def _particulars(finding: Finding) -> Row:

@@ -46,16 +46,16 @@ LAYOUTS: Final = {
             "(import_id, state, first_us DESC) WHERE state <> 'ended'",
             "(import_id, severity, first_us DESC) WHERE severity <> ''",
             "(ended_us) WHERE import_id = 0",
+            "USING gin (marks)",
         ),
     ),
     "monitor_registration": Layout(
         unique=_NAME,
         everywhere=(_NEWEST_FIRST,),
-        over=("(aor)", "(import_id, outcome, first_us DESC) WHERE outcome <> 'registered'"),
+        over=("(import_id, outcome, first_us DESC) WHERE outcome <> 'registered'",),
     ),
     "monitor_transaction": Layout(unique=_NAME, everywhere=(_NEWEST_FIRST,), over=("(call_id)",)),
     "monitor_findingrow": Layout(unique=f"{_NAME}, code, subject", everywhere=(), over=()),
-    "monitor_legmark": Layout(unique=f"{_NAME}, mark", everywhere=("(mark)",), over=()),
     "monitor_messagechunk": Layout(unique=f"{_NAME}, first_number, first_side", everywhere=("(id)",), over=()),
 }
 TABLES: Final = tuple(LAYOUTS)
@@ -132,6 +132,8 @@ def partition(table: str, columns: str) -> Iterator[str]:
         yield f"CREATE UNIQUE INDEX {table}_{leaf}_name ON {table}_{leaf} ({layout.unique})"
     if table in RECORDS:
         yield f"CREATE INDEX ON {table}_open (partition) WHERE NOT open"
+    if table == "monitor_call":
+        yield f"CREATE INDEX ON {table}_open USING gin (marks) WHERE marks IS NOT NULL"  # of one that was taken back
     for leaf in ("imported", "other"):
         yield from searched(table, f"{table}_{leaf}")
 

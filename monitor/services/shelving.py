@@ -25,7 +25,13 @@ from monitor.shelf import OPEN, day_of
 BATCH: Final = 500  # records of one transaction
 MOST_MESSAGES: Final = 20_000  # of one transaction; a record that alone has more is put away as it is
 JOINED: Final = 500  # messages and side events of one row, at least
-_DEPENDENTS: Final = (FINDINGS.name, MARKS.name)
+_CALLS: Final = TABLES[Kind.CALL].name
+_DEPENDENTS: Final = (FINDINGS.name,)
+# What a call that goes on has shown since it was last put away.
+_MARKS_OF: Final = (
+    f"SELECT array_agg(m.mark ORDER BY m.mark) FROM {MARKS.name} m WHERE m.import_id = 0 AND m.key = gone.key "  # noqa: S608 - names of ours
+    "AND m.day = gone.day AND m.incarnation = gone.incarnation"
+)
 _PUT_AWAY: Final = Table(CHUNKS.name, CHUNKS.columns)  # where none of them can be yet
 _CHUNK: Final = "key, day, incarnation, first_number, count, first_side, side_count, watermark_us, cuts, messages, side"
 
@@ -69,6 +75,8 @@ def _put_away(table: str) -> int:
         for day, names in by_day.items():
             for each in (table, *_DEPENDENTS):
                 _move(each, f"shelf = {OPEN}", day, names)
+            if connection.vendor == "postgresql" and table == _CALLS:
+                _run(f"DELETE FROM {MARKS.name} WHERE import_id = 0 AND {{named}}", names)  # noqa: S608 - names of ours
             if as_they_are := whole.intersection(names):
                 _move(CHUNKS.name, f"shelf = {OPEN}", day, as_they_are)
     return len(over)
@@ -153,7 +161,7 @@ def _move(table: str, condition: str, shelf: int, names: Iterable[Name]) -> None
         _run(f"UPDATE {table} SET shelf = {shelf} WHERE {where}", names)  # noqa: S608 - names of ours
         return
     columns = _columns(table)
-    moved = columns.replace('"shelf"', str(shelf))
+    moved = columns.replace('"shelf"', str(shelf)).replace('"marks"', f"marks || ({_MARKS_OF})")
     gone = f"DELETE FROM {table} WHERE {where} RETURNING {columns}"  # noqa: S608 - as above
     _run(f"WITH gone AS ({gone}) INSERT INTO {table} ({columns}) SELECT {moved} FROM gone", names)  # noqa: S608 - as above
 

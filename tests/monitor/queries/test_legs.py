@@ -2,12 +2,16 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from monitor import queries
-from monitor.core.updates import Kind
+from monitor.core.marks import MarkKind
+from monitor.core.updates import Kind, RecordKey
 from monitor.models import Call, LegMark
+from monitor.packed import mark
+from monitor.services.shelving import put_away, take_back
 from tests.dashboard import factories
 from tests.monitor.core.test_legs import invite
 from tests.support.messages import response, us
@@ -41,6 +45,22 @@ def test_a_chain_of_b2buas_is_one_conversation_from_each_of_its_legs() -> None:
     assert (first["confidence"], first["reason"]) == (98, "the one carries the Call-ID of the other")
 
 
+@pytest.mark.parametrize("over", [["one"], ["two"], ["one", "two", "three", "none"]])
+def test_a_conversation_is_the_same_when_some_of_its_legs_are_put_away(over: list[str]) -> None:
+    factories.store(CHAIN, us(2))
+    Call.objects.filter(call_id__in=over).update(open=False)
+    assert put_away(us(2)) == len(over)
+    seen = {name: [leg["call_id"] for leg in queries.conversation(call(name))] for name in ("one", "two", "three")}
+    assert seen == {"one": ["two", "three"], "two": ["one", "three"], "three": ["one", "two"]}
+    assert queries.conversation(call("none")) == []
+    # Taken back, and put away again.
+    with transaction.atomic():
+        take_back([RecordKey(Kind.CALL, name, "", Call.objects.get(call_id=name).day) for name in over])
+    assert [leg["call_id"] for leg in queries.conversation(call("two"))] == ["one", "three"]
+    put_away(us(2))
+    assert [leg["call_id"] for leg in queries.conversation(call("two"))] == ["one", "three"]
+
+
 def test_a_conversation_is_shown_up_to_a_bound() -> None:
     calls = [invite(0, "alice>proxy", "hub", called="0", calling="z")]
     calls += [
@@ -56,7 +76,8 @@ def test_marks_are_written_once_and_go_with_their_call() -> None:
     count = LegMark.objects.count()
     factories.store(CHAIN, us(2))
     assert LegMark.objects.count() == count
-    assert LegMark.objects.filter(kind="call-id").count() == 6
+    kinds = [mark(number).kind for number in LegMark.objects.values_list("mark", flat=True)]
+    assert kinds.count(MarkKind.CALL_ID) == 6
 
 
 def test_the_page_of_a_call_names_its_other_legs_and_why(client: Client) -> None:

@@ -12,7 +12,7 @@ from monitor import packing, queries
 from monitor.core.correlator import Correlator
 from monitor.core.updates import Kind, RecordKey
 from monitor.ingest import archive
-from monitor.models import Call, FindingRow, LegMark, MessageChunk, Registration
+from monitor.models import Call, FindingRow, MessageChunk, Registration
 from monitor.packing import Cut
 from monitor.services import shelving
 from monitor.services.apply_updates import write_content
@@ -72,7 +72,7 @@ def seen(kind: Kind = Kind.CALL) -> list[Any]:
 
 
 def shelves() -> set[int]:
-    models = (Call, Registration, FindingRow, LegMark, MessageChunk)
+    models = (Call, Registration, FindingRow, MessageChunk)
     return {shelf for model in models for shelf in model._default_manager.values_list("shelf", flat=True)}
 
 
