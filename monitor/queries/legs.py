@@ -90,7 +90,7 @@ def _marks(going_on: Q, put_away: Q, import_id: int) -> Iterator[tuple[_Name, li
     if connection.vendor == "postgresql":
         calls = Call.objects.filter(put_away, import_id=import_id, marks__isnull=False).order_by("-first_us")
         for *name, found in calls.values_list("key", "day", "incarnation", "marks")[:_MOST_ROWS]:
-            yield (name[0], name[1], name[2]), found
+            yield (name[0], name[1], name[2]), list(found or ())
 
 
 def _read(numbers: Iterable[int]) -> set[Mark]:

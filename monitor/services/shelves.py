@@ -44,7 +44,7 @@ LAYOUTS: Final = {
         everywhere=(_NEWEST_FIRST,),
         over=(
             "(import_id, state, first_us DESC) WHERE state <> 'ended'",
-            "(import_id, severity, first_us DESC) WHERE severity <> ''",
+            "(import_id, severity, first_us DESC) WHERE severity IN ('critical', 'major')",
             "(ended_us) WHERE import_id = 0",
             "USING gin (marks)",
         ),
