@@ -17,6 +17,7 @@ import psutil
 import psycopg
 
 from bench.capture import ROOT
+from bench.report import GOING_ON
 from collectors.wire.codec import DEFAULT_PARTITIONS, stream
 from tests.support.postgres import Postgres
 from tests.support.processes import free_port, spawn, stop, wait_for
@@ -134,19 +135,22 @@ class Installation:
             )
             return {"file": int(size)}
         sizes = self.ask(
-            "SELECT coalesce(p.relname, c.relname), c.relname LIKE '%_open', pg_table_size(c.oid), "
-            "pg_indexes_size(c.oid) "
+            "SELECT coalesce(p.relname, c.relname), c.relname LIKE '%_open' OR c.relname = 'monitor_legmark', "
+            "pg_table_size(c.oid), pg_indexes_size(c.oid), coalesce((SELECT sum(pg_relation_size(indexrelid)) "
+            "FROM pg_index JOIN pg_class i ON i.oid = indexrelid "
+            "WHERE indrelid = c.oid AND i.relname LIKE '%_terms'), 0) "
             "FROM pg_class c LEFT JOIN pg_inherits ON inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = inhparent "
             "WHERE c.relkind = 'r' AND c.relname LIKE 'monitor%'"
         )
         found: dict[str, int] = defaultdict(int)
-        for table, goes_on, rows, indexes in sizes:
+        for table, goes_on, rows, indexes, terms in sizes:
             name = table.removeprefix("monitor_")
             if goes_on:
-                found["what goes on"] += rows + indexes
+                found[GOING_ON] += rows + indexes
             else:
                 found[f"{name}, rows"] += rows
-                found[f"{name}, indexes"] += indexes
+                found[f"{name}, indexes"] += indexes - int(terms)
+                found["search"] += int(terms)
         weighty = {name: octets for name, octets in found.items() if octets > _WEIGHTY}
         return dict(sorted(weighty.items(), key=lambda item: -item[1]))
 

@@ -39,17 +39,21 @@ class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us_a_message: float  # of the ingest process
 
 
+GOING_ON = "what goes on"  # its room is used again
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What messages take on disk, indexes and dead rows included."""
+    """What messages take on disk, indexes included."""
 
     database: str
     messages: int
     calls: int
-    octets: dict[str, int]  # by table, the largest first; of SQLite the one file
+    octets: dict[str, int]  # of what lasts by table, and what goes on; of SQLite the one file
 
     @property
     def a_message(self) -> float:
-        return sum(self.octets.values()) / max(1, self.messages)
+        """Of what lasts."""
+        return sum(octets for name, octets in self.octets.items() if name != GOING_ON) / max(1, self.messages)
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,9 +251,10 @@ def _backlog_table(rows: list[Cleared]) -> Table:
 
 
 def _storage_table(rows: list[Kept]) -> Table:
-    table = _table("On disk, indexes included", "octets", "a message", "a call")
+    table = _table("On disk", "octets", "a message", "a call")
     for row in rows:
-        for name, octets in {"": sum(row.octets.values()), **row.octets}.items():
+        lasting = sum(octets for name, octets in row.octets.items() if name != GOING_ON)
+        for name, octets in {"all that lasts": lasting, **row.octets}.items():
             a_call = f"{octets / max(1, row.calls):,.0f}"
             table.add_row(f"{row.database} {name}", f"{octets:,}", f"{octets / max(1, row.messages):.1f}", a_call)
     return table

@@ -22,6 +22,7 @@ from monitor.models import (
     DeadLetter,
     FindingRow,
     IngestWorker,
+    LegMark,
     LossRange,
     MessageChunk,
     Partition,
@@ -135,7 +136,12 @@ def outcome() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for model in (Call, Registration, Transaction, FindingRow):
         rows = model.objects.values()
-        found[model.__name__] = sorted(_without(row, "id", "shelf", "version") for row in rows)
+        found[model.__name__] = sorted(_without(row, "id", "shelf", "version", "marks") for row in rows)
+    # Where a mark lies depends on whether its call was put away.
+    marks = set(LegMark.objects.values_list("key", "incarnation", "mark"))
+    for key, incarnation, some in Call.objects.exclude(marks=None).values_list("key", "incarnation", "marks"):
+        marks.update((key, incarnation, mark) for mark in some)
+    found["marks"] = sorted(marks)
     messages: dict[tuple[int, int], list[SipEvent]] = defaultdict(list)
     side: dict[tuple[int, int], list[SideEvent]] = defaultdict(list)
     for chunk in MessageChunk.objects.order_by("id"):
@@ -157,7 +163,7 @@ def outcome() -> dict[str, Any]:
 def begin_again(client: redis.Redis) -> None:
     """An empty database and an empty store."""
     for model in (
-        *(Call, CommitLog, Collector, DeadLetter, FindingRow, IngestWorker, LossRange, MessageChunk),
+        *(Call, CommitLog, Collector, DeadLetter, FindingRow, IngestWorker, LegMark, LossRange, MessageChunk),
         *(Partition, Peer, Registration, Transaction),
     ):
         model.objects.all().delete()
