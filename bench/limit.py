@@ -118,12 +118,14 @@ def _django() -> None:
 
 
 def _keep() -> None:
-    """Hold the limits every two seconds, as the background job does."""
+    """Hold the limits every two seconds, and put away what is over every four, as the background jobs do."""
     _django()
-    from monitor.tasks import prune
+    from monitor.tasks import prune, put_away
 
-    while True:
+    for turn in itertools.count():
         prune()
+        if turn % 2:
+            put_away()
         time.sleep(2.0)
 
 

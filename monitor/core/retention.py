@@ -15,6 +15,7 @@ _UNITS: Final = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 _MOST_HOURS: Final = 3650 * 24
 _LEAST_OCTETS: Final = 1_000_000
 _MOST_OCTETS: Final = 1000 * 10**12
+_BURST: Final = 32 * 10**6  # octets that may come at once
 _ENOUGH_FREE: Final = 20 * 10**9  # octets, however large the disk
 _PART: Final = re.compile(r"(\d+)(h|d|MB|GB|TB)", re.ASCII | re.IGNORECASE)
 
@@ -114,10 +115,10 @@ DEFAULTS: Final = Policy(
 def wanted(used: int, growth: int) -> int:
     """What a kind needs so that nothing of it must go: with room for what comes until the next look.
 
-    `growth`: octets that came between two looks. A tenth stays free in any case, so that not every look
-    removes something.
+    `growth`: octets that came between two looks. A tenth stays free in any case, of small limits up to a quarter:
+    so not every look removes something, and a burst finds room.
     """
-    return used + max(used // 9, 2 * growth)
+    return used + max(used // 9, min(used // 3, _BURST), 2 * growth)
 
 
 def allot(total: int, limits: Mapping[DataKind, int], wants: Mapping[DataKind, int]) -> dict[DataKind, int]:
@@ -145,7 +146,7 @@ def surplus(used: int, limit: int, growth: int) -> float:
     """
     if not used or wanted(used, growth) <= limit:
         return 0.0
-    keeps = max((limit - max(limit // 10, 2 * growth)) * 9 // 10, limit * 2 // 5)
+    keeps = max((limit - max(limit // 10, min(limit // 4, _BURST), 2 * growth)) * 9 // 10, limit * 2 // 5)
     return max(0.0, (used - keeps) / used)
 
 

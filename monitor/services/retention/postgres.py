@@ -56,8 +56,9 @@ def tables(models: Iterable[type[Model]], packed: Mapping[str, tuple[int, int]])
     for model in models:
         name = model._meta.db_table
         octets, heap, rows, dead = found.get(name, (0, 0, 0, 0))
-        full = repacked(packed.get(name), octets, rows)
-        used = octets if rows >= full[1] else octets * rows // full[1]
+        # Rows that are removed take their room until VACUUM has seen them.
+        full = repacked(packed.get(name), octets, rows + dead)
+        used = octets if rows + dead >= full[1] else octets * (rows + dead) // full[1]
         imported = _imported(name, heap) if any(field.column == "import_id" for field in model._meta.fields) else 0.0
         of[name] = Table(octets=octets, used=used, rows=rows, dead=dead, imported=imported, packed=full)
     octets = whole().octets

@@ -133,12 +133,13 @@ class Sweep:
 
     def _cut(self, kind: DataKind, part: float) -> None:
         use = self._measured.kinds[kind]
-        if use.dead > use.rows // 2 + SLICE:
-            # Removing more would gain nothing while what went has left no room.
-            if kind in self._unfreed:
-                self._exhausted.add(kind)
-            self._unfreed.add(kind)
+        if kind not in self._unfreed and use.dead > use.rows // 5 + SLICE:
+            self._unfreed.add(kind)  # their room first: perhaps it is enough
             return
+        if use.dead > use.rows // 2 + SLICE:
+            self._exhausted.add(kind)  # removing more would gain nothing while what went has left no room
+            return
+        self._unfreed.discard(kind)
         dropped = self._drop_days(kind, None, int(use.used * part))
         self._remove(kind, None, max(1, round(use.rows * part) - dropped))
 

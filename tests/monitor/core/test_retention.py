@@ -86,8 +86,13 @@ def test_without_any_room_nothing_is_granted() -> None:
     ],
 )
 def test_more_goes_the_faster_it_fills(used: int, growth: int, part: float) -> None:
-    assert surplus(used, 1000, growth) == pytest.approx(part, abs=0.001)
-    assert (wanted(used, growth) > 1000) is (part > 0 or used == 300)
+    assert surplus(used * GB, 1000 * GB, growth * GB) == pytest.approx(part, abs=0.001)
+    assert (wanted(used * GB, growth * GB) > 1000 * GB) is (part > 0 or used == 300)
+
+
+def test_of_a_small_limit_a_quarter_stays_free() -> None:
+    assert surplus(75, 100, 0) == 0
+    assert surplus(77, 100, 0) == pytest.approx((77 - 67) / 77)
 
 
 def test_nothing_of_nothing_is_to_go() -> None:
