@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -98,11 +99,10 @@ def of_dialogs(_file: Path) -> Iterator[Point]:
     for number in OPEN_DIALOGS:
         correlator = Correlator(Settings(max_records=number + _PROBES + 1))
         made = dialogs(number + _PROBES, 1)
-        for _ in range(number):
-            for event in next(made):
-                correlator.feed(event)
-                reached_us = event.captured_us - 2 * SECOND
-        correlator.advance(reached_us)
+        opened = [event for events in islice(made, number) for event in events]
+        for event in opened:
+            correlator.feed(event)
+        correlator.advance(opened[-1].captured_us - 2 * SECOND)
         probes = [event for events in made for event in events]
         begun = time.process_time()
         for event in probes:
