@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from collectors.scenario.library import play
 from collectors.wire.events import SideEvent
@@ -17,6 +18,7 @@ from monitor.packing import Cut
 from monitor.services import shelving
 from monitor.services.apply_updates import write_content
 from monitor.services.harvest import Harvest
+from monitor.services.shelves import make
 from monitor.services.shelving import put_away, take_back
 from monitor.shelf import OPEN, day_of
 
@@ -220,3 +222,20 @@ def test_messages_that_cannot_be_read_are_put_away_as_they_are() -> None:
     assert shelves() == {DAY}
     assert chunks.count() == count
     assert MessageChunk.objects.exclude(key=damaged.key).count() == 1
+
+
+def test_ingest_looks_for_a_record_on_no_day_that_was_over_before() -> None:
+    make([20261118, 20261121, DAY])
+    name = (Kind.CALL, "somebody", "")
+    with CaptureQueriesContext(connection) as asked:
+        archive.latest([name], T0 - 86_400 * SECOND)
+        archive.parts(RecordKey(*name, day=20261121))
+    if connection.vendor == "sqlite":
+        return  # which has one table
+    for question in asked.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {question['sql']}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert "_20261118" not in plan
+        assert "_20261121" in plan
+        assert "_open" in plan
