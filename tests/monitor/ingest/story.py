@@ -140,7 +140,7 @@ def outcome() -> dict[str, Any]:
     # Where a mark lies depends on whether its call was put away.
     marks = set(LegMark.objects.values_list("key", "incarnation", "mark"))
     for key, incarnation, some in Call.objects.exclude(marks=None).values_list("key", "incarnation", "marks"):
-        marks.update((key, incarnation, mark) for mark in some)
+        marks.update((key, incarnation, mark) for mark in some or ())
     found["marks"] = sorted(marks)
     messages: dict[tuple[int, int], list[SipEvent]] = defaultdict(list)
     side: dict[tuple[int, int], list[SideEvent]] = defaultdict(list)
