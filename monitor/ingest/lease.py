@@ -9,7 +9,6 @@ Workers that share a database tell each other that they are there, and hold no m
 import os
 import secrets
 import socket
-from math import ceil
 from typing import Final
 
 from django.db import connection, transaction
@@ -49,7 +48,9 @@ class Leases:
         now = database.now_us()
         IngestWorker.objects.update_or_create(owner=self.owner, defaults={"alive_until_us": now + LEASE_US})
         IngestWorker.objects.filter(alive_until_us__lt=now - _FORGOTTEN_US).delete()
-        return ceil(self._partitions / IngestWorker.objects.filter(alive_until_us__gte=now).count())
+        alive = sorted(IngestWorker.objects.filter(alive_until_us__gte=now).values_list("owner", flat=True))
+        least, more = divmod(self._partitions, len(alive))
+        return least + (alive.index(self.owner) < more)
 
     def acquire(self, most: int) -> list[Place]:
         """Take up to `most` partitions that nobody holds; where they stand."""

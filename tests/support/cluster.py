@@ -140,14 +140,18 @@ class RedisCluster:
         replica = self.spare
         replica.ask("CLUSTER", "REPLICATE", of.id)
         wait_for(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), 20, what="it is in step")
-        yield replica
-        self.settled()
-        second = wait_for(lambda: self._replica(of, replica), 20, what="one of them is a replica")
-        second.ask("CLUSTER", "RESET", "SOFT")
-        for node in self.nodes:
-            second.ask("CLUSTER", "MEET", "127.0.0.1", node.port)
-        wait_for(self._know_each_other, 20, every=0.05, what="the nodes know each other again")
-        self.settled()
+        try:
+            yield replica
+        finally:
+            for node in self.nodes:
+                if not node.running:
+                    node.start()
+            second = wait_for(lambda: self._replica(of, replica), 20, what="one of them is a replica")
+            second.ask("CLUSTER", "RESET", "SOFT")
+            for node in self.nodes:
+                second.ask("CLUSTER", "MEET", "127.0.0.1", node.port)
+            wait_for(self._know_each_other, 20, every=0.05, what="the nodes know each other again")
+            self.settled()
 
     def settled(self) -> None:
         """Wait until all nodes say that all is well."""

@@ -20,7 +20,6 @@ from monitor.ingest.stream import StoreAway, Streams
 from monitor.ingest.worker import Worker
 from monitor.models import LossRange, MessageChunk, Partition
 from tests.support.cluster import Node, RedisCluster
-from tests.support.processes import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
@@ -166,7 +165,7 @@ def test_a_replica_takes_over_and_every_message_is_stored_once(line: Line) -> No
     with cluster.replica(old) as replica:
         line.run()
         # What a node took and its replica had not got yet would be lost with it, and counted as a gap.
-        wait_for(lambda: line.exporter.backlog == 0 and replica.written == old.written)
+        line.run(lambda: line.exporter.backlog == 0 and replica.written == old.written)
         old.kill()
         line.run(lambda: cluster.owner(stream(0)) is replica)
         line.run(lambda: line.exporter.backlog == 0)

@@ -106,7 +106,7 @@ def test_where_several_can_write_they_share_and_where_one_can_it_holds_all() -> 
     alone = one.share()
     shared = two.share(), one.share()
     assert alone == 5
-    assert shared == ((5, 5) if connection.vendor == "sqlite" else (3, 3))
+    assert sorted(shared) == ([5, 5] if connection.vendor == "sqlite" else [2, 3])
     IngestWorker.objects.update(alive_until_us=0)
     assert one.share() == 5
 
