@@ -144,7 +144,7 @@ def test_a_records_page_costs_the_same_however_long_the_call_was(
 ) -> None:
     factories.store_situations(["missing-ack"], ago_s=100)
     slug = Call.objects.get().slug
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         client.get(reverse("call", args=[slug]))
     with django_assert_max_num_queries(5):
         client.get(reverse("call-message", args=[slug, 3]))
