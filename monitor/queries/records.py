@@ -223,7 +223,7 @@ def _matching(table: _Table, wanted: RecordFilter) -> QuerySet[Any]:
     if wanted.state == "active":
         # Records in a correlator's memory are few and have an index of their own; no import has any. Were the
         # import asked for, SQLite would rather read all of it in order.
-        found = records.none() if wanted.import_id else records.filter(open=True, state__in=ACTIVE_STATES)
+        found = records.none() if wanted.import_id else records.filter(open=True, shelf=OPEN, state__in=ACTIVE_STATES)
     elif wanted.state == "failing":
         found = found.filter(outcome__in=FAILED_OUTCOMES)
     elif wanted.state:
