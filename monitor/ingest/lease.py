@@ -48,7 +48,8 @@ class Leases:
         now = database.now_us()
         IngestWorker.objects.update_or_create(owner=self.owner, defaults={"alive_until_us": now + LEASE_US})
         IngestWorker.objects.filter(alive_until_us__lt=now - _FORGOTTEN_US).delete()
-        alive = sorted(IngestWorker.objects.filter(alive_until_us__gte=now).values_list("owner", flat=True))
+        told = sorted(IngestWorker.objects.filter(alive_until_us__gte=now).values_list("owner", flat=True))
+        alive = [owner for owner in told if owner == self.owner or not self._is_gone(owner)]
         least, more = divmod(self._partitions, len(alive))
         return least + (alive.index(self.owner) < more)
 

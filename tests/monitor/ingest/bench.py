@@ -12,7 +12,7 @@ from monitor.core.updates import LossRecorded, Update
 from monitor.ingest.marks import Marks
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import CommitRefused, Worker
-from monitor.models import Partition
+from monitor.models import IngestWorker, Partition
 from tests.monitor.ingest.edge import Edge
 from tests.monitor.ingest.story import logged
 from tests.support.valkey import Valkey
@@ -71,3 +71,9 @@ class Brittle(Correlator):
 
 def moved(events: list[SipEvent], by_us: int, **changes: object) -> list[SipEvent]:
     return [msgspec.structs.replace(event, captured_us=event.captured_us + by_us, **changes) for event in events]
+
+
+def expire_leases() -> None:
+    """As if the holder had been gone for long enough."""
+    Partition.objects.update(lease_until_us=0)
+    IngestWorker.objects.all().delete()

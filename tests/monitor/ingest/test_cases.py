@@ -27,7 +27,7 @@ from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
 from monitor.models import Call, Collector, DeadLetter, LossRange, MessageChunk, Partition, Transaction
 from monitor.services.apply_updates import Fenced
 from monitor.services.database import is_away
-from tests.monitor.ingest.bench import Bench, Brittle, moved
+from tests.monitor.ingest.bench import Bench, Brittle, expire_leases, moved
 from tests.monitor.ingest.edge import Edge
 from tests.monitor.ingest.story import logged
 from tests.support.beside import beside
@@ -419,7 +419,7 @@ def test_a_store_that_was_emptied_is_read_from_its_beginning_and_the_loss_counte
     past = int(partition.stream_offset.split("-")[0]) - 60_000  # the new store's clock is behind, to make it hard
     bench.edge.add(bench.edge.batch(0, call[5:]), at=f"{past}-0")
     worker = bench.worker = bench.new_worker()
-    Partition.objects.update(lease_until_us=0)
+    expire_leases()
     bench.work()
     assert worker is bench.worker
     assert Call.objects.get().messages == len(call) - 2
@@ -467,7 +467,7 @@ def test_of_two_workers_that_believe_they_own_a_partition_the_older_writes_nothi
     bench.edge.send(call[:3])
     bench.work(1)
     older, bench.worker = bench.worker, bench.new_worker()
-    Partition.objects.update(lease_until_us=0)
+    expire_leases()
     bench.edge.send(call[3:])
     bench.work(1)
     bench.edge.send(moved(call[-1:], SECOND))

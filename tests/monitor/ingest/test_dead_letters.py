@@ -8,8 +8,8 @@ from collectors.wire.codec import FIELD, encode, stream
 from collectors.wire.events import RTCP, SipEvent
 from monitor import packing
 from monitor.ingest import dead_letters
-from monitor.models import Call, DeadLetter, LossRange, MessageChunk, Partition
-from tests.monitor.ingest.bench import Bench, Brittle, moved
+from monitor.models import Call, DeadLetter, LossRange, MessageChunk
+from tests.monitor.ingest.bench import Bench, Brittle, expire_leases, moved
 from tests.support.beside import beside
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def broken(bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch) 
 
 def take_over(bench: Bench) -> None:
     """As a worker does that is started after another."""
-    Partition.objects.update(lease_until_us=0)
+    expire_leases()
     bench.worker = bench.new_worker()
     bench.worker.cycle()
 

@@ -144,3 +144,12 @@ def test_a_session_is_named_after_its_worker() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SHOW application_name")
             assert cursor.fetchone() == (f"offhook {leases.owner.rpartition(':')[2]}",)
+
+
+def test_a_process_that_is_gone_from_this_machine_has_no_share_any_more() -> None:
+    one, two = prepared(5), prepared(5)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    one.owner = one.owner.replace(f":{os.getpid()}:", f":{child.pid}:")
+    one.share()
+    assert two.share() == 5

@@ -15,7 +15,8 @@ from collectors.wire.events import SCHEMA, SipEvent
 from monitor import packing
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
-from monitor.models import Call, DeadLetter, LossRange, MessageChunk, Partition
+from monitor.models import Call, DeadLetter, LossRange, MessageChunk
+from tests.monitor.ingest.bench import expire_leases
 from tests.monitor.ingest.edge import Edge
 from tests.support.valkey import Valkey
 
@@ -50,7 +51,7 @@ def work(valkey: Valkey) -> None:
     """A new worker takes the partition, and all that waits."""
     streams = Streams(valkey.url)
     worker = Worker(streams, streams, 1)
-    Partition.objects.update(lease_until_us=0)
+    expire_leases()
     while worker.cycle():
         pass
     streams.close()

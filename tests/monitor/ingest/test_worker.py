@@ -11,12 +11,9 @@ from django.db import connection
 
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
-from monitor.models import (
-    IngestWorker,
-    Partition,
-)
 from monitor.services.apply_updates import Fenced
 from monitor.services.shelving import put_away
+from tests.monitor.ingest.bench import expire_leases
 from tests.monitor.ingest.story import PARTITIONS, Story, begin_again, outcome
 from tests.support.valkey import Valkey
 
@@ -64,12 +61,6 @@ def new_worker(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     yield make
     for streams in made:
         streams.close()
-
-
-def expire_leases() -> None:
-    """As if the holder had been gone for long enough."""
-    Partition.objects.update(lease_until_us=0)
-    IngestWorker.objects.all().delete()
 
 
 def finish(worker: Worker) -> None:
