@@ -86,10 +86,10 @@ fmt: setup ## Format everything
 
 # ── tests ─────────────────────────────────────────────────────────────────────────────────────
 
+# Both databases side by side: much of either run is waiting.
 test: check ## All checks and all tests, on SQLite and on PostgreSQL, with coverage gates
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory pytest-postgresql
-	@$(MAKE) --no-print-directory pytest-sqlite
+	@$(MAKE) --no-print-directory --output-sync=line -j2 pytest-sqlite pytest-postgresql
 	@$(MAKE) --no-print-directory coverage
 
 pytest-sqlite:
