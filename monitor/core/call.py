@@ -299,8 +299,8 @@ class Call(Fold):
             timeout_us=min(filter(None, (each.timeout_told_us(transaction) for each in self.attempts)), default=0),
         )
         attempt, verdict = self.attempts.holding(transaction), None
-        if attempt is not None:
-            around = around._replace(repaired_us=self._answered_unseen_us(transaction, attempt))
+        repaired_us = 0 if attempt is None else self._answered_unseen_us(transaction, attempt)
+        around = around._replace(repaired_us=repaired_us)
         if attempt is None or not attempt.silent_beyond(transaction):
             verdict = setup.unanswered(setup.INVITE_UNANSWERED, transaction, around, self.context.settings, self.now_us)
         subject = setup.silent_subject(transaction)

@@ -267,9 +267,9 @@ class RouteSets(Facet[Call]):
         return True
 
     def _recorded(self, event: SipEvent, reading: Reading, hop: str, number: int) -> None:
-        if len(self._sets) < _MOST_SETS:
-            uris = _uris(tuple(reading.all("record-route")))
-            self._sets += (RouteSet(event.from_tag, event.to_tag, event.vias, hop, number, uris),)
+        uris = _uris(tuple(reading.all("record-route")))
+        route_set = RouteSet(event.from_tag, event.to_tag, event.vias, hop, number, uris)
+        self._sets = (*self._sets, route_set)[:_MOST_SETS]
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         for side in self._sides:

@@ -66,3 +66,11 @@ def test_of_too_many_messages_the_oldest_is_forgotten() -> None:
 
 def test_a_message_sent_for_ever_is_a_retransmission_each_time() -> None:
     assert sights(*((at, "a") for at in range(100)))[1:] == [AGAIN] * 99
+
+
+def test_a_digest_is_looked_for_where_entries_begin() -> None:
+    copies, digest = Copies(10), b"12345678"
+    copies._first += bytes(8) + digest
+    assert copies._place(digest) == -1
+    copies._first += digest + bytes(8)
+    assert copies._place(digest) == 16
