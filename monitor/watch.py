@@ -145,7 +145,7 @@ class Watcher:
                 self._commit(entries)
             except (FencedError, OtherSchemaError):
                 raise
-            except Exception as error:
+            except Exception as error:  # one bad entry must not end all alerting: it is found and set aside
                 if isinstance(error, Error) and database.is_away(error):
                     raise
                 log.exception("entries %d to %d of the commit log can't be folded", entries[0].id, entries[-1].id)

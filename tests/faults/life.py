@@ -49,7 +49,7 @@ def live(world: W, plan: Plan, known: Mapping[str, Fault[W]]) -> None:
         heapq.heappush(agenda, (world.elapsed_s + blow.for_s, next(ticket), heal))
 
     for blow in plan.blows:
-        heapq.heappush(agenda, (blow.at_s, next(ticket), lambda blow=blow: strike(blow)))  # type: ignore[misc]
+        heapq.heappush(agenda, (blow.at_s, next(ticket), lambda blow=blow: strike(blow)))  # type: ignore[misc]  # a default
     end_s = plan.setting.seconds
     while world.elapsed_s < end_s:
         while agenda and agenda[0][0] <= world.elapsed_s:

@@ -108,7 +108,8 @@ def test_two_web_servers_show_the_same_live_page_and_hear_the_same_frames(start:
     for port in ports:
         start("web", OFFHOOK_PORT=str(port))
     for port in ports:
-        wait_for(lambda port=port: answers(port), 40, every=0.1, what=f"the web server on {port} answers")  # type: ignore[misc]
+        what = f"the web server on {port} answers"
+        wait_for(lambda port=port: answers(port), 40, every=0.1, what=what)  # type: ignore[misc]  # a default
     with browser(ports[0], cookie) as one, browser(ports[1], cookie) as two:
         first, second = frame(one, "snapshot", 20), frame(two, "snapshot", 20)
         assert first["calls"]

@@ -117,7 +117,7 @@ def _connected(server: Smtp, patience: Patience) -> Iterator[tuple[smtplib.SMTP,
 
 def _start_tls(connection: smtplib.SMTP, host: str) -> None:
     # smtplib takes the name to hold the certificate against from where it connected to, which was here.
-    connection._host = host  # type: ignore[attr-defined]
+    connection._host = host  # type: ignore[attr-defined]  # it has no public name
     connection.starttls(context=ssl.create_default_context())
     connection.ehlo_or_helo_if_needed()
 

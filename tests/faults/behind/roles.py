@@ -28,8 +28,8 @@ def mailer(version: str) -> None:
     from monitor.notify.email import smtp
 
     outbox.FIRST_RETRY_US = outbox.LAST_RETRY_US = SECOND // 3  # type: ignore[misc]  # they are final but here
-    outbox.CLAIM_US, outbox.PROLONG_S = 4 * SECOND, 1.0  # type: ignore[misc]
-    smtp.PATIENCE = smtp.Patience(answer=1, talk=2, taking=3)  # type: ignore[misc]
+    outbox.CLAIM_US, outbox.PROLONG_S = 4 * SECOND, 1.0  # type: ignore[misc]  # as above
+    smtp.PATIENCE = smtp.Patience(answer=1, talk=2, taking=3)  # type: ignore[misc]  # as above
     options = ("--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
     app.worker_main(["worker", *options])
 
@@ -60,4 +60,4 @@ def _become(version: str) -> None:
         return (*chunk_of_old(value, import_id), NEXT)
 
     rows.chunk = chunk
-    rows.CHUNKS = replace(rows.CHUNKS, columns=(*rows.CHUNKS.columns, "origin"))  # type: ignore[misc]
+    rows.CHUNKS = replace(rows.CHUNKS, columns=(*rows.CHUNKS.columns, "origin"))  # type: ignore[misc]  # final, too

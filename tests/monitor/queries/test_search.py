@@ -69,7 +69,7 @@ def calls(db: None) -> None:
 
 
 def users(**wanted: object) -> set[str]:
-    found = page(Kind.CALL, RecordFilter(**wanted), None, 100).rows  # type: ignore[arg-type]
+    found = page(Kind.CALL, RecordFilter(**wanted), None, 100).rows  # type: ignore[arg-type]  # by name
     assert [row["first_us"] for row in found] == sorted((row["first_us"] for row in found), reverse=True)
     return {row["from_uri"].removeprefix("sip:").partition("@")[0] for row in found}
 
