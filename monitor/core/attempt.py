@@ -9,7 +9,7 @@ would (§16.7 step 6).
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
-from collectors.wire.events import SipEvent
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 
 # Refusals that the client may repair by another attempt: challenges, unacceptable content or
@@ -42,7 +42,7 @@ class Attempt:
         "watched",
     )
 
-    def __init__(self, event: SipEvent) -> None:
+    def __init__(self, event: Message) -> None:
         self.cseq = event.cseq
         self.from_tag = event.from_tag
         self.initial = True  # no re-INVITE; only the request itself can tell
@@ -53,7 +53,7 @@ class Attempt:
         self.watched = False  # Timer C runs
         self.timed_out_us = 0  # when Timer B, Timer C, or 64·T1 after CANCEL passed
 
-    def sent_on(self, transaction: Transaction, event: SipEvent) -> None:
+    def sent_on(self, transaction: Transaction, event: Message) -> None:
         """One of its hops was seen for the first time, by its request or a response."""
         if event.captured_us < self.first_us:
             self.first_us = event.captured_us
@@ -185,7 +185,7 @@ class Attempts(Generic[A]):
 
     current: A
 
-    def __init__(self, make: Callable[[SipEvent], A], most: int) -> None:
+    def __init__(self, make: Callable[[Message], A], most: int) -> None:
         self._make = make
         self._most = most
         self._all: tuple[A, ...] = ()
@@ -196,7 +196,7 @@ class Attempts(Generic[A]):
     def __len__(self) -> int:
         return len(self._all)
 
-    def of(self, event: SipEvent) -> A | None:
+    def of(self, event: Message) -> A | None:
         """The attempt that a message belongs to."""
         for attempt in reversed(self._all):
             if attempt.cseq == event.cseq and attempt.from_tag == event.from_tag:
@@ -210,7 +210,7 @@ class Attempts(Generic[A]):
                 return attempt
         return None
 
-    def on(self, transaction: Transaction, event: SipEvent) -> A:
+    def on(self, transaction: Transaction, event: Message) -> A:
         """The attempt of a transaction that was seen for the first time; a new one, where it has none."""
         attempt = self.of(event)
         if attempt is None:

@@ -13,7 +13,6 @@ a 503) is told as the end only after a while.
 
 from typing import Any, Final
 
-from collectors.wire.events import SipEvent
 from monitor.core import out_of_sight
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
@@ -22,6 +21,7 @@ from monitor.core.diagnosis.flows import MEDIA
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import Fold, Timer
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import report_on, trouble_of
 from monitor.core.updates import (
@@ -70,7 +70,7 @@ class Call(Fold):
         "user_agent",
     )
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
+    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
         super().__init__(key, ident, context, event)
         self.transactions = Transactions()
         self.attempts: Attempts[Attempt] = Attempts(Attempt, _MOST_ATTEMPTS)
@@ -88,7 +88,7 @@ class Call(Fold):
 
     # --- messages
 
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
+    def add(self, event: Message, number: int, out: list[Update]) -> Transaction | None:
         """Take a message that is no mere copy."""
         method = event.method
         if number == 1:
@@ -108,7 +108,7 @@ class Call(Fold):
             self._cancel(event)
         return transaction
 
-    def _invite(self, event: SipEvent, number: int, transaction: Transaction, out: list[Update]) -> None:
+    def _invite(self, event: Message, number: int, transaction: Transaction, out: list[Update]) -> None:
         first, at_us = not transaction.seen_request, event.captured_us
         transaction.sent(event, number)
         if not self.invited_us or at_us < self.invited_us:
@@ -121,7 +121,7 @@ class Call(Fold):
         else:
             self._judge_resent(transaction, at_us, out)
 
-    def _begin(self, transaction: Transaction, event: SipEvent, out: list[Update]) -> Attempt:
+    def _begin(self, transaction: Transaction, event: Message, out: list[Update]) -> Attempt:
         """A transaction appeared, by its request or a response: a hop of a known attempt, or a new attempt."""
         at_us = event.captured_us
         self.add_hop(transaction)
@@ -135,7 +135,7 @@ class Call(Fold):
             self.review(at_us, out)
         return attempt
 
-    def _ack(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
+    def _ack(self, event: Message, number: int, out: list[Update]) -> Transaction | None:
         transaction = self.transactions.with_branch(event, "INVITE")
         if transaction is not None:
             transaction.acknowledged(event)
@@ -148,7 +148,7 @@ class Call(Fold):
             self._judge_earlier(event.captured_us, out)
         return None
 
-    def _bye(self, event: SipEvent, number: int, out: list[Update]) -> None:
+    def _bye(self, event: Message, number: int, out: list[Update]) -> None:
         at_us = event.captured_us
         if not self.bye_us or at_us < self.bye_us:
             self.bye_us = at_us
@@ -158,7 +158,7 @@ class Call(Fold):
             self._judge_earlier(at_us, out)
         self.review(at_us, out)
 
-    def _cancel(self, event: SipEvent) -> None:
+    def _cancel(self, event: Message) -> None:
         attempt = self.attempts.of(event)
         if attempt is not None:
             self._cancelled(attempt, event.branch, event.captured_us)
@@ -167,7 +167,7 @@ class Call(Fold):
         if attempt.cancelled(branch, at_us):
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.CANCELLED, attempt)
 
-    def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
+    def _response(self, event: Message, number: int, out: list[Update]) -> Transaction:
         transaction, new = self.transactions.of_response(event)
         first = not transaction.response_us
         transaction.answered(event, number)
@@ -191,7 +191,7 @@ class Call(Fold):
             self._failure(event, transaction, attempt, out)
         return transaction
 
-    def _provisional(self, event: SipEvent, attempt: Attempt, out: list[Update]) -> None:
+    def _provisional(self, event: Message, attempt: Attempt, out: list[Update]) -> None:
         at_us, status, no_final_us = event.captured_us, event.status, self.context.settings.no_final_us
         if not attempt.watched:
             attempt.watched = True
@@ -210,7 +210,7 @@ class Call(Fold):
         if self.state == _TRYING:
             self.review(at_us, out)
 
-    def _success(self, event: SipEvent, number: int, attempt: Attempt, out: list[Update]) -> None:
+    def _success(self, event: Message, number: int, attempt: Attempt, out: list[Update]) -> None:
         at_us = event.captured_us
         answer = self.dialogs.answer_of(event)
         if answer.sent(event, number, attempt) > 1:
@@ -229,7 +229,7 @@ class Call(Fold):
             self._judge_slow(attempt, at_us, out)
         self.review(at_us, out)
 
-    def _failure(self, event: SipEvent, transaction: Transaction, attempt: Attempt, out: list[Update]) -> None:
+    def _failure(self, event: Message, transaction: Transaction, attempt: Attempt, out: list[Update]) -> None:
         at_us = event.captured_us
         if transaction.final_sends > 1 or transaction.final_status != event.status:
             return
@@ -342,7 +342,7 @@ class Call(Fold):
             verdict = setup.slow_setup(attempt, settings)
             self.judge(setup.SLOW_SETUP, attempt.subject, verdict, attempt.first_us, at_us, out)
 
-    def _judge_acks(self, event: SipEvent, out: list[Update]) -> None:
+    def _judge_acks(self, event: Message, out: list[Update]) -> None:
         """An ACK or a BYE may change what is to be said of the 2xx of its dialog."""
         for answer in self.dialogs.resent:
             if {event.from_tag, event.to_tag} == {answer.from_tag, answer.to_tag}:

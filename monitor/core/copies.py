@@ -10,7 +10,7 @@ from struct import Struct
 from typing import Final, TypeAlias
 
 from collectors.sip.timers import COPY_US
-from collectors.wire.events import SipEvent
+from monitor.core.message import Message
 
 _MOST_SIGHTS: Final = 64  # of one message
 _ENTRY: Final = Struct("<qq")
@@ -47,7 +47,7 @@ class Copies:
         # By digest: all sights of a message, where there is more to say than that the first observer saw it once.
         self._sights: dict[int, _Sights] | None = None
 
-    def add(self, event: SipEvent, observers: tuple[str, ...]) -> Sight:
+    def add(self, event: Message, observers: tuple[str, ...]) -> Sight:
         """What this message is; `observers` are those of the record in order of appearance."""
         digest = hash((event.raw, event.source_port, event.destination_port, event.source, event.destination))
         at_us = event.captured_us

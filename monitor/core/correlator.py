@@ -17,6 +17,7 @@ from monitor.core.context import FAR, Context, Peers
 from monitor.core.facet import Families
 from monitor.core.families import FAMILIES
 from monitor.core.fold import Fold, T
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
 from monitor.core.standalone import Standalone
@@ -78,13 +79,14 @@ class Correlator:
             name = self._name(event)
             fold = self._by_name.get(name)
             if fold is None:
-                fold = self._begin(name, event)
-                fold.feed(event, out)
+                message = Message(event)
+                fold = self._begin(name, message)
+                fold.feed(message, out)
                 if len(self._by_name) > self._context.settings.max_records:
                     self._close(next(iter(self._by_name.values())), "evicted", event.captured_us, out)
                 return fold
         self._by_name.move_to_end(fold.name)
-        fold.feed(event, out)
+        fold.feed(Message(event), out)
         return fold
 
     def overhear(self, source: str, at_us: int, *, response: bool) -> None:
@@ -191,8 +193,9 @@ class Correlator:
             advanced_us = fed_us
             for seen in observations:
                 if isinstance(seen, SipEvent):
-                    fold = fold or self._start(key, seen)
-                    fold.feed(seen, [])
+                    message = Message(seen)
+                    fold = fold or self._start(key, message)
+                    fold.feed(message, [])
                 elif fold is not None:
                     fold.witness(seen, [])
         context.horizon_us = FAR
@@ -225,13 +228,13 @@ class Correlator:
         found = map(self._by_name.get, _names_beside(side))
         return next((fold for fold in found if fold is not None), None)
 
-    def _begin(self, name: Name, event: SipEvent) -> Fold:
+    def _begin(self, name: Name, event: Message) -> Fold:
         kind, call_id, discriminator = name
         incarnation = self._incarnations.pop(name, 1)
         day = _day(event.captured_us // 86_400_000_000)
         return self._start(RecordKey(kind, call_id, discriminator, day, incarnation), event)
 
-    def _start(self, key: RecordKey, event: SipEvent) -> Fold:
+    def _start(self, key: RecordKey, event: Message) -> Fold:
         self._idents += 1
         fold = _FOLDS[key.kind](key, self._idents, self._context, event)
         self._by_name[fold.name] = fold

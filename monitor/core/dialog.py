@@ -14,9 +14,9 @@ from enum import IntEnum
 from typing import Final
 
 from collectors.sip.timers import COPY_US, SECOND
-from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt
-from monitor.core.hop import address_of, ends, request_hop
+from monitor.core.hop import address_of, ends
+from monitor.core.message import Message
 from monitor.core.transaction import EVIDENCE
 
 _MOST_DIALOGS: Final = 256  # of one call
@@ -94,7 +94,7 @@ class Dialog:
         if message == SUCCESS and (not self.answered_us or at_us < self.answered_us):
             self.answered_us = at_us
 
-    def hung_up(self, event: SipEvent, number: int) -> None:
+    def hung_up(self, event: Message, number: int) -> None:
         """A BYE was seen."""
         self.state = DIALOG_TABLE[self.state, BYE]
         if not self.bye_us or event.captured_us < self.bye_us:
@@ -110,7 +110,7 @@ class Sending:
 
     __slots__ = ("first_us", "hop", "last_us", "numbers", "sends", "times", "vias")
 
-    def __init__(self, hop: str, event: SipEvent) -> None:
+    def __init__(self, hop: str, event: Message) -> None:
         self.hop = hop  # in the direction of the INVITE
         self.vias = event.vias
         self.first_us = event.captured_us
@@ -198,10 +198,10 @@ class Answer:
         """How a hop of the INVITE carried it; None where it did not."""
         return next((sending for sending in self.sendings if sending.hop == hop), None)
 
-    def sent(self, event: SipEvent, number: int, attempt: Attempt) -> int:
+    def sent(self, event: Message, number: int, attempt: Attempt) -> int:
         """The 2xx was seen, for the first time or again; how often its hop has carried it."""
         self.attempt = attempt
-        hop = request_hop(event)
+        hop = event.hop
         sending = self.sending_on(hop)
         if sending is None:
             sending = Sending(hop, event)
@@ -215,9 +215,9 @@ class Answer:
             self.sends = sending.sends
         return sending.sends
 
-    def acknowledged(self, event: SipEvent, number: int) -> None:
+    def acknowledged(self, event: Message, number: int) -> None:
         """An ACK for it was seen."""
-        at_us, hop = event.captured_us, request_hop(event)
+        at_us, hop = event.captured_us, event.hop
         self.ack_us = min(self.ack_us or at_us, at_us)
         known_us = next((known_us for known, known_us in self._acks if known == hop), _NEVER)
         if at_us < known_us:
@@ -286,7 +286,7 @@ class Dialogs:
         hops = ((hop, at_us) for answer in answers for hop, at_us in answer.ack_hops().items())
         return min((at_us for hop, at_us in hops if source in ("", address_of(ends(hop)[0]))), default=0)
 
-    def answer_of(self, event: SipEvent) -> Answer:
+    def answer_of(self, event: Message) -> Answer:
         """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""
         cseq, from_tag, to_tag = event.cseq, event.from_tag, event.to_tag
         for answer in self._answers:

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import SideEvent, SipEvent
+from collectors.wire.events import SideEvent
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Kind, Update
 
@@ -44,7 +44,7 @@ class Facet(ABC, Generic[F]):
 
     @staticmethod
     @abstractmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """Whether this message is the first that concerns the family."""
 
     @staticmethod
@@ -56,16 +56,14 @@ class Facet(ABC, Generic[F]):
         return True
 
     @abstractmethod
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A message that was not seen before on its hop; the core's facts know it already.
 
         `number` names it within the record. `transaction`: that which it belongs to on this hop; None for
         an ACK of a 2xx, and where it is not known any more.
         """
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A retransmission."""
 
     def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
@@ -114,7 +112,7 @@ class Openers:
         self._all = Kindred(everybody, everybody, everybody)
         self._known: dict[tuple[str, int, str], Kindred] = {}
 
-    def of(self, event: SipEvent) -> Kindred:
+    def of(self, event: Message) -> Kindred:
         """Whom such a message concerns."""
         if event.fault:
             return self._all

@@ -18,14 +18,12 @@ from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
-from collectors.sip.message import header
-from collectors.sip.reading import Reading
-from collectors.wire.events import SideEvent, SipEvent
+from collectors.wire.events import SideEvent
 from monitor.core.context import FAR, Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Facet, places, ranks
-from monitor.core.hop import request_ends
+from monitor.core.message import Message
 from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import NO_REPORTS
@@ -114,7 +112,7 @@ class Fold(ABC):
     )
 
     def __init__(
-        self, key: RecordKey, ident: int, context: Context, event: SipEvent, most_messages: int = 1_024
+        self, key: RecordKey, ident: int, context: Context, event: Message, most_messages: int = 1_024
     ) -> None:
         self.key = key
         self.name = (key.kind, key.call_id, key.discriminator)
@@ -126,7 +124,7 @@ class Fold(ABC):
         self.now_us = 0  # up to here deadlines have passed
         self.from_uri = event.from_uri
         self.to_uri = event.to_uri
-        self.client, self.server = request_ends(event)
+        self.client, self.server = event.ends
         self._rank_vias = FAR  # of the message that said who asks whom, and when that was
         self._rank_us = 0
         self.messages = 0
@@ -136,7 +134,7 @@ class Fold(ABC):
         self.undelivered = NO_REPORTS  # of requests, by the network
         self.observers = _alone(event.observer)
         self.hops: tuple[Transaction, ...] = ()  # the first on each
-        self.asked: SipEvent | None = None  # the last request that is news, until something answers but 100 or 400
+        self.asked: Message | None = None  # the last request that is news, until something answers but 100 or 400
         self.irregular: tuple[Transaction, ...] = ()
         self.findings = _NO_FINDINGS  # by code and subject
         self.found = _NO_CODES  # of these
@@ -147,13 +145,13 @@ class Fold(ABC):
         self._copies = Copies(most_messages)
         self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
         self._lingers = False
-        self._opening: SipEvent | None = event  # the message that is nearest to the client, until it is told of
+        self._opening: Message | None = event  # the message that is nearest to the client, until it is told of
         self.wake_at(event.captured_us, Timer.SOURCE)
 
     # --- to be implemented
 
     @abstractmethod
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
+    def add(self, event: Message, number: int, out: list[Update]) -> Transaction | None:
         """Take a message that is no mere copy; its transaction on this hop, where it has one that is known."""
 
     @abstractmethod
@@ -171,7 +169,7 @@ class Fold(ABC):
 
     # --- messages
 
-    def feed(self, event: SipEvent, out: list[Update]) -> None:
+    def feed(self, event: Message, out: list[Update]) -> None:
         """Take a message of this record, as its `messages`th."""
         self.messages = number = self.messages + 1
         at_us = event.captured_us
@@ -199,24 +197,24 @@ class Fold(ABC):
         if not self.requests % _GROWS_BY:
             out.append(RecordGrew(self.key, at_us, self.client, _GROWS_BY))
 
-    def _show(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def _show(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Show a message to the facets that it concerns."""
         if event.method:
             self.asked = None if event.method == "ACK" else event
         elif event.status not in (100, 400):
             self.asked = None
-        reading, kind = Reading(event.raw), self._openers.of(event)
+        kind = self._openers.of(event)
         for place in places(kind.may_begin & ~self._begun):
-            if self._families[place].begins(event, reading):
+            if self._families[place].begins(event):
                 self._facet_at(place)
         found = bool(self.findings)
         for rank in ranks(kind.hear_when_found if found else kind.hear, self._begun):
-            self._facets[rank].news(event, reading, number, transaction, out)
+            self._facets[rank].news(event, number, transaction, out)
             if not found and self.findings:
                 # The first finding of the record: the facets behind may have something to say of it.
                 for later in ranks(kind.hear_when_found, self._begun):
                     if later > rank:
-                        self._facets[later].news(event, reading, number, transaction, out)
+                        self._facets[later].news(event, number, transaction, out)
                 break
 
     def _facet_at(self, place: int) -> Facet[Any]:
@@ -254,7 +252,7 @@ class Fold(ABC):
             if family.on_silence:
                 self._facet_at(index).silent(limit_us, at_us, out)
 
-    def introduce(self, event: SipEvent) -> None:
+    def introduce(self, event: Message) -> None:
         """Learn who asks whom, from the message that is nearest to the client; of these, the first."""
         vias, at_us = event.vias, event.captured_us
         if vias < self._rank_vias or (vias == self._rank_vias and at_us < self._rank_us):
@@ -262,7 +260,7 @@ class Fold(ABC):
             if event is self._opening:
                 return  # the record was made from it
             self.from_uri, self.to_uri = event.from_uri, event.to_uri
-            self.client, self.server = request_ends(event)
+            self.client, self.server = event.ends
             if self._opening is not None:
                 self._opening = event
 
@@ -271,7 +269,7 @@ class Fold(ABC):
         event, self._opening = self._opening, None
         assert event is not None, "this deadline passes once"  # noqa: S101 - it is set once, when the record begins
         asked = event.method != ""
-        agent = (header(event.raw, "user-agent") or "") if asked else ""
+        agent = event.first("user-agent") if asked else ""
         out.append(
             SourceSeen(
                 self.key,

@@ -16,25 +16,22 @@ def endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def request_hop(event: SipEvent) -> str:
-    """The hop of a message, in the direction of the request, which a response travels backwards."""
-    if event.method:
-        way = (event.source, event.source_port, event.destination, event.destination_port)
-    else:
-        way = (event.destination, event.destination_port, event.source, event.source_port)
+def hop_between(source: str, source_port: int, destination: str, destination_port: int) -> str:
+    """The hop of a request, by who sends it to whom."""
+    way = (source, source_port, destination, destination_port)
     hop = _HOPS.get(way)
     if hop is None:
         if len(_HOPS) >= _MOST_HOPS:
             _HOPS.clear()
-        hop = _HOPS[way] = f"{endpoint(way[0], way[1])}>{endpoint(way[2], way[3])}"
+        hop = _HOPS[way] = f"{endpoint(source, source_port)}>{endpoint(destination, destination_port)}"
     return hop
 
 
-def request_ends(event: SipEvent) -> tuple[str, str]:
-    """The endpoints of a message's hop: who asks, who answers."""
-    source = endpoint(event.source, event.source_port)
-    destination = endpoint(event.destination, event.destination_port)
-    return (source, destination) if event.method else (destination, source)
+def request_hop(event: SipEvent) -> str:
+    """The hop of a message, in the direction of the request, which a response travels backwards."""
+    if event.method:
+        return hop_between(event.source, event.source_port, event.destination, event.destination_port)
+    return hop_between(event.destination, event.destination_port, event.source, event.source_port)
 
 
 def address_of(place: str) -> str:

@@ -3,8 +3,7 @@
 from typing import Final, NamedTuple
 
 from collectors.sip.auth import parameters
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 
 _MOST_CHALLENGES: Final = 8  # in one response
@@ -38,7 +37,7 @@ class Try:
         "vias",
     )
 
-    def __init__(self, event: SipEvent) -> None:
+    def __init__(self, event: Message) -> None:
         self.method = event.cseq_method
         self.cseq = event.cseq
         self.from_tag = event.from_tag
@@ -54,11 +53,11 @@ class Try:
         self.vias = 0
         self.numbers: list[int] = []  # of the request and of the challenge
 
-    def challenge(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction) -> list[Nonce]:
+    def challenge(self, event: Message, number: int, transaction: Transaction) -> list[Nonce]:
         """It was challenged on one of its hops; the nonces that were given out."""
         name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
         given = []
-        for value in reading.all(name)[:_MOST_CHALLENGES]:
+        for value in event.all(name)[:_MOST_CHALLENGES]:
             asked = parameters(value)
             realm = asked.get("realm", "")
             given.append(Nonce(event.captured_us, realm, asked.get("nonce", "")))

@@ -14,11 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from collectors.sip.auth import parameters
 from collectors.sip.contact import Contact, read_contacts
-from collectors.sip.message import header_values
-from collectors.sip.reading import Reading
 from collectors.sip.timers import SECOND
 from collectors.sip.uri import without_parameters
-from collectors.wire.events import SipEvent
 from monitor.core import out_of_sight
 from monitor.core.attempt import CHALLENGES, Attempt, Attempts, repairable
 from monitor.core.context import Context
@@ -26,6 +23,7 @@ from monitor.core.diagnosis import registration as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.diagnosis.text import ends
 from monitor.core.fold import Fold, Timer
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import report_on
 from monitor.core.updates import (
@@ -95,7 +93,7 @@ class Login(Attempt):
 
     __slots__ = ("challenged", "contact", "early_final", "expires_s", "identity", "nonces", "success_us", "tried")
 
-    def __init__(self, event: SipEvent) -> None:
+    def __init__(self, event: Message) -> None:
         super().__init__(event)
         self.contact = ""
         self.identity = ""
@@ -105,19 +103,18 @@ class Login(Attempt):
         self.challenged: set[str] = set()  # realms that asked for credentials, and don't call those sent stale
         self.tried: list[Transaction] = []  # those with credentials; guessers send several under one CSeq
         self.success_us = 0  # first 2xx
-        self.early_final: SipEvent | None = None  # a response that came before its request
+        self.early_final: Message | None = None  # a response that came before its request
 
-    def sent_on(self, transaction: Transaction, event: SipEvent) -> None:
+    def sent_on(self, transaction: Transaction, event: Message) -> None:
         """One of its hops was seen for the first time, by its request or a response."""
         super().sent_on(transaction, event)
         self.initial = True  # there is no dialog that it could be within
         if event.method:
-            reading = Reading(event.raw)
-            contacts = read_contacts(reading.all("contact"))
+            contacts = read_contacts(event.all("contact"))
             self.contact = event.contact
             self.identity = identity_of(contacts)
-            self.expires_s = _requested_expiry(reading, contacts)
-            self.nonces = credentials(reading)
+            self.expires_s = _requested_expiry(event, contacts)
+            self.nonces = credentials(event)
             if self.nonces:
                 self.tried.append(transaction)
                 del self.tried[:-_MOST_TRANSACTIONS]
@@ -129,13 +126,13 @@ class Login(Attempt):
         return self.first_us < other.first_us
 
 
-def credentials(reading: Reading) -> dict[str, str]:
+def credentials(event: Message) -> dict[str, str]:
     """Realm → nonce of the digest credentials in a request."""
     found: dict[str, str] = {}
-    if b"uthorization" not in reading.raw and b"UTHORIZATION" not in reading.raw:
+    if b"uthorization" not in event.raw and b"UTHORIZATION" not in event.raw:
         return found  # the usual case: spare the search
     for name in ("authorization", "proxy-authorization"):
-        for value in reading.all(name)[:_MOST_CHALLENGES]:
+        for value in event.all(name)[:_MOST_CHALLENGES]:
             digest = parameters(value)
             if digest.get("response") and "auts" not in digest:
                 found[digest.get("realm", "")] = digest.get("nonce", "")
@@ -158,7 +155,7 @@ class Registration(Fold):
         "transactions",
     )
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
+    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
         super().__init__(key, ident, context, event, _MOST_MESSAGES)
         self.outcome = RegistrationOutcome.PENDING
         self.status = 0
@@ -173,11 +170,11 @@ class Registration(Fold):
 
     # --- messages
 
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
+    def add(self, event: Message, number: int, out: list[Update]) -> Transaction:
         """Take a message that is no mere copy."""
         return self._request(event, number, out) if event.method else self._response(event, number, out)
 
-    def _request(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
+    def _request(self, event: Message, number: int, out: list[Update]) -> Transaction:
         transaction, _ = self.transactions.of_request(event)
         first = not transaction.seen_request
         transaction.sent(event, number)
@@ -193,7 +190,7 @@ class Registration(Fold):
             self.judge_unanswered(transaction, event.captured_us, out)
         return transaction
 
-    def _response(self, event: SipEvent, number: int, out: list[Update]) -> Transaction:
+    def _response(self, event: Message, number: int, out: list[Update]) -> Transaction:
         transaction, new = self.transactions.of_response(event)
         first = not transaction.response_us
         transaction.answered(event, number)
@@ -212,7 +209,7 @@ class Registration(Fold):
                 out.append(LoginFailed(self.key, event.captured_us, client, server, self.to_uri, event.status))
         return transaction
 
-    def _begin(self, transaction: Transaction, event: SipEvent) -> Login:
+    def _begin(self, transaction: Transaction, event: Message) -> Login:
         """A hop of a REGISTER appeared."""
         self.introduce(event)
         self.add_hop(transaction)
@@ -224,7 +221,7 @@ class Registration(Fold):
             self._told_end = False
         return login
 
-    def _final(self, event: SipEvent, login: Login, out: list[Update]) -> None:
+    def _final(self, event: Message, login: Login, out: list[Update]) -> None:
         at_us, status = event.captured_us, login.status() or event.status
         if event.status in CHALLENGES:
             self._challenged(event, login)
@@ -238,10 +235,10 @@ class Registration(Fold):
         if self._decided is None or not login.before(self._decided):
             self._decide(event, login, status, out)
 
-    def _challenged(self, event: SipEvent, login: Login) -> None:
+    def _challenged(self, event: Message, login: Login) -> None:
         """Learn the nonces, and who asked for credentials."""
         name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
-        for value in header_values(event.raw, name)[:_MOST_CHALLENGES]:
+        for value in event.all(name)[:_MOST_CHALLENGES]:
             challenge = parameters(value)
             realm = challenge.get("realm", "")
             self._nonces.append(Nonce(event.captured_us, realm, challenge.get("nonce", "")))
@@ -249,7 +246,7 @@ class Registration(Fold):
                 login.challenged.add(realm)
         del self._nonces[:-_MOST_NONCES]
 
-    def _decide(self, event: SipEvent, login: Login, status: int, out: list[Update]) -> None:
+    def _decide(self, event: Message, login: Login, status: int, out: list[Update]) -> None:
         """The final response of the latest REGISTER that has one makes the outcome."""
         at_us = event.captured_us
         self._decided, self.status = login, status
@@ -265,7 +262,7 @@ class Registration(Fold):
             else:
                 self._tell_end(at_us, out)
 
-    def _succeeded(self, event: SipEvent, login: Login, out: list[Update]) -> None:
+    def _succeeded(self, event: Message, login: Login, out: list[Update]) -> None:
         at_us = event.captured_us
         self.logins.keep(_MOST_AFTER_SUCCESS)
         self._expire(at_us, out)
@@ -483,28 +480,27 @@ def identity_of(contacts: Sequence[Contact]) -> str:
     return f"{first.instance.lower()}{flow}"[:_LONGEST_IDENTITY]
 
 
-def _requested_expiry(reading: Reading, contacts: Sequence[Contact]) -> int:
+def _requested_expiry(event: Message, contacts: Sequence[Contact]) -> int:
     """What a REGISTER asks for, in seconds; -1 where it leaves that to the registrar."""
     asked = [contact.expires for contact in contacts if contact.expires is not None]
     if asked:
         return min(max(asked), _MOST_EXPIRES_S)
-    return _seconds(reading.first("expires"))
+    return _seconds(event.first("expires"))
 
 
-def _granted_expiry(event: SipEvent, login: Login) -> int:
+def _granted_expiry(event: Message, login: Login) -> int:
     """What the 2xx gave to the Contact that asked (§10.3 step 8), in seconds.
 
     A registrar behind a NAT may give its address anew, and keep its instance.
     """
-    reading = Reading(event.raw)
-    contacts = read_contacts(reading.all("contact"))
+    contacts = read_contacts(event.all("contact"))
     granted = [contact for contact in contacts if contact.expires is not None]
     own = [contact for contact in granted if without_parameters(contact.uri.text) == login.contact]
     own = own or [contact for contact in granted if contact.instance and identity_of((contact,)) == login.identity]
     given = [contact.expires for contact in own or granted if contact.expires is not None]
     if given:
         return min(max(given), _MOST_EXPIRES_S)
-    for seconds in (_seconds(reading.first("expires")), login.expires_s):
+    for seconds in (_seconds(event.first("expires")), login.expires_s):
         if seconds >= 0:
             return seconds
     return _DEFAULT_EXPIRES_S

@@ -3,8 +3,7 @@
 from bisect import insort
 from typing import Final
 
-from collectors.wire.events import SipEvent
-from monitor.core.hop import request_hop
+from monitor.core.message import Message
 from monitor.core.transaction import EVIDENCE
 
 _MOST_HOPS: Final = 64
@@ -27,7 +26,7 @@ class Provisional:
         "to_tag",
     )
 
-    def __init__(self, rseq: int, event: SipEvent) -> None:
+    def __init__(self, rseq: int, event: Message) -> None:
         self.rseq = rseq
         self.cseq = event.cseq
         self.to_tag = event.to_tag
@@ -40,9 +39,9 @@ class Provisional:
         self.acked_us = 0  # first PRACK with its RAck, anywhere
         self.stray = ""  # the RAck of a PRACK of its dialog that fits no response
 
-    def sent(self, event: SipEvent, number: int) -> int:
+    def sent(self, event: Message, number: int) -> int:
         """It was seen, for the first time or again; how often its hop has carried it."""
-        hop, at_us = request_hop(event), event.captured_us
+        hop, at_us = event.hop, event.captured_us
         if hop not in self.sends and len(self.sends) >= _MOST_HOPS:
             return 0
         self.first_us = min(self.first_us, at_us)

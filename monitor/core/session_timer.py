@@ -3,9 +3,8 @@
 from typing import Final
 
 from collectors.sip.intervals import read_delta, read_session_expires
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
-from monitor.core.hop import ends, request_hop
+from monitor.core.hop import ends
+from monitor.core.message import Message
 
 _MOST: Final = 16  # of a dialog: the last ones
 
@@ -27,7 +26,7 @@ class Grant:
         "vias",
     )
 
-    def __init__(self, name: tuple[str, int, str], event: SipEvent) -> None:
+    def __init__(self, name: tuple[str, int, str], event: Message) -> None:
         self.name = name
         self.at_us = event.captured_us
         self.seconds = 0  # 0: no timer
@@ -42,18 +41,18 @@ class Grant:
         """Who is to refresh: an endpoint."""
         return ends(self.hop)[0] if self.refresher == "uac" else ends(self.far_hop)[1]
 
-    def seen(self, event: SipEvent, reading: Reading, number: int) -> bool:
+    def seen(self, event: Message, number: int) -> bool:
         """It was seen on a hop; whether that is the nearest. A proxy may add a timer for a callee without (§8.2)."""
         self.at_us = min(self.at_us, event.captured_us)
         if not self.far_hop or event.vias > self.far_vias:
-            self.far_hop, self.far_vias = request_hop(event), event.vias
+            self.far_hop, self.far_vias = event.hop, event.vias
         if self.hop and event.vias >= self.vias:
             return False
-        self.hop, self.vias, self.number = request_hop(event), event.vias, number
-        expires = read_session_expires(reading.first("session-expires"))
+        self.hop, self.vias, self.number = event.hop, event.vias, number
+        expires = read_session_expires(event.first("session-expires"))
         self.seconds, self.refresher = (expires.seconds, expires.refresher) if expires else (0, "")
         if event.status == 422:
-            self.least = read_delta(reading.first("min-se")) or 0
+            self.least = read_delta(event.first("min-se")) or 0
         return True
 
 
@@ -67,7 +66,7 @@ class Intervals:
         self.grants: list[Grant] = []
         self.refused: list[Grant] = []
 
-    def of(self, event: SipEvent) -> tuple[Grant, bool]:
+    def of(self, event: Message) -> tuple[Grant, bool]:
         """The grant or refusal that a response belongs to, and whether it is new."""
         of_kind = self.grants if event.status < 300 else self.refused
         name = (event.cseq_method, event.cseq, event.from_tag)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from collectors.sip.uri import host_of
-from collectors.wire.events import SipEvent
+from monitor.core.message import Message
 
 # User-Agents of such tools, as their sources and years of server logs spell them, in lower case.
 _AGENTS: Final = (
@@ -24,7 +24,7 @@ _BRANCH: Final = re.compile(r"z9hG4bK-\d{6,10}")
 _TAG: Final = re.compile(r"[0-9a-f]{24,}")
 
 
-def signature(event: SipEvent, agent: str) -> str:
+def signature(event: Message, agent: str) -> str:
     """How a request gives a known scanner away: "User-Agent: friendly-scanner"; "" where it does not."""
     lower = agent.lower()
     for known in _AGENTS:
@@ -39,7 +39,7 @@ def signature(event: SipEvent, agent: str) -> str:
     return ""
 
 
-def _has_its_shape(event: SipEvent) -> bool:
+def _has_its_shape(event: Message) -> bool:
     """Its marks together; one alone says nothing."""
     return (
         _DIGITS.fullmatch(event.call_id) is not None

@@ -7,10 +7,10 @@ with their fault, so that they are seen and not dropped.
 
 from typing import Any, Final
 
-from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt, Attempts
 from monitor.core.context import Context
 from monitor.core.fold import Fold, Timer
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import RecordKey, RequestRefused, TransactionRecord, Update
 
@@ -23,7 +23,7 @@ class Standalone(Fold):
 
     __slots__ = ("_refused", "attempts", "fault", "method", "transactions")
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: SipEvent) -> None:
+    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
         super().__init__(key, ident, context, event)
         self.method = event.method or event.cseq_method
         self.fault = ""
@@ -32,7 +32,7 @@ class Standalone(Fold):
         self.transactions = Transactions(_MOST_TRANSACTIONS)
         self.linger(event.captured_us)
 
-    def add(self, event: SipEvent, number: int, out: list[Update]) -> Transaction | None:
+    def add(self, event: Message, number: int, out: list[Update]) -> Transaction | None:
         """Take a message that is no mere copy."""
         self.fault = self.fault or event.fault
         if event.method == "ACK":

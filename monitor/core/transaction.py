@@ -18,11 +18,9 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
-from collectors.sip.reading import Reading
 from collectors.sip.timers import SECOND
-from collectors.wire.events import SipEvent
-from monitor.core.hop import request_hop
 from monitor.core.machine import walk
+from monitor.core.message import Message
 
 
 class State(IntEnum):
@@ -137,7 +135,7 @@ class Transaction:
         "vias",
     )
 
-    def __init__(self, event: SipEvent, method: str) -> None:
+    def __init__(self, event: Message, method: str) -> None:
         """The transaction that `event`, a request or a response, belongs to."""
         request = event.method != ""
         self.method = method
@@ -149,7 +147,7 @@ class Transaction:
         else:
             self.source, self.source_port = event.destination, event.destination_port
             self.destination, self.destination_port = event.source, event.source_port
-        self.hop = request_hop(event)
+        self.hop = event.hop
         self.transport = event.transport
         self.vias = event.vias
         self.seen_request = False
@@ -176,7 +174,7 @@ class Transaction:
         self.silent = False  # no response within 64·T1
         self.sibling: Transaction | None = None  # the same branch on another hop
 
-    def carries(self, event: SipEvent) -> bool:
+    def carries(self, event: Message) -> bool:
         """Whether `event` travels on this hop: with the request, or against it as a response."""
         if event.method:
             return (
@@ -192,7 +190,7 @@ class Transaction:
             and self.destination_port == event.source_port
         )
 
-    def sent(self, event: SipEvent, number: int) -> None:
+    def sent(self, event: Message, number: int) -> None:
         """The request was seen, for the first time or again."""
         self.seen_request = True
         at_us = event.captured_us
@@ -211,7 +209,7 @@ class Transaction:
         """When the request was sent for the `nth` time; 0 when it was not so often, or that is long past."""
         return sorted(self.sent_us)[nth - 1] if len(self.sent_us) >= nth else 0
 
-    def answered(self, event: SipEvent, number: int) -> None:
+    def answered(self, event: Message, number: int) -> None:
         """A response was seen."""
         at_us, status = event.captured_us, event.status
         if not self.response_us or at_us < self.response_us:
@@ -227,11 +225,11 @@ class Transaction:
             if status >= 180 and (not self.rung_us or at_us < self.rung_us):
                 self.rung_us, self.rung_number = at_us, number
 
-    def acknowledged(self, event: SipEvent) -> None:
+    def acknowledged(self, event: Message) -> None:
         """An ACK with its branch was seen."""
         self.acked_us = max(self.acked_us, event.captured_us)
 
-    def _final(self, event: SipEvent, number: int) -> None:
+    def _final(self, event: Message, number: int) -> None:
         at_us, status = event.captured_us, event.status
         if status < 300:
             if not self.succeeded_us or at_us < self.succeeded_us:
@@ -249,7 +247,7 @@ class Transaction:
             self.final_us = at_us
             self.final_sends = 0
             self.final_numbers = ()
-            self.explanation = explain(event.raw) if status >= 300 and status not in (401, 407) else ""
+            self.explanation = explain(event) if status >= 300 and status not in (401, 407) else ""
         elif at_us < self.final_us:
             self.final_us = at_us
         self.final_sends += 1
@@ -293,7 +291,7 @@ class Transactions:
         self._count = 0
         self._most = most  # that are looked up; the oldest are over long since
 
-    def of_request(self, event: SipEvent) -> tuple[Transaction, bool]:
+    def of_request(self, event: Message) -> tuple[Transaction, bool]:
         """The transaction of a request, and whether it is new."""
         first = candidate = self._first(event.branch, event.cseq, event.method)
         while candidate is not None:
@@ -302,7 +300,7 @@ class Transactions:
             candidate = candidate.sibling
         return self._add(first, event, event.method), True
 
-    def of_response(self, event: SipEvent) -> tuple[Transaction, bool]:
+    def of_response(self, event: Message) -> tuple[Transaction, bool]:
         """The transaction of a response, and whether it is new (its request was never seen)."""
         first = candidate = self._first(event.branch, event.cseq, event.cseq_method)
         by_address = None
@@ -326,7 +324,7 @@ class Transactions:
             yield candidate
             candidate = candidate.sibling
 
-    def with_branch(self, event: SipEvent, method: str) -> Transaction | None:
+    def with_branch(self, event: Message, method: str) -> Transaction | None:
         """The transaction of `method` that an ACK or CANCEL with this branch is about (§9.2, §17.1.1.3)."""
         candidate = first = self._first(event.branch, event.cseq, method)
         while candidate is not None:
@@ -335,7 +333,7 @@ class Transactions:
             candidate = candidate.sibling
         return first
 
-    def _without_branch(self, event: SipEvent) -> Transaction | None:
+    def _without_branch(self, event: Message) -> Transaction | None:
         """The transaction on the hop of a response whose branch is lost or altered, by CSeq (RFC 2543)."""
         for candidate in self._few if self._many is None else self._many.values():
             if candidate.cseq == event.cseq and candidate.method == event.cseq_method and candidate.carries(event):
@@ -351,7 +349,7 @@ class Transactions:
                 return transaction
         return None
 
-    def _add(self, first: Transaction | None, event: SipEvent, method: str) -> Transaction:
+    def _add(self, first: Transaction | None, event: Message, method: str) -> Transaction:
         transaction = Transaction(event, method)
         if first is not None:
             transaction.sibling = first.sibling
@@ -383,10 +381,9 @@ def _name(transaction: Transaction) -> tuple[str, int, str]:
     return transaction.branch, transaction.cseq, transaction.method
 
 
-def explain(raw: bytes) -> str:
+def explain(event: Message) -> str:
     """A refusal as a person quotes it: "503 Service Unavailable (Reason: Q.850;cause=34)"."""
-    reading = Reading(raw)
-    line = " ".join(reading.start_line.split(None, 2)[1:])[:120]
-    values = [(name.title(), reading.first(name)) for name in ("reason", "warning", "retry-after")]
+    line = " ".join(event.start_line.split(None, 2)[1:])[:120]
+    values = [(name.title(), event.first(name)) for name in ("reason", "warning", "retry-after")]
     extras = [f"{name}: {value[:120]}" for name, value in values if value]
     return f"{line} ({'; '.join(extras)})" if extras else line

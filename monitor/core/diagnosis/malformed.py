@@ -3,10 +3,9 @@
 from typing import Final, NamedTuple
 
 from collectors.sip.faults import Fault
-from collectors.wire.events import SipEvent
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.text import ends
-from monitor.core.hop import request_hop
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
@@ -38,14 +37,14 @@ class Flaw:
     __slots__ = ("at_us", "deep", "fault", "hop", "name", "number", "request", "transaction", "vias")
 
     def __init__(
-        self, event: SipEvent, number: int, fault: Fault, transaction: Transaction | None, *, deep: bool
+        self, event: Message, number: int, fault: Fault, transaction: Transaction | None, *, deep: bool
     ) -> None:
         self.fault = fault
         self.deep = deep  # found by looking closely, after a 400
         self.number = number
         self.at_us = event.captured_us
         self.vias = event.vias
-        self.hop = request_hop(event)
+        self.hop = event.hop
         self.request = event.method != ""
         self.name = event.method or (f"{event.status} response" if event.status else "response")
         self.transaction = transaction if self.request and event.method != "ACK" else None

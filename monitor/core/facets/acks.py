@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import ICMP, SideEvent, SipEvent
+from collectors.wire.events import ICMP, SideEvent
 from monitor.core.call import Call
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
@@ -23,7 +23,7 @@ class LostAcks(Facet[Call]):
         return False
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """By no message."""
         return False
 
@@ -32,9 +32,7 @@ class LostAcks(Facet[Call]):
         """No message: the core judges when one comes."""
         return False
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """The core judges when a message comes."""
 
     def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:

@@ -8,11 +8,10 @@ from typing import Final
 
 from collectors.sip.auth import parameters
 from collectors.sip.intervals import read_retry_after
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
@@ -38,7 +37,7 @@ class TurnedAway(Facet[Call | Registration | Standalone]):
         return status in _HEADERS or status == _UNAVAILABLE
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """It is a challenge, or an overloaded server."""
         return event.status in _HEADERS or event.status == _UNAVAILABLE
 
@@ -47,21 +46,19 @@ class TurnedAway(Facet[Call | Registration | Standalone]):
         """A challenge, or 503."""
         return status in _HEADERS or status == _UNAVAILABLE
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Look at a response of these."""
         if transaction is None or event.method:
             return
         client, server = ends(transaction.hop)
         if event.status == _UNAVAILABLE:
-            rest = read_retry_after(reading.first("retry-after"))
+            rest = read_retry_after(event.first("retry-after"))
             if rest is not None and rest.seconds:
                 out.append(
                     RetryAfterGiven(self.fold.key, event.captured_us, client, server, event.cseq_method, rest.seconds)
                 )
         elif event.status in _HEADERS and not self._told_weak:
-            values = reading.all(_HEADERS[event.status])
+            values = event.all(_HEADERS[event.status])
             if any(map(_is_strong, values)):
                 return
             challenges = [parameters(value) for value in values]

@@ -4,13 +4,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from collectors.sip.address import Scope, inside, scope
-from collectors.sip.reading import Reading
 from collectors.sip.uri import host_of, without_parameters
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import NAT_CONTACT, Aim, nat_contact
 from monitor.core.facet import Facet
-from monitor.core.hop import request_hop
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
@@ -22,9 +20,9 @@ class _Aimed:
 
     __slots__ = ("at_us", "hop", "method", "missed_us", "number", "transaction")
 
-    def __init__(self, event: SipEvent, number: int, transaction: Transaction | None) -> None:
+    def __init__(self, event: Message, number: int, transaction: Transaction | None) -> None:
         self.at_us = event.captured_us
-        self.hop = request_hop(event)
+        self.hop = event.hop
         self.method = event.method
         self.number = number
         self.transaction = transaction  # None: an ACK
@@ -47,24 +45,22 @@ class PrivateContacts(Facet[Call]):
         return cseq_method == "INVITE" and (method == "INVITE" or 100 < status < 300)
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """It comes from outside and gives an address that is inside."""
         return event.contact != "" and hidden(event.source, event.contact)
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Learn a Contact, see whether a request is sent to one, or answered from there."""
         if event.contact and len(self._given) < _MOST and hidden(event.source, event.contact):
             self._given.setdefault(event.contact, (event.source, number))
         if event.method and event.to_tag:
-            self._aim(event, reading, number, transaction, out)
+            self._aim(event, number, transaction, out)
         elif not event.method:
             for contact, aimed in self._aimed.items():
                 if transaction is aimed.transaction:
                     self._judge(contact, event.captured_us, out)
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A 2xx that is sent again after its ACK did not get it."""
         if not 200 <= event.status < 300:
             return
@@ -81,11 +77,9 @@ class PrivateContacts(Facet[Call]):
             aimed.missed_us = due_us
             self._judge(about, due_us, out)
 
-    def _aim(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
-        target = target_of(reading)
-        if target not in self._given or target in self._aimed or reading.first("route"):
+    def _aim(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+        target = target_of(event)
+        if target not in self._given or target in self._aimed or event.first("route"):
             return  # with a Route, it goes there first (§16.12)
         if event.destination != host_of(target).strip("[]"):
             return  # to where the Contact came from, as a server does that knows of NATs
@@ -109,9 +103,9 @@ class PrivateContacts(Facet[Call]):
         self.fold.judge(NAT_CONTACT, contact, nat_contact(aim), aimed.at_us, at_us, out)
 
 
-def target_of(reading: Reading) -> str:
+def target_of(event: Message) -> str:
     """The Request-URI without parameters; "" where there is none."""
-    return without_parameters(reading.start_line.partition(" ")[2].rpartition(" ")[0].strip())
+    return without_parameters(event.start_line.partition(" ")[2].rpartition(" ")[0].strip())
 
 
 @lru_cache(8192)

@@ -3,11 +3,10 @@
 from functools import lru_cache
 from typing import Final
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.context import FAR
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
@@ -30,7 +29,7 @@ class Equipment(Facet[Call]):
         return method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first INVITE."""
         return event.method == "INVITE"
 
@@ -39,16 +38,14 @@ class Equipment(Facet[Call]):
         """INVITE."""
         return method == "INVITE"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Only an INVITE that begins a call tells who calls."""
         if event.method != "INVITE" or event.to_tag:
             return
         vias, at_us = event.vias, event.captured_us
         if vias < self._vias or (vias == self._vias and at_us < self._at_us):
             self._vias, self._at_us = vias, at_us
-            self.fold.user_agent = _shared(reading.first("user-agent")[:_LONGEST])
+            self.fold.user_agent = _shared(event.first("user-agent")[:_LONGEST])
 
 
 @lru_cache(1_024)

@@ -3,12 +3,11 @@
 from bisect import insort
 from typing import Any, Final
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis import failures as rules
 from monitor.core.diagnosis.failures import Lost, Sent
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.transaction import EVIDENCE, Transaction
 from monitor.core.updates import Update
 
@@ -33,7 +32,7 @@ class Failures(Facet[Call]):
         return status >= 300 and cseq_method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first refusal of an INVITE."""
         return event.status >= 300 and event.cseq_method == "INVITE"
 
@@ -42,9 +41,7 @@ class Failures(Facet[Call]):
         """A refusal; where one was found without ACK, an ACK."""
         return (status >= 300 and cseq_method == "INVITE") or (method == "ACK" and found)
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A refusal, or an ACK of one."""
         if transaction is None or transaction.final_status < 300:
             return
@@ -57,7 +54,7 @@ class Failures(Facet[Call]):
         elif event.method == "ACK" and rules.UNACKED_FAILURE.code in self.fold.found:
             self._judge(transaction, event.captured_us, out)
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A refusal is sent again."""
         sent = self._sent.get(transaction) if transaction is not None and event.status >= 300 else None
         if sent is None or transaction is None:
@@ -99,13 +96,11 @@ class LostDialogs(Facet[Call]):
         return status in (408, 481)
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first such response."""
         return event.status in (408, 481) and event.cseq_method not in _ELSEWHERE
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """One more of them, or what shows that there was no dialog any more, or not yet."""
         if event.status in (408, 481) and event.cseq_method not in _ELSEWHERE and transaction is not None:
             name = (event.cseq_method, event.cseq, event.from_tag, event.to_tag)

@@ -2,14 +2,14 @@
 
 from typing import Any, ClassVar, Final
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import RTCP, RTP, SideEvent, SipEvent
+from collectors.wire.events import RTCP, RTP, SideEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.flows import GONE_US, MEDIA, NO_MEDIA, ONE_WAY_AUDIO, no_media, one_way_audio, stopped
 from monitor.core.diagnosis.timers import ZOMBIE_CALL
 from monitor.core.facet import Facet
 from monitor.core.facets.media import Media
 from monitor.core.flows import Flows, Place, legs
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import CallState, Finding, FindingState, Update
 
@@ -33,7 +33,7 @@ class Flowing(Facet[Call]):
         return False
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """Only with a report."""
         return False
 
@@ -42,9 +42,7 @@ class Flowing(Facet[Call]):
         """What may carry the answer, or ends the call."""
         return method in ("ACK", "BYE") or 200 <= status < 300
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A later offer may move the media elsewhere, and a BYE ends it."""
         if self._flows.silences and event.method != "BYE":
             self._judge(event.captured_us, out)

@@ -4,14 +4,12 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from collectors.sip.address import Scope, inside, scope
-from collectors.sip.reading import Reading
 from collectors.sip.sdp import looks_like_sdp
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import SIP_ALG, sip_alg
 from monitor.core.facet import Facet
 from monitor.core.facets.contacts import hidden
-from monitor.core.hop import request_hop
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
@@ -49,28 +47,26 @@ class Gateways(Facet[Call | Registration | Standalone]):
         return method != ""
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """It is on its way between inside and outside, or mixes both."""
-        return crosses(event.source, event.destination) or _mixed(event, reading) != ""
+        return crosses(event.source, event.destination) or _mixed(event) != ""
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Compare with what was seen of it elsewhere."""
         if self._said:
             return
-        mixed = _mixed(event, reading)
+        mixed = _mixed(event)
         if mixed:
-            self._say(event, {number}, request_hop(event), mixed, out, confirmed=False)
+            self._say(event, {number}, event.hop, mixed, out, confirmed=False)
         if not event.branch:
             return
         name = (event.branch, event.cseq, event.method or event.cseq_method, event.status, event.vias)
         other = self._views.get(name)
         if other is None:
             if len(self._views) < _MOST:
-                self._views[name] = _View(request_hop(event), number, _parts(event, reading))
+                self._views[name] = _View(event.hop, number, _parts(event))
             return
-        hop, parts = request_hop(event), _parts(event, reading)
+        hop, parts = event.hop, _parts(event)
         differ = [part for part, one, two in zip(_PARTS, other.parts, parts, strict=True) if one != two]
         if differ and hop != other.hop:
             what = " and ".join((", ".join(differ[:-1]), differ[-1])) if len(differ) > 1 else differ[0]
@@ -83,24 +79,24 @@ class Gateways(Facet[Call | Registration | Standalone]):
             self._say(event, {other.number, number}, hop, cause, out, confirmed=True)
 
     def _say(
-        self, event: SipEvent, numbers: set[int], hop: str, cause: str, out: list[Update], *, confirmed: bool
+        self, event: Message, numbers: set[int], hop: str, cause: str, out: list[Update], *, confirmed: bool
     ) -> None:
         at_us = event.captured_us
         verdict = sip_alg(subject="", hop=hop, numbers=numbers, at_us=at_us, cause=cause, confirmed=confirmed)
         self.fold.judge(SIP_ALG, "", verdict, at_us, at_us, out)
 
 
-def _parts(event: SipEvent, reading: Reading) -> tuple[str, ...]:
-    body = reading.body
-    host, port = reading.sent_by
+def _parts(event: Message) -> tuple[str, ...]:
+    body = event.body
+    host, port = event.sent_by
     description = str(hash(body)) if looks_like_sdp(body) else ""
-    return event.contact, f"{host}:{port}", description, reading.first("content-length")
+    return event.contact, f"{host}:{port}", description, event.first("content-length")
 
 
-def _mixed(event: SipEvent, reading: Reading) -> str:
+def _mixed(event: Message) -> str:
     """How a message from a public address mixes both sides of a NAT; "" where it does not."""
     if event.method and event.vias == 1 and event.contact and hidden(event.source, event.contact):
-        host, _ = reading.sent_by
+        host, _ = event.sent_by
         if host.strip("[]") == event.source:
             return (
                 f"{event.source} is in the Via of a message that has the private {event.contact} as Contact: a phone "
@@ -109,7 +105,7 @@ def _mixed(event: SipEvent, reading: Reading) -> str:
             )
     if event.fault == _SHORT and event.transport == "udp" and scope(event.source) is Scope.PUBLIC:
         address = f" {event.source}\r\n".encode()
-        body = reading.body  # whole lines: what the capture cut off is no gateway's doing
+        body = event.body  # whole lines: what the capture cut off is no gateway's doing
         if looks_like_sdp(body) and body.endswith(b"\r\n") and b"\nc=IN IP4" + address in body:
             return (
                 f"The SDP has the public {event.source} that the message came from, and is shorter than its "

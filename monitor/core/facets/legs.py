@@ -5,12 +5,11 @@ from array import array
 from functools import lru_cache
 from typing import Final
 
-from collectors.sip.reading import Reading
 from collectors.sip.uri import addr_spec, user_of
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.facet import Facet
 from monitor.core.marks import Mark, MarkKind
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LegMarked, Update
 
@@ -50,7 +49,7 @@ class LegMarks(Facet[Call]):
         return method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first INVITE."""
         return event.method == "INVITE"
 
@@ -59,23 +58,21 @@ class LegMarks(Facet[Call]):
         """An INVITE, its answer, REFER."""
         return method in ("INVITE", "REFER") or (200 <= status < 300 and cseq_method == "INVITE")
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """The INVITE that begins the call tells most; an answer may tell the Session-ID of the other side."""
         if event.method == "INVITE" and not event.to_tag:
-            marks = self._of_invite(event, reading)
+            marks = self._of_invite(event)
         elif event.cseq_method == "INVITE" and 200 <= event.status < 300:
-            marks = _session_ids(reading)
+            marks = _session_ids(event)
         elif event.method == "REFER":
-            marks = _referral(addr_spec(reading.first("refer-to"))[0])
+            marks = _referral(addr_spec(event.first("refer-to"))[0])
         else:
             return
         fresh = tuple([mark for mark in marks if self._is_fresh(hash((mark.kind, mark.text)))])
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
-    def _of_invite(self, event: SipEvent, reading: Reading) -> list[Mark]:
+    def _of_invite(self, event: Message) -> list[Mark]:
         """All that the first tells; of the same on other hops, what proxies change: the target, and the body."""
         marks: list[Mark] = []
         asked = hash((event.cseq, event.from_tag))
@@ -84,12 +81,12 @@ class LegMarks(Facet[Call]):
             marks += _of_parties(event)
             own_headers = self.fold.context.settings.leg_headers
             if own_headers or _TELLING.search(event.raw):
-                marks += _of_headers(event, reading, own_headers)
-        target = reading.target
+                marks += _of_headers(event, own_headers)
+        target = event.target
         if target != event.to_uri and (called := _party(target)) and called != _party(event.to_uri):
             marks.append(Mark(MarkKind.CALLED, called))
-        if self._is_fresh(hash(reading.body)):
-            marks += _media(reading.body)
+        if self._is_fresh(hash(event.body)):
+            marks += _media(event.body)
         return marks
 
     def _is_fresh(self, digest: int) -> bool:
@@ -99,7 +96,7 @@ class LegMarks(Facet[Call]):
         return True
 
 
-def _of_parties(event: SipEvent) -> list[Mark]:
+def _of_parties(event: Message) -> list[Mark]:
     """What each INVITE tells: its Call-ID, who calls, who is called."""
     marks = []
     if event.call_id:
@@ -114,24 +111,24 @@ def _of_parties(event: SipEvent) -> list[Mark]:
     return marks
 
 
-def _of_headers(event: SipEvent, reading: Reading, own_headers: tuple[str, ...]) -> list[Mark]:
+def _of_headers(event: Message, own_headers: tuple[str, ...]) -> list[Mark]:
     """What headers tell that few carry."""
-    marks = _session_ids(reading)
-    marks += [_mark(MarkKind.CALL_ID, value) for name in _NAMING if (value := reading.first(name))]
+    marks = _session_ids(event)
+    marks += [_mark(MarkKind.CALL_ID, value) for name in _NAMING if (value := event.first(name))]
     carried = (*_CARRIED, *own_headers)
-    marks += [_mark(MarkKind.GUID, f"{name} {value}") for name in carried if (value := reading.first(name))]
-    if replaces := reading.first("replaces").partition(";")[0]:
+    marks += [_mark(MarkKind.GUID, f"{name} {value}") for name in carried if (value := event.first(name))]
+    if replaces := event.first("replaces").partition(";")[0]:
         marks.append(_mark(MarkKind.CALL_ID, replaces))
-    if reading.first("referred-by"):
+    if event.first("referred-by"):
         marks += _referral(event.to_uri)
-    if icid := _ICID.search(reading.first("p-charging-vector")):
+    if icid := _ICID.search(event.first("p-charging-vector")):
         marks.append(_mark(MarkKind.ICID, icid[1]))
     return marks
 
 
-def _session_ids(reading: Reading) -> list[Mark]:
+def _session_ids(event: Message) -> list[Mark]:
     """The UUIDs of Session-ID: of the sender and, as "remote", of the other side."""
-    uuids = _UUID.findall(reading.first("session-id")[:_LONGEST])
+    uuids = _UUID.findall(event.first("session-id")[:_LONGEST])
     return [Mark(MarkKind.SESSION_ID, uuid.lower()) for uuid in uuids if uuid != _NIL_UUID]
 
 

@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.attempt import CHALLENGES
 from monitor.core.diagnosis import access as rules
 from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
 from monitor.core.logins import Nonce, Try
+from monitor.core.message import Message
 from monitor.core.registration import credentials
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LoginFailed, Update
@@ -37,7 +36,7 @@ class Logins(Facet[Fold]):
         return method != "" or status in CHALLENGES
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first challenge, or the first credentials, should they be seen before it."""
         return event.status in CHALLENGES or (event.method != "" and b"uthorization:" in event.raw)
 
@@ -46,9 +45,7 @@ class Logins(Facet[Fold]):
         """All but 100."""
         return status != 100
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A request that may carry credentials, or a response to one."""
         if transaction is None or event.cseq < 0 or event.status == 100 or transaction.method in _LEFT_ALONE:
             return
@@ -60,9 +57,9 @@ class Logins(Facet[Fold]):
         tried.first_us = min(tried.first_us, at_us)
         if event.method:
             tried.asked = True
-            tried.nonces = tried.nonces or (credentials(reading) if carries else {})
+            tried.nonces = tried.nonces or (credentials(event) if carries else {})
         elif event.status in CHALLENGES:
-            self._nonces += tried.challenge(event, reading, number, transaction)
+            self._nonces += tried.challenge(event, number, transaction)
             del self._nonces[:-_MOST_NONCES]
             self._tell(tried, event, transaction, out)
             settings = self.fold.context.settings
@@ -84,14 +81,14 @@ class Logins(Facet[Fold]):
         self._tries = {name: tried for name, tried in self._tries.items() if tried is accepted}
         self._nonces = self._nonces[-1:]
 
-    def _comes_again(self, event: SipEvent) -> bool:
+    def _comes_again(self, event: Message) -> bool:
         """Whether a request is another try of one that was challenged."""
         return event.method != "" and any(
             tried.challenged_us and _retried(tried, event.method, event.from_tag, event.cseq)
             for tried in self._tries.values()
         )
 
-    def _try(self, event: SipEvent, *, make: bool) -> Try | None:
+    def _try(self, event: Message, *, make: bool) -> Try | None:
         """The try that a message belongs to; a new one, if it carries credentials or asks for some."""
         name = (event.cseq_method, event.cseq, event.from_tag)
         tried = self._tries.get(name)
@@ -101,7 +98,7 @@ class Logins(Facet[Fold]):
                 del self._tries[next(iter(self._tries))]
         return tried
 
-    def _tell(self, tried: Try, event: SipEvent, transaction: Transaction, out: list[Update]) -> None:
+    def _tell(self, tried: Try, event: Message, transaction: Transaction, out: list[Update]) -> None:
         """Tell once of a try that its credentials were refused: many of these are more than a wrong password."""
         tries = list(self._tries.values())
         realms = tried.challenged & tried.nonces.keys()

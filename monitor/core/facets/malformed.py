@@ -7,11 +7,10 @@ only when a server answers 400, in the request that it answers.
 from typing import Any, Final
 
 from collectors.sip.faults import CUT_FAULT, Fault, faults
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.malformed import BAD_REQUEST, MALFORMED, MISMATCH, Flaw, malformed
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
@@ -36,13 +35,11 @@ class Malformed(Facet[Call | Registration | Standalone]):
         return status == BAD_REQUEST
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """It has a fault, or refuses what may have one."""
         return event.fault != "" or event.status == BAD_REQUEST
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Look for the fault of a message, or of the request that it refuses."""
         if event.fault:
             self._look(event, number, transaction)
@@ -60,7 +57,7 @@ class Malformed(Facet[Call | Registration | Standalone]):
         """64·T1 have passed since a malformed request."""
         self._judge(about, self._flaws[about], due_us, out)
 
-    def _look_back(self, event: SipEvent, transaction: Transaction | None) -> None:
+    def _look_back(self, event: Message, transaction: Transaction | None) -> None:
         """A 400 came: is something wrong with the request, which nobody looked at closely yet?"""
         asked = self.fold.asked
         if asked is None or asked.fault or transaction is None or not transaction.numbers:
@@ -68,7 +65,7 @@ class Malformed(Facet[Call | Registration | Standalone]):
         if (asked.cseq, asked.method) == (event.cseq, event.cseq_method):
             self._look(asked, transaction.numbers[0], transaction, deep=True)
 
-    def _look(self, event: SipEvent, number: int, transaction: Transaction | None, *, deep: bool = False) -> None:
+    def _look(self, event: Message, number: int, transaction: Transaction | None, *, deep: bool = False) -> None:
         fault = _fault(event)
         if fault is None:
             return
@@ -89,7 +86,7 @@ class Malformed(Facet[Call | Registration | Standalone]):
         fold.judge(MALFORMED, subject, verdict, flaw.at_us, at_us, out)
 
 
-def _fault(event: SipEvent) -> Fault | None:
+def _fault(event: Message) -> Fault | None:
     """What is wrong with a message; of several faults the first that matters. None where it may be our own loss."""
     # Where Content-Length parts messages, one that is cut short says that octets were lost, here or anywhere.
     if event.fault == CUT_FAULT or (event.fault == _CUT_SHORT and event.transport != "udp"):

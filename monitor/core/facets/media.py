@@ -9,9 +9,7 @@ from typing import Any, ClassVar, Final
 
 from collectors.sip.content import parts
 from collectors.sip.faults import CUT_FAULT
-from collectors.sip.reading import Reading
 from collectors.sip.sdp import looks_like_sdp
-from collectors.wire.events import SipEvent
 from monitor.core.agreement import StreamRow, rows
 from monitor.core.attempt import CHALLENGES, Attempt
 from monitor.core.call import Call
@@ -20,7 +18,7 @@ from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.session import Refused
 from monitor.core.facet import Facet
 from monitor.core.flows import Place
-from monitor.core.hop import request_hop
+from monitor.core.message import Message
 from monitor.core.negotiation import (
     ACK,
     EARLY,
@@ -66,9 +64,9 @@ class Media(Facet[Call]):
         return cseq_method in _OFFERS or method == "ACK"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first description."""
-        return bool(_description(event, reading))
+        return bool(_description(event))
 
     def rows(self) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept."""
@@ -96,43 +94,41 @@ class Media(Facet[Call]):
         """What may carry an offer or an answer, or tells that it was refused; a BYE ends what was found."""
         return method == "ACK" or (method == "BYE" and found) or (cseq_method in _OFFERS and status != 100)
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A message that was not seen before on its hop."""
-        if self._take(event, reading, number, transaction):
+        if self._take(event, number, transaction):
             self._judge(event.captured_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """What was refused was not repaired in time."""
         self._judge(due_us, out)
 
-    def _take(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
+    def _take(self, event: Message, number: int, transaction: Transaction | None) -> bool:
         """Keep what a message says of the media; whether that changes what is to be said."""
         method = event.method
         if method == "ACK":
-            return self._confirmation(event, reading, number)
+            return self._confirmation(event, number)
         if method == "BYE":
             return self._found
         if event.cseq_method not in _OFFERS or event.status == 100:
             return False
         if method:
-            return self._request(event, reading, number)
+            return self._request(event, number)
         if event.status >= 300:
             return self._refusal(event)
-        return self._answer(event, reading, number, transaction) and not self._plain()
+        return self._answer(event, number, transaction) and not self._plain()
 
-    def _confirmation(self, event: SipEvent, reading: Reading, number: int) -> bool:
+    def _confirmation(self, event: Message, number: int) -> bool:
         """An ACK. Where the INVITE has the offer, it carries no answer."""
         bid = self._find("INVITE", event)
         if bid is None or bid.request is not None:
             return False
-        return self._carry(bid, ACK, event.to_tag, event, _description(event, reading), number)
+        return self._carry(bid, ACK, event.to_tag, event, _description(event), number)
 
-    def _request(self, event: SipEvent, reading: Reading, number: int) -> bool:
+    def _request(self, event: Message, number: int) -> bool:
         """An INVITE, UPDATE or PRACK."""
         self._pracked = self._pracked or event.method == "PRACK"
-        method, octets = event.method, _description(event, reading)
+        method, octets = event.method, _description(event)
         bid = self._find(method, event)
         if bid is None:
             # A PRACK without a description may lack the answer to a late offer.
@@ -146,9 +142,9 @@ class Media(Facet[Call]):
         # Of an offer alone only its addresses tell something; another offer may end what was found before.
         return news and (self._found or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
 
-    def _answer(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None) -> bool:
+    def _answer(self, event: Message, number: int, transaction: Transaction | None) -> bool:
         """A 101–299 to one of them."""
-        octets = _description(event, reading)
+        octets = _description(event)
         bid = self._find(event.cseq_method, event)
         if bid is None:
             if event.cseq_method != "INVITE" or not octets:
@@ -161,10 +157,10 @@ class Media(Facet[Call]):
             return self._carry(bid, SUCCESS, event.to_tag, event, octets, number)
         if not octets:
             return False
-        role = RELIABLE if reading.first("rseq") else EARLY
+        role = RELIABLE if event.first("rseq") else EARLY
         return self._carry(bid, role, event.to_tag, event, octets, number)
 
-    def _refusal(self, event: SipEvent) -> bool:
+    def _refusal(self, event: Message) -> bool:
         if event.status in CHALLENGES and not self._found:
             return False  # it asks for credentials, and says nothing of the media
         if self._find(event.cseq_method, event) is None:
@@ -174,13 +170,13 @@ class Media(Facet[Call]):
 
     # --- what is kept
 
-    def _find(self, method: str, event: SipEvent) -> Bid | None:
+    def _find(self, method: str, event: Message) -> Bid | None:
         for bid in self.bids:
             if bid.cseq == event.cseq and bid.method == method and bid.from_tag == event.from_tag:
                 return bid
         return None
 
-    def _begin(self, method: str, event: SipEvent, to_tag: str) -> Bid:
+    def _begin(self, method: str, event: Message, to_tag: str) -> Bid:
         bid = Bid(method, event.cseq, event.from_tag, to_tag, event.captured_us)
         if len(self.bids) >= self.most:
             self.bids = (self.bids[0], *self.bids[2:])
@@ -191,7 +187,7 @@ class Media(Facet[Call]):
         """Whether an offer waits for its answer in a PRACK."""
         return any(bid.request is None and any(each.role is RELIABLE for each in bid.carried) for bid in self.bids)
 
-    def _carry(self, bid: Bid, role: Role, tag: str, event: SipEvent, octets: bytes | None, number: int) -> bool:
+    def _carry(self, bid: Bid, role: Role, tag: str, event: Message, octets: bytes | None, number: int) -> bool:
         """Keep the description of a message, or that it has none; whether that is news."""
         if octets is None:
             return False
@@ -206,7 +202,7 @@ class Media(Facet[Call]):
         ):
             return False  # one hop farther on, unchanged, as most are
         read = known.near.streams if known is not None and same else streams(octets) if octets else ()
-        sight = Sight(number, event.captured_us, request_hop(event), event.vias, read)
+        sight = Sight(number, event.captured_us, event.hop, event.vias, read)
         told_better = False
         if known is None:
             known = Carried(role, tag, sight, digest)
@@ -375,10 +371,10 @@ def _faxless(exchange: Exchange) -> bool:
     return not any(stream.terms.kind == "image" and stream.port > 0 for stream in answer.near.streams)
 
 
-def _description(event: SipEvent, reading: Reading) -> bytes | None:
+def _description(event: Message) -> bytes | None:
     """The session description of a message; b"" where it has none, None where that can't be told."""
     end = event.raw.find(b"\r\n\r\n")
-    octets = event.raw[end + 4 :] if end > 0 else reading.body
+    octets = event.raw[end + 4 :] if end > 0 else event.body
     if octets[:2] == b"v=" and not event.fault:
         return octets
     if not octets or octets.isspace():
@@ -387,6 +383,6 @@ def _description(event: SipEvent, reading: Reading) -> bytes | None:
         return None
     if looks_like_sdp(octets):
         return octets
-    bodies = parts(reading)
+    bodies = parts(event)
     found = next((part.content for part in bodies if looks_like_sdp(part.content)), b"")
     return found or (None if any(part.fault for part in bodies) else b"")

@@ -2,12 +2,10 @@
 
 from collectors.sip.name_addr import read_uri
 from collectors.sip.phone import read_phone
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.numbering import LRN_DIP, Dip, lrn_dip
 from monitor.core.facet import Facet
-from monitor.core.hop import request_hop
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
@@ -27,7 +25,7 @@ class Numbering(Facet[Call]):
         return method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first INVITE that has any."""
         if event.method != "INVITE":
             return False
@@ -39,16 +37,14 @@ class Numbering(Facet[Call]):
         """INVITE."""
         return method == "INVITE"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Take it, where it is nearer to the caller than what is known."""
-        if not self.begins(event, reading):
+        if not self.begins(event):
             return
-        phone = read_phone(read_uri(reading.start_line.partition(" ")[2].rpartition(" ")[0]))
+        phone = read_phone(read_uri(event.start_line.partition(" ")[2].rpartition(" ")[0]))
         if phone is None or not phone.portability:
             return
-        dip = Dip(event.vias, event.captured_us, request_hop(event), number, phone)
+        dip = Dip(event.vias, event.captured_us, event.hop, number, phone)
         if self._dip is None or dip[:2] < self._dip[:2]:
             self._dip = dip
             self.fold.judge(LRN_DIP, "", lrn_dip(dip), event.captured_us, event.captured_us, out)

@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
-from collectors.sip.reading import Reading
 from collectors.sip.sequence import read_rack, read_rseq
-from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt
 from monitor.core.call import Call
 from monitor.core.diagnosis import progress as rules
 from monitor.core.diagnosis.progress import Rung
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.reliable import Provisional
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
@@ -34,7 +33,7 @@ class Ringing(Facet[Call]):
         return status == 180
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first 180."""
         return event.status == 180
 
@@ -43,9 +42,7 @@ class Ringing(Facet[Call]):
         """180, and the answer that ends it; anything may end what was found."""
         return status == 180 or found or (200 <= status < 300 and cseq_method == "INVITE")
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A hop rings; anything else may end that."""
         if event.status == 180 and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
@@ -61,7 +58,7 @@ class Ringing(Facet[Call]):
         """It has rung for long."""
         self._judge(about, due_us, out)
 
-    def _settle(self, event: SipEvent) -> None:
+    def _settle(self, event: Message) -> None:
         """Forget where it rang: it was answered in time."""
         since_us = min((rung.at_us for rung in self._rung), default=0)
         if event.captured_us < since_us + self.fold.context.settings.ringing_us:
@@ -101,27 +98,25 @@ class Reliability(Facet[Call]):
         return 100 < status < 200
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first of them."""
-        return 100 < event.status < 200 and b"100rel" in event.raw and reading.first("rseq") != ""
+        return 100 < event.status < 200 and b"100rel" in event.raw and event.first("rseq") != ""
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
         """PRACK, 101–199."""
         return method == "PRACK" or (100 < status < 200 and cseq_method == "INVITE")
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """One of them, or a PRACK."""
         if event.method == "PRACK":
-            self._acknowledge(event, reading, out)
+            self._acknowledge(event, out)
         elif 100 < event.status < 200 and event.cseq_method == "INVITE":
-            rseq = read_rseq(reading.first("rseq"))
+            rseq = read_rseq(event.first("rseq"))
             if rseq:
                 self._sent(rseq, event, number)
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """One of them is sent again."""
         response = self._copies.get(hash(event.raw))
         if response is not None and response.sent(event, number) > 2:
@@ -134,7 +129,7 @@ class Reliability(Facet[Call]):
         """No PRACK came for long."""
         self._judge(about, due_us, out)
 
-    def _sent(self, rseq: int, event: SipEvent, number: int) -> None:
+    def _sent(self, rseq: int, event: Message, number: int) -> None:
         name = (rseq, event.cseq, event.to_tag)
         response = self._responses.get(name)
         if response is None:
@@ -145,8 +140,8 @@ class Reliability(Facet[Call]):
             self._copies[hash(event.raw)] = response
         response.sent(event, number)
 
-    def _acknowledge(self, event: SipEvent, reading: Reading, out: list[Update]) -> None:
-        value = reading.first("rack")
+    def _acknowledge(self, event: Message, out: list[Update]) -> None:
+        value = event.first("rack")
         rack = read_rack(value)
         name = (rack.rseq, rack.cseq, event.to_tag) if rack else (0, 0, "")
         acknowledged = self._responses.get(name)
@@ -181,13 +176,11 @@ class CancelRaces(Facet[Call]):
         return method == "CANCEL"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first CANCEL."""
         return event.method == "CANCEL"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """An answer, a CANCEL or a BYE."""
         if self.fold.answered_us:
             self._judge(event.captured_us, out)

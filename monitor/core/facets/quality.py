@@ -2,14 +2,14 @@
 
 from typing import ClassVar
 
-from collectors.sip.reading import Reading
 from collectors.sip.statistics import statistics_of
-from collectors.wire.events import RTCP, SideEvent, SipEvent
+from collectors.wire.events import RTCP, SideEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.quality import POOR_QUALITY, poor_quality
 from monitor.core.facet import Facet
 from monitor.core.facets.media import Media
 from monitor.core.hop import endpoint
+from monitor.core.message import Message
 from monitor.core.quality import Qualities, QualityRow
 from monitor.core.transaction import Transaction
 from monitor.core.updates import FindingState, Update
@@ -32,23 +32,21 @@ class Quality(Facet[Call]):
         return cseq_method == "BYE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With statistics in a BYE, or its response; or with the first report."""
-        return event.cseq_method == "BYE" and b"rtp" in event.raw.lower() and bool(statistics_of(reading))
+        return event.cseq_method == "BYE" and b"rtp" in event.raw.lower() and bool(statistics_of(event))
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
         """BYE, or a response to it."""
         return cseq_method == "BYE"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A BYE, or its response, may carry statistics; the hop nearest to who sends them tells first."""
         if event.cseq_method != "BYE":
             return
         codec, _ = self._codec()
-        for statistics in statistics_of(reading):
+        for statistics in statistics_of(event):
             reporter, sender = (
                 endpoint(event.source, event.source_port),
                 endpoint(event.destination, event.destination_port),

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import TCP, SideEvent, SipEvent
+from collectors.wire.events import TCP, SideEvent
 from monitor.core.call import Call
 from monitor.core.connections import Reset, reset
 from monitor.core.diagnosis import connecting as rules
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
@@ -33,7 +33,7 @@ class Resets(Facet[Call | Registration]):
         return False
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """By no message."""
         return False
 
@@ -49,9 +49,7 @@ class Resets(Facet[Call | Registration]):
             self._resets.append(what)
             self._judge(side.captured_us, out)
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """The request comes late, or was tried again and is answered."""
         if event.status:
             self._came_us[event.cseq_method] = max(self._came_us.get(event.cseq_method, 0), event.captured_us)

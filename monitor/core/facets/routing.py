@@ -5,14 +5,14 @@ from typing import Any, Final, NamedTuple
 
 from collectors.sip.address import Scope, scope
 from collectors.sip.grammar import listed
-from collectors.sip.reading import Reading
 from collectors.sip.uri import addr_spec, host_of, without_parameters
-from collectors.wire.events import FRAGMENTS, SideEvent, SipEvent
+from collectors.wire.events import FRAGMENTS, SideEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis import routing as rules
 from monitor.core.diagnosis.routing import Routed, Torn, Visit
 from monitor.core.facet import Facet
-from monitor.core.hop import address_of, request_hop
+from monitor.core.hop import address_of
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
@@ -47,16 +47,14 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
         return method != ""
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first of them."""
         return len(event.raw) > rules.FRAGMENTING and event.method != "" and event.transport == "udp"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A request; or a response, by which a large one has arrived."""
         at_us = event.captured_us
-        if self.begins(event, reading) and transaction is not None and scope(event.destination) is not Scope.LOOPBACK:
+        if self.begins(event) and transaction is not None and scope(event.destination) is not Scope.LOOPBACK:
             if transaction not in self._large and len(self._large) < _MOST_LARGE:
                 self._large[transaction] = (len(event.raw), number)
                 self.fold.wake_facet(at_us + self.fold.context.settings.timers.timeout_us, self)
@@ -135,7 +133,7 @@ class Loops(Facet[Call]):
         return method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With an INVITE that has come far."""
         return event.vias >= _DEEP and event.method == "INVITE"
 
@@ -144,24 +142,22 @@ class Loops(Facet[Call]):
         """INVITE."""
         return method == "INVITE"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """An INVITE at an element."""
         if event.method != "INVITE":
             return
-        uri = _request_uri(reading)
+        uri = _request_uri(event)
         subject = f"{event.cseq} {event.from_tag}"
-        place = (subject, event.destination, uri, reading.first("route")[:_LONGEST])
+        place = (subject, event.destination, uri, event.first("route")[:_LONGEST])
         visits = self._visits.get(place)
         if visits is None:
             visits = {}
             if len(self._visits) < _MOST_PLACES:
                 self._visits[place] = visits
         if len(visits) < _MOST_VISITS:
-            forwards = reading.first("max-forwards")
+            forwards = event.first("max-forwards")
             left = int(forwards) if forwards.isascii() and forwards.isdigit() and len(forwards) < 4 else -1
-            visit = Visit(event.vias, left, event.captured_us, request_hop(event), number)
+            visit = Visit(event.vias, left, event.captured_us, event.hop, number)
             visits[event.vias] = min(visits.get(event.vias, visit), visit, key=lambda each: each.at_us)
         if len(visits) > 2:
             self._judge(subject, event.captured_us, out)
@@ -193,14 +189,14 @@ class Side:
 
     __slots__ = ("from_tag", "requests", "right", "sender", "to_tag")
 
-    def __init__(self, event: SipEvent) -> None:
+    def __init__(self, event: Message) -> None:
         self.from_tag = event.from_tag
         self.to_tag = event.to_tag
         self.sender = event.source  # an address
         self.requests: tuple[Routed, ...] = ()  # none are kept where the first one went the right way
         self.right = False
 
-    def sent(self, event: SipEvent) -> bool:
+    def sent(self, event: Message) -> bool:
         """Whether a request is one of this side."""
         return self.from_tag == event.from_tag and self.to_tag == event.to_tag and self.sender == event.source
 
@@ -226,7 +222,7 @@ class RouteSets(Facet[Call]):
         return 200 <= status < 300 and cseq_method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first 2xx that names one."""
         return 200 <= event.status < 300 and event.cseq_method == "INVITE" and b"ecord-" in event.raw
 
@@ -235,24 +231,22 @@ class RouteSets(Facet[Call]):
         """A request, or a 2xx to an INVITE."""
         return method != "" or (200 <= status < 300 and cseq_method == "INVITE")
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A 2xx that begins a dialog, or a request within one."""
         if event.method and event.to_tag and event.vias == 1:
             if transaction is not None and event.method in ("ACK", "PRACK", "CANCEL"):
                 return
-            if not self._sent(event, reading, number):
+            if not self._sent(event, number):
                 return
-        elif self.begins(event, reading) and transaction is not None:
+        elif self.begins(event) and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
-                self._recorded(event, reading, transaction.hop, number)
+                self._recorded(event, transaction.hop, number)
         else:
             return
         self._judge(event.captured_us, out)
 
-    def _sent(self, event: SipEvent, reading: Reading, number: int) -> bool:
+    def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
         side = next((side for side in self._sides if side.sent(event)), None)
         if side is None:
@@ -262,12 +256,12 @@ class RouteSets(Facet[Call]):
             self._sides += (side,)
         if side.right or len(side.requests) >= _MOST_REQUESTS:
             return False
-        uri, routes = without_parameters(_request_uri(reading)).lower(), _uris(tuple(reading.all("route")))
-        side.requests += (Routed(event.method, event.captured_us, request_hop(event), number, uri, routes),)
+        uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(event.all("route")))
+        side.requests += (Routed(event.method, event.captured_us, event.hop, number, uri, routes),)
         return True
 
-    def _recorded(self, event: SipEvent, reading: Reading, hop: str, number: int) -> None:
-        uris = _uris(tuple(reading.all("record-route")))
+    def _recorded(self, event: Message, hop: str, number: int) -> None:
+        uris = _uris(tuple(event.all("record-route")))
         route_set = RouteSet(event.from_tag, event.to_tag, event.vias, hop, number, uris)
         self._sets = (*self._sets, route_set)[:_MOST_SETS]
 
@@ -302,8 +296,8 @@ class RouteSets(Facet[Call]):
         return number, recorded
 
 
-def _request_uri(reading: Reading) -> str:
-    return reading.start_line.partition(" ")[2].partition(" ")[0][:_LONGEST]
+def _request_uri(event: Message) -> str:
+    return event.start_line.partition(" ")[2].partition(" ")[0][:_LONGEST]
 
 
 @lru_cache(1_024)

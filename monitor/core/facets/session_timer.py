@@ -3,12 +3,11 @@
 from typing import Any, Final
 
 from collectors.sip.intervals import read_delta, read_session_expires
-from collectors.sip.reading import Reading
 from collectors.sip.timers import SECOND
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis import timers as rules
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.session_timer import Grant, Intervals
 from monitor.core.transaction import Transaction
 from monitor.core.updates import CallState, Update
@@ -36,27 +35,25 @@ class SessionTimers(Facet[Call]):
         return cseq_method in _METHODS and (method != "" or 200 <= status < 300 or status == 422)
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first message that names an interval, or refuses one."""
         if event.cseq_method not in _METHODS:
             return False
-        return event.status == 422 or ((b"ession-" in event.raw or b"\nx" in event.raw) and _named(reading))
+        return event.status == 422 or ((b"ession-" in event.raw or b"\nx" in event.raw) and _named(event))
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
         """What asks, grants or refuses; anything may end what was found."""
         return found or (cseq_method in _METHODS and (method != "" or 200 <= status < 300 or status == 422))
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A request that asks, a response that grants or refuses; any other message may show that the call goes on."""
         if event.cseq_method in _METHODS:
             if event.method:
-                if self._ask(event, reading) or self._told():
+                if self._ask(event) or self._told():
                     self._judge_all(event.captured_us, out)
             elif 200 <= event.status < 300 or event.status == 422:
-                self._grant(event, reading, number, out)
+                self._grant(event, number, out)
         elif self._told():
             self._judge_all(event.captured_us, out)
 
@@ -72,16 +69,16 @@ class SessionTimers(Facet[Call]):
         else:
             fold.fall_silent(limit_us, due_us, out)
 
-    def _ask(self, event: SipEvent, reading: Reading) -> bool:
+    def _ask(self, event: Message) -> bool:
         """Keep what a request asks for; whether that is news."""
         name = (event.cseq_method, event.cseq, event.from_tag)
         if name in self._asked or len(self._asked) >= _MOST_REQUESTS:
             return False
-        expires = read_session_expires(reading.first("session-expires"))
-        self._asked[name] = (expires.seconds if expires else 0, read_delta(reading.first("min-se")) or 0)
+        expires = read_session_expires(event.first("session-expires"))
+        self._asked[name] = (expires.seconds if expires else 0, read_delta(event.first("min-se")) or 0)
         return True
 
-    def _grant(self, event: SipEvent, reading: Reading, number: int, out: list[Update]) -> None:
+    def _grant(self, event: Message, number: int, out: list[Update]) -> None:
         refused = event.status == 422
         tags = "" if refused else " ".join(sorted((event.from_tag, event.to_tag)))
         intervals = self._dialogs.get(tags)
@@ -90,7 +87,7 @@ class SessionTimers(Facet[Call]):
             if len(self._dialogs) < _MOST_DIALOGS:
                 self._dialogs[tags] = intervals
         grant, new = intervals.of(event)
-        nearer = grant.seen(event, reading, number)
+        nearer = grant.seen(event, number)
         if new and grant.seconds and not refused:
             self._wake(intervals, grant)
         if nearer or self._told():
@@ -142,5 +139,5 @@ class SessionTimers(Facet[Call]):
         )
 
 
-def _named(reading: Reading) -> bool:
-    return reading.first("session-expires") != ""
+def _named(event: Message) -> bool:
+    return event.first("session-expires") != ""

@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis import timers as rules
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import CallState, Update
 
@@ -28,13 +27,11 @@ class Silence(Facet[Call]):
         return False
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With no message."""
         return False
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """It lives."""
         self._judge(event.captured_us, out)
 

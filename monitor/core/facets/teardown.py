@@ -2,14 +2,14 @@
 
 from typing import Any, ClassVar, Final
 
-from collectors.sip.reading import Reading
 from collectors.sip.reason import Reason, read_reasons
-from collectors.wire.events import ICMP, SideEvent, SipEvent
+from collectors.wire.events import ICMP, SideEvent
 from monitor.core.attempt import Attempt, Attempts
 from monitor.core.call import Call
 from monitor.core.diagnosis import teardown as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import report_on
 from monitor.core.updates import Update
@@ -24,16 +24,16 @@ class Bye(Attempt):
 
     __slots__ = ("reason_vias", "reasons", "to_tag")
 
-    def __init__(self, event: SipEvent) -> None:
+    def __init__(self, event: Message) -> None:
         super().__init__(event)
         self.to_tag = event.to_tag
         self.reasons: tuple[Reason, ...] = ()
         self.reason_vias = 0  # on the hop where they were read
 
-    def read(self, event: SipEvent, reading: Reading) -> None:
+    def read(self, event: Message) -> None:
         """Why it was sent, as the hop says that is nearest to who sent it."""
         if b"eason" in event.raw and (not self.reasons or event.vias < self.reason_vias):
-            self.reasons, self.reason_vias = read_reasons(reading.all("reason")), event.vias
+            self.reasons, self.reason_vias = read_reasons(event.all("reason")), event.vias
 
     @property
     def accepted(self) -> bool:
@@ -62,20 +62,18 @@ class Teardown(Facet[Call]):
         return cseq_method == "BYE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first BYE, or a response to it."""
         return event.cseq_method == "BYE"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Follow a BYE; anything else may change what is to be said of one."""
         at_us = event.captured_us
         if event.cseq_method == "BYE" and transaction is not None:
             bye = self._byes.on(transaction, event)
             bye.to_tag = bye.to_tag or event.to_tag
             if event.method:
-                bye.read(event, reading)
+                bye.read(event)
                 self._await(transaction, at_us)
             elif event.status >= 300:
                 self.fold.wake_facet(at_us + self.fold.context.settings.repair_us, self)
@@ -86,7 +84,7 @@ class Teardown(Facet[Call]):
         self._judge_release(at_us, out)
         self._judge_short(at_us, out)
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A BYE that is sent again has no response yet."""
         if event.cseq_method == "BYE":
             self._measure()

@@ -3,16 +3,15 @@
 from typing import Any, Final
 
 from collectors.sip.message import start_line
-from collectors.sip.reading import Reading
 from collectors.sip.subscription import read_event
 from collectors.sip.uri import addr_spec
-from collectors.wire.events import SipEvent
 from monitor.core.attempt import Attempt, Attempts
 from monitor.core.call import Call
 from monitor.core.diagnosis import transfer as rules
 from monitor.core.diagnosis.transfer import Report
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
 
@@ -26,7 +25,7 @@ class Refer(Attempt):
 
     __slots__ = ("report", "target", "to_tag")
 
-    def __init__(self, event: SipEvent) -> None:
+    def __init__(self, event: Message) -> None:
         super().__init__(event)
         self.target = ""  # Refer-To
         self.to_tag = event.to_tag
@@ -49,18 +48,16 @@ class Transfers(Facet[Fold]):
         return cseq_method in ("REFER", "NOTIFY")
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first REFER, or the first NOTIFY about one that was not seen."""
-        return event.cseq_method == "REFER" or (event.method == "NOTIFY" and _of_refer(event, reading))
+        return event.cseq_method == "REFER" or (event.method == "NOTIFY" and _of_refer(event))
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
         """REFER, a response to one, NOTIFY."""
         return cseq_method == "REFER" or method == "NOTIFY"
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A REFER, a response to one, or a report."""
         if transaction is None:
             return
@@ -69,11 +66,11 @@ class Transfers(Facet[Fold]):
             refer = self._refers.on(transaction, event)
             refer.to_tag = refer.to_tag or event.to_tag
             if event.method:
-                refer.target = addr_spec(reading.first("refer-to"))[0][:_LONGEST]
+                refer.target = addr_spec(event.first("refer-to"))[0][:_LONGEST]
             elif event.status >= 300:
                 self.fold.wake_facet(at_us + self.fold.context.settings.repair_us, self)
-        elif event.method == "NOTIFY" and _of_refer(event, reading):
-            self._note(event, reading, number, transaction)
+        elif event.method == "NOTIFY" and _of_refer(event):
+            self._note(event, number, transaction)
         else:
             return
         self._judge(at_us, out)
@@ -82,10 +79,10 @@ class Transfers(Facet[Fold]):
         """A refused REFER has waited for its retry."""
         self._judge(due_us, out)
 
-    def _note(self, event: SipEvent, reading: Reading, number: int, transaction: Transaction) -> None:
-        words = start_line(reading.body).split(None, 2)
+    def _note(self, event: Message, number: int, transaction: Transaction) -> None:
+        words = start_line(event.body).split(None, 2)
         status = int(words[1]) if len(words) > 1 and words[1].isascii() and words[1].isdigit() else 0
-        about = read_event(reading.first("event")).id[:_LONGEST]
+        about = read_event(event.first("event")).id[:_LONGEST]
         known = self._reports.get(about)
         if status < 200 or (known is None and len(self._reports) >= _MOST_REFERS):
             return
@@ -113,8 +110,8 @@ class Transfers(Facet[Fold]):
         return named[-1] if named else "somebody"
 
 
-def _of_refer(event: SipEvent, reading: Reading) -> bool:
-    return b"efer" in event.raw and read_event(reading.first("event")).package == "refer"
+def _of_refer(event: Message) -> bool:
+    return b"efer" in event.raw and read_event(event.first("event")).package == "refer"
 
 
 class Redirections(Facet[Call]):
@@ -132,7 +129,7 @@ class Redirections(Facet[Call]):
         return 300 <= status < 400 and cseq_method == "INVITE"
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """With the first of them."""
         return 300 <= event.status < 400 and event.cseq_method == "INVITE"
 
@@ -141,9 +138,7 @@ class Redirections(Facet[Call]):
         """A redirection, or an INVITE that may follow it."""
         return method == "INVITE" or (300 <= status < 400 and cseq_method == "INVITE")
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A 3xx, or an INVITE that may follow it."""
         if 300 <= event.status < 400 and event.cseq_method == "INVITE" and transaction is not None:
             if transaction in self._places or len(self._places) < _MOST_PLACES:

@@ -2,10 +2,10 @@
 
 from typing import Final, Protocol
 
-from collectors.sip.reading import Reading
-from collectors.wire.events import ICMP, SideEvent, SipEvent
+from collectors.wire.events import ICMP, SideEvent
 from collectors.wire.trouble import Trouble
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import Report, report_on
 from monitor.core.updates import Update
@@ -36,7 +36,7 @@ class Undelivered(Facet[Addressed]):
         return False
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """By no message."""
         return False
 
@@ -55,9 +55,7 @@ class Undelivered(Facet[Addressed]):
         """A request."""
         return method != ""
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A request whose error was heard of before."""
         if event.method and transaction is not None:
             self._judge(transaction, event.captured_us, out)

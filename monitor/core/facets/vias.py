@@ -3,11 +3,10 @@
 from typing import Final
 
 from collectors.sip.address import inside
-from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import VIA_MISMATCH, Misled, via_mismatch
 from monitor.core.facet import Facet
+from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
 from monitor.core.transaction import Transaction
@@ -47,17 +46,15 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
         return method not in ("", "ACK")
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         """Such a request."""
-        return _misleading(event, reading) is not None
+        return _misleading(event) is not None
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Look where the response goes, and whether the client goes on after it."""
         if event.method:
             self._go_on(event, transaction, out)
-            found = _misleading(event, reading)
+            found = _misleading(event)
             if found is not None and transaction is not None and len(self._odd) < _MOST:
                 self._odd.setdefault(transaction, _Odd(*found, number))
             return
@@ -66,14 +63,14 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
             odd.misled_us, odd.response = event.captured_us, number
             self._judge(transaction, odd, event.captured_us, out)
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A request that is sent again although it was answered: the client did not get it."""
         odd = self._odd.get(transaction) if transaction is not None and event.method else None
         if odd is not None and 0 < odd.misled_us < event.captured_us and not odd.again_us:
             odd.again_us = event.captured_us
             self._judge(transaction, odd, event.captured_us, out)
 
-    def _go_on(self, event: SipEvent, transaction: Transaction | None, out: list[Update]) -> None:
+    def _go_on(self, event: Message, transaction: Transaction | None, out: list[Update]) -> None:
         """The ACK, or the client's next request: it has the response."""
         for known, odd in self._odd.items():
             on = transaction is not known or event.method == "ACK"
@@ -96,12 +93,12 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
         self.fold.judge(VIA_MISMATCH, misled.subject, via_mismatch(misled), odd.misled_us, at_us, out)
 
 
-def _misleading(event: SipEvent, reading: Reading) -> tuple[str, int] | None:
+def _misleading(event: Message) -> tuple[str, int] | None:
     """(sent-by, its port) of a request whose Via leads responses to another port; None for all others."""
     # Nearly every client asks for rport: one look at the octets spares the reading.
     if not event.method or event.transport != "udp" or b"rport" in event.raw:
         return None
-    host, port = reading.sent_by
+    host, port = event.sent_by
     port = port or _PORT
     if port == event.source_port or host.strip("[]") == event.source or not inside(host):
         return None

@@ -4,6 +4,7 @@ import pytest
 
 from collectors.wire.events import SipEvent
 from monitor.core.copies import Copies, Sight
+from monitor.core.message import Message
 from tests.support.messages import request
 
 NEW, COPY, AGAIN = Sight.NEW, Sight.COPY, Sight.RETRANSMISSION
@@ -15,7 +16,7 @@ def sights(*seen: tuple[float, str]) -> list[Sight]:
     for at, observer in seen:
         if observer not in observers:
             observers += (observer,)
-        found.append(copies.add(request("INVITE", at, observer=observer), observers))
+        found.append(copies.add(Message(request("INVITE", at, observer=observer)), observers))
     return found
 
 
@@ -49,14 +50,14 @@ def test_another_way_or_another_text_is_another_message() -> None:
         request("INVITE", 0, cseq=2),
     ]
     copies = Copies(10)
-    assert {copies.add(message, ("lab/eth0",)) for message in messages} == {NEW}
+    assert {copies.add(Message(message), ("lab/eth0",)) for message in messages} == {NEW}
 
 
 def test_of_too_many_messages_the_oldest_is_forgotten() -> None:
     copies = Copies(2)
 
     def seen(event: SipEvent) -> Sight:
-        return copies.add(event, ("lab/eth0",))
+        return copies.add(Message(event), ("lab/eth0",))
 
     for cseq in (1, 2, 3):
         assert seen(request("INVITE", 0, cseq=cseq)) == NEW

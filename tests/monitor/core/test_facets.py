@@ -5,11 +5,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from collectors.sip.reading import Reading
-from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.correlator import Correlator
 from monitor.core.diagnosis.teardown import SHORT_CALL
 from monitor.core.facet import Facet, Families, Openers
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import FindingState, Kind, Update
 from tests.support.messages import request, response, us
@@ -27,16 +27,14 @@ class Witness(Facet[Call]):
         SEEN.append(self.seen)
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
-        return event.status == 180 and reading.first("from") != ""
+    def begins(event: Message) -> bool:
+        return event.status == 180 and event.first("from") != ""
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         owner = transaction.method if transaction else "none"
         self.seen.append(f"{number} {event.method or event.status} of {owner}")
 
-    def again(self, event: SipEvent, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         self.seen.append(f"{number} again")
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
@@ -49,12 +47,10 @@ class Silent(Facet[Call]):
     __slots__ = ()
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         return True
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         self.fold.wake_facet(event.captured_us + 1, self)
 
 
@@ -68,12 +64,10 @@ class Teller(Facet[Call]):
         return status == 180
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         return True
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         verdict = SHORT_CALL.finding(
             subject="", state=FindingState.CONFIRMED, at_us=event.captured_us, hop="", messages={number}, cause="Told."
         )
@@ -94,12 +88,10 @@ class Listener(Facet[Call]):
         return found
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         return True
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         SEEN[-1].append(f"{number}")
 
 
@@ -153,7 +145,7 @@ def test_only_a_request_that_waits_for_its_answer_is_kept() -> None:
 
 def test_of_methods_without_number_only_some_are_remembered() -> None:
     openers = Openers((Silent,))
-    events = [request(f"M{number}", 0) for number in range(5_000)]
+    events = [Message(request(f"M{number}", 0)) for number in range(5_000)]
     assert {openers.of(event).may_begin for event in events} == {1}
     assert len(openers._known) == 4_096
 

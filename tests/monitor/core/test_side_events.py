@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from collectors.scenario.library import play
-from collectors.sip.reading import Reading
 from collectors.wire.events import ICMP, LOG, RTCP, SideEvent, SipEvent
 from monitor.core.correlator import Correlator
 from monitor.core.facet import Facet, Families
 from monitor.core.fold import Fold
+from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import EvidenceAdded, Kind, MessageAdded, RecordClosed, Update
 from tests.support.beside import beside
@@ -124,12 +124,10 @@ class Unreachable(Facet[Fold]):
     beside = frozenset({ICMP})
 
     @staticmethod
-    def begins(event: SipEvent, reading: Reading) -> bool:
+    def begins(event: Message) -> bool:
         return False
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         SEEN.append(event.method or event.status)
 
     def witness(self, side: SideEvent, number: int, out: list[Update]) -> None:
@@ -143,9 +141,7 @@ class Indifferent(Facet[Fold]):
     beside = frozenset({RTCP})
     begins = Unreachable.begins
 
-    def news(
-        self, event: SipEvent, reading: Reading, number: int, transaction: Transaction | None, out: list[Update]
-    ) -> None:
+    def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Nothing."""
 
 

@@ -1,0 +1,79 @@
+"""A message as records and families of findings look at it: what was parsed at the edge, and any header on request.
+
+An event is what travels and is stored; of it, one `Message` is made when its record takes it, since all that looks at
+a message here does so many times. Its head is split once, when the first of its further headers is asked for.
+"""
+
+from collectors.sip.reading import Reading
+from collectors.wire.events import SipEvent
+from monitor.core.hop import endpoint, hop_between
+
+
+class Message(Reading):
+    """The fields are those of `SipEvent`, under the same names."""
+
+    __slots__ = (
+        "_hop",
+        "branch",
+        "call_id",
+        "captured_us",
+        "contact",
+        "cseq",
+        "cseq_method",
+        "destination",
+        "destination_port",
+        "fault",
+        "from_tag",
+        "from_uri",
+        "method",
+        "observer",
+        "source",
+        "source_port",
+        "status",
+        "to_tag",
+        "to_uri",
+        "transport",
+        "vias",
+    )
+
+    def __init__(self, event: SipEvent) -> None:
+        super().__init__(event.raw)
+        self.captured_us = event.captured_us
+        self.source = event.source
+        self.source_port = event.source_port
+        self.destination = event.destination
+        self.destination_port = event.destination_port
+        self.transport = event.transport
+        self.observer = event.observer
+        self.fault = event.fault
+        self.method = event.method
+        self.status = event.status
+        self.call_id = event.call_id
+        self.from_uri = event.from_uri
+        self.from_tag = event.from_tag
+        self.to_uri = event.to_uri
+        self.to_tag = event.to_tag
+        self.cseq = event.cseq
+        self.cseq_method = event.cseq_method
+        self.branch = event.branch
+        self.vias = event.vias
+        self.contact = event.contact
+        self._hop = ""
+
+    @property
+    def hop(self) -> str:
+        """Its hop in the direction of the request, which a response travels backwards."""
+        if not self._hop:
+            self._hop = (
+                hop_between(self.source, self.source_port, self.destination, self.destination_port)
+                if self.method
+                else hop_between(self.destination, self.destination_port, self.source, self.source_port)
+            )
+        return self._hop
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The endpoints of its hop: who asks, who answers."""
+        source = endpoint(self.source, self.source_port)
+        destination = endpoint(self.destination, self.destination_port)
+        return (source, destination) if self.method else (destination, source)
