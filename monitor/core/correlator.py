@@ -69,7 +69,7 @@ class Correlator:
     def take(self, event: SipEvent, out: list[Update]) -> Fold:
         """Take a message for those who keep none: the record that it joined; what else it caused is added to `out`."""
         if self._closed:
-            self._closed.clear()
+            self._let_go()
         self._hear(event.source, event.captured_us, event.status)
         # Most messages belong to a call that is known: one look for these.
         fold: Fold | None = (
@@ -99,7 +99,7 @@ class Correlator:
         None comes of it, and `unmatched` counts it, where no record in memory takes it.
         """
         if self._closed:
-            self._closed.clear()
+            self._let_go()
         out: list[Update] = []
         fold = self._witness_of(side)
         if fold is not None and fold.witness(side, out):
@@ -110,7 +110,7 @@ class Correlator:
 
     def advance(self, watermark_us: int) -> list[Update]:
         """Nothing captured before `watermark_us` will come any more: fire what is due."""
-        self._closed.clear()
+        self._let_go()
         out: list[Update] = []
         while due := self._context.alarms.due(watermark_us):
             due_us, ident = due
@@ -205,6 +205,12 @@ class Correlator:
         if isinstance(fold, Call):
             self._lose_sight(fold, self._next_sweep_us(advanced_us), watermark_us, [])
 
+    def release(self) -> None:
+        """Let go of all records: nobody will ask for any of them again."""
+        self._let_go()
+        for fold in self._by_name.values():
+            fold.release()
+
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:
         """The next new record of this name is its `incarnation`th."""
         self._incarnations[kind, call_id, discriminator] = incarnation
@@ -284,6 +290,11 @@ class Correlator:
     def _close(self, fold: Fold, reason: str, at_us: int, out: list[Update]) -> None:
         fold.close(reason, at_us, out)
         self._forget(fold)
+
+    def _let_go(self) -> None:
+        for fold in self._closed.values():
+            fold.release()
+        self._closed.clear()
 
     def _forget(self, fold: Fold) -> None:
         key = fold.key

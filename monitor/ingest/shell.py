@@ -25,8 +25,8 @@ def run(config: Config) -> int:
     def end(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    # What correlation holds is many long-lived objects without cycles: to look through them all again and
-    # again takes half of the time, and seconds at once, longer the more calls there are.
+    # What correlation holds is many long-lived objects, and what it lets go of has no cycles: to look through them all
+    # again and again takes half of the time, and seconds at once, longer the more calls there are.
     gc.freeze()
     gc.set_threshold(50_000, 20, 1_000)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -329,7 +329,9 @@ class Worker:
         """Forget partitions (all, when none is named); those still ours are restored when next tended."""
         dropped = [*self._leases.epochs] if numbers is None else numbers
         for number in dropped:
-            self._shards.pop(number, None)
+            shard = self._shards.pop(number, None)
+            if shard is not None:
+                shard.correlator.release()
             self._leases.epochs.pop(number, None)
         if dropped or numbers is None:
             self._tended = float("-inf")

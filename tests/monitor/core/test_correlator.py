@@ -1,11 +1,15 @@
 """Which record a message finds, how long records are held, and within which bounds."""
 
+import gc
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collectors.scenario.library import CALLS, play
 from collectors.sip.message import METHODS
+from collectors.sip.timers import SECOND
 from collectors.wire.events import SipEvent
 from monitor.core.correlator import Correlator
 from monitor.core.settings import Settings
@@ -97,6 +101,30 @@ def test_an_ended_call_lingers_for_stragglers_and_leaves() -> None:
     assert watch.call.open  # the straggler is given its time too
     watch.wait(66.9)
     assert (watch.call.open, closed(watch.told)) == (False, [("call-1", "over")])
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_what_leaves_memory_needs_no_garbage_collection(*, dropped: bool) -> None:
+    """An ingest worker collects hardly ever: what waited for that would be there for hours."""
+    played = {name: play(name).events() for name in CALLS}
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        for name, events in played.items():
+            correlator = Correlator()
+            for event in events:
+                correlator.feed(event)
+            for _ in range(0 if dropped else 2):  # the second lets go of what the first has closed
+                correlator.advance(events[-1].captured_us + 13 * 3600 * SECOND)
+            if dropped:
+                correlator.release()
+            assert len(correlator) == 0 or dropped, name
+            del correlator
+            assert gc.collect() == 0, name
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_a_call_that_begins_again_while_it_lingers_stays() -> None:
