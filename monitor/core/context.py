@@ -2,8 +2,9 @@
 
 from bisect import insort
 from collections import OrderedDict
-from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from enum import IntEnum
+from heapq import heapify, heappop, heappush
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from collectors.wire.events import Loss
 from monitor.core.facet import Families, Openers
@@ -11,34 +12,51 @@ from monitor.core.settings import Settings
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
 _MOST_PEERS: Final = 100_000  # addresses remembered
+_SHARE: Final = 16  # of the deadlines, one that is of a record that left
 
 
 FAR: Final = 2**63
 
 
+# When, what for (`fold.Timer`), in which order it was set, the record, and what of it.
+Deadline: TypeAlias = tuple[int, Any, int, Any, Any]
+
+
 class Alarms:
-    """The deadlines of all records: a heap of (time, order of setting, record id)."""
+    """The deadlines of all records: a heap. Those of one record at the same time pass in the order of their timers."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, int]] = []
+        self._heap: list[Deadline] = []
         self._serial = 0
+        self._left = 0  # records that left since those of such were looked for
 
-    def set(self, due_us: int, record: int) -> int:
-        """Wake `record` when the watermark passes `due_us`; a number that no other alarm has."""
+    def set(self, due_us: int, timer: IntEnum, record: Any, about: Any) -> None:
+        """Wake `record` when the watermark passes `due_us`."""
         self._serial += 1
-        heappush(self._heap, (due_us, self._serial, record))
-        return self._serial
+        heappush(self._heap, (due_us, timer, self._serial, record, about))
 
-    def due(self, watermark_us: int) -> tuple[int, int] | None:
-        """The next (time, record id) at or before the watermark, taken out."""
+    def due(self, watermark_us: int) -> Deadline | None:
+        """The next one at or before the watermark, taken out. Its record may have left."""
         if self._heap and self._heap[0][0] <= watermark_us:
-            due_us, _, record = heappop(self._heap)
-            return due_us, record
+            return heappop(self._heap)
         return None
 
     def next(self) -> int | None:
         """When the next one is due."""
         return self._heap[0][0] if self._heap else None
+
+    def join(self, others: "Alarms") -> None:
+        """Take over those of another clock, in their order."""
+        for due_us, timer, _, record, about in sorted(others._heap):
+            self.set(due_us, timer, record, about)
+
+    def left(self) -> None:
+        """A record left. What waits for it would keep it in memory, and goes before that is much."""
+        self._left += 1
+        if self._left * _SHARE > len(self._heap):
+            self._left = 0
+            self._heap = [deadline for deadline in self._heap if deadline[3].open]
+            heapify(self._heap)
 
 
 class BlindSpots:

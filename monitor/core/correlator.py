@@ -5,7 +5,6 @@ evidence at once. `advance` lets the time of the wire pass (the watermark: nothi
 absence can be claimed.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,11 +12,12 @@ from typing import Final
 
 from collectors.wire.events import Loss, Observation, SideEvent, SipEvent
 from monitor.core.call import Call
-from monitor.core.context import FAR, Context, Peers
+from monitor.core.context import FAR, Alarms, Context, Peers
 from monitor.core.facet import Families
 from monitor.core.families import FAMILIES
 from monitor.core.fold import Fold, T
 from monitor.core.message import Message
+from monitor.core.recency import Recency
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
 from monitor.core.standalone import Standalone
@@ -47,9 +47,9 @@ class Correlator:
     ) -> None:
         self._context = Context(settings or Settings(), peers or Peers(), families)
         self._hear = self._context.peers.hear
-        self._by_name: OrderedDict[Name, Fold] = OrderedDict()  # the least recently fed first
-        self._calls: dict[str, Call] = {}  # of these, the calls, by Call-ID
-        self._by_ident: dict[int, Fold] = {}
+        self._calls: dict[str, Call] = {}  # by Call-ID
+        self._others: dict[Name, Fold] = {}  # what is no call, or has no Call-ID
+        self._recency = Recency()
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
         self._incarnations: dict[Name, int] = {}  # reserved
         self.unmatched = 0  # side events that fit no record, or one that has too many
@@ -77,15 +77,16 @@ class Correlator:
         )
         if fold is None:
             name = self._name(event)
-            fold = self._by_name.get(name)
+            fold = self._others.get(name)
             if fold is None:
                 message = Message(event)
                 fold = self._begin(name, message)
                 fold.feed(message, out)
-                if len(self._by_name) > self._context.settings.max_records:
-                    self._close(next(iter(self._by_name.values())), "evicted", event.captured_us, out)
+                oldest = self._recency.oldest
+                if oldest is not None and len(self) > self._context.settings.max_records:
+                    self._close(oldest, "evicted", event.captured_us, out)
                 return fold
-        self._by_name.move_to_end(fold.name)
+        self._recency.renew(fold)
         fold.feed(Message(event), out)
         return fold
 
@@ -103,7 +104,7 @@ class Correlator:
         out: list[Update] = []
         fold = self._witness_of(side)
         if fold is not None and fold.witness(side, out):
-            self._by_name.move_to_end(fold.name)
+            self._recency.renew(fold)
         else:
             self.unmatched += 1
         return out
@@ -112,11 +113,10 @@ class Correlator:
         """Nothing captured before `watermark_us` will come any more: fire what is due."""
         self._let_go()
         out: list[Update] = []
-        while due := self._context.alarms.due(watermark_us):
-            due_us, ident = due
-            fold = self._by_ident.get(ident)
-            if fold is not None:
-                fold.wake(due_us, out)
+        while (deadline := self._context.alarms.due(watermark_us)) is not None:
+            due_us, timer, _, fold, about = deadline
+            if fold.open:
+                fold.wake(due_us, timer, about, out)
                 if not fold.open:
                     self._forget(fold)
         self._sweep(watermark_us, out)
@@ -138,26 +138,26 @@ class Correlator:
 
         Raises KeyError for any other.
         """
-        fold = self._by_name.get((key.kind, key.call_id, key.discriminator))
+        fold = self._known(_name_of(key))
         if fold is not None and fold.key == key:
             return fold.record()
         return self._closed[key].record()
 
     def facet(self, key: RecordKey, family: type[T]) -> T | None:
         """What a family of findings keeps of an open record; None where nothing concerned it, or it is not open."""
-        fold = self._by_name.get((key.kind, key.call_id, key.discriminator))
+        fold = self._known(_name_of(key))
         return fold.facet(family) if fold is not None and fold.key == key else None
 
     def open_keys(self) -> Iterable[RecordKey]:
         """The keys of all records in memory, the least recently fed first."""
-        return (fold.key for fold in self._by_name.values())
+        return (fold.key for fold in self._recency)
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return len(self._calls) + len(self._others)
 
     def knows(self, event: SipEvent) -> bool:
         """Whether a record in memory takes this message."""
-        return self._name(event) in self._by_name
+        return self._known(self._name(event)) is not None
 
     def names(self, event: SipEvent) -> list[Name]:
         """The names under which a message may belong to a record that is stored, the likeliest first."""
@@ -186,6 +186,7 @@ class Correlator:
         """
         fold: Fold | None = None
         context, advanced_us = self._context, 0
+        alarms, context.alarms = context.alarms, Alarms()  # for the deadlines that pass in between
         for fed_us, observations in parts:
             context.horizon_us = fed_us
             if fold is not None and fed_us > advanced_us:
@@ -201,6 +202,8 @@ class Correlator:
         context.horizon_us = FAR
         if fold is not None and watermark_us > advanced_us:
             fold.catch_up(watermark_us)
+        alarms.join(context.alarms)
+        context.alarms = alarms
         self._unswept_us = self._unswept_us or self._next_sweep_us(watermark_us)
         if isinstance(fold, Call):
             self._lose_sight(fold, self._next_sweep_us(advanced_us), watermark_us, [])
@@ -208,7 +211,9 @@ class Correlator:
     def release(self) -> None:
         """Let go of all records: nobody will ask for any of them again."""
         self._let_go()
-        for fold in self._by_name.values():
+        self._context.alarms = Alarms()
+        while (fold := self._recency.oldest) is not None:
+            self._recency.remove(fold)
             fold.release()
 
     def reserve(self, kind: Kind, call_id: str, discriminator: str, incarnation: int) -> None:
@@ -225,14 +230,17 @@ class Correlator:
             return kind, "", f"{event.source} {event.source_port} {event.fault}"
         if kind != Kind.TRANSACTION:
             return kind, call_id, ""
-        call = (Kind.CALL, call_id, "")
-        if call in self._by_name:
-            return call
+        if call_id in self._calls:
+            return Kind.CALL, call_id, ""
         return Kind.TRANSACTION, call_id, _discriminator(event.cseq, method, event.from_tag)
 
     def _witness_of(self, side: SideEvent) -> Fold | None:
-        found = map(self._by_name.get, _names_beside(side))
+        found = map(self._known, _names_beside(side))
         return next((fold for fold in found if fold is not None), None)
+
+    def _known(self, name: Name) -> Fold | None:
+        """The record of this name in memory."""
+        return self._calls.get(name[1]) if name[0] == Kind.CALL and name[1] else self._others.get(name)
 
     def _begin(self, name: Name, event: Message) -> Fold:
         kind, call_id, discriminator = name
@@ -243,10 +251,11 @@ class Correlator:
     def _start(self, key: RecordKey, event: Message) -> Fold:
         self._idents += 1
         fold = _FOLDS[key.kind](key, self._idents, self._context, event)
-        self._by_name[fold.name] = fold
-        self._by_ident[self._idents] = fold
         if isinstance(fold, Call) and key.call_id:
             self._calls[key.call_id] = fold
+        else:
+            self._others[_name_of(key)] = fold
+        self._recency.add(fold)
         return fold
 
     def _sweep(self, watermark_us: int, out: list[Update]) -> None:
@@ -281,10 +290,7 @@ class Correlator:
         idle_us = self._context.settings.idle_us
         if self._context.settings.linger_us is None:
             return
-        while self._by_name:
-            fold = next(iter(self._by_name.values()))
-            if fold.last_us + idle_us > watermark_us:
-                return
+        while (fold := self._recency.oldest) is not None and fold.last_us + idle_us <= watermark_us:
             self._close(fold, "idle", watermark_us, out)
 
     def _close(self, fold: Fold, reason: str, at_us: int, out: list[Update]) -> None:
@@ -298,11 +304,17 @@ class Correlator:
 
     def _forget(self, fold: Fold) -> None:
         key = fold.key
-        del self._by_name[fold.name]
-        if key.kind == Kind.CALL:
-            self._calls.pop(key.call_id, None)
-        del self._by_ident[fold.ident]
+        if isinstance(fold, Call) and key.call_id:
+            del self._calls[key.call_id]
+        else:
+            del self._others[_name_of(key)]
+        self._recency.remove(fold)
+        self._context.alarms.left()
         self._closed[key] = fold
+
+
+def _name_of(key: RecordKey) -> Name:
+    return key.kind, key.call_id, key.discriminator
 
 
 def _discriminator(cseq: int, method: str, from_tag: str) -> str:

@@ -13,7 +13,6 @@ cleared as soon as the message arrives that shows it wrong, and stays in the rec
 from abc import ABC, abstractmethod
 from enum import IntEnum, auto
 from functools import lru_cache
-from heapq import heappop, heappush
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
@@ -72,13 +71,18 @@ class Timer(IntEnum):
     LINGER = auto()  # stragglers are over
 
 
+# Asked with each deadline, and slowly through the class (Python 3.11).
+SOURCE: Final = Timer.SOURCE
+FACET: Final = Timer.FACET
+LINGER: Final = Timer.LINGER
+
+
 class Fold(ABC):
     """Base of the three kinds. Subclasses implement `add`, `fire`, `over` and `record`."""
 
     __slots__ = (
         "_begun",
         "_copies",
-        "_deadlines",
         "_facets",
         "_families",
         "_lingers",
@@ -99,9 +103,10 @@ class Fold(ABC):
         "key",
         "last_us",
         "messages",
-        "name",
+        "newer",
         "now_us",
         "observers",
+        "older",
         "open",
         "requests",
         "retransmissions",
@@ -115,8 +120,9 @@ class Fold(ABC):
         self, key: RecordKey, ident: int, context: Context, event: Message, most_messages: int = 1_024
     ) -> None:
         self.key = key
-        self.name = (key.kind, key.call_id, key.discriminator)
-        self.ident = ident  # of the alarm clock's
+        self.ident = ident  # which of its correlator's it is, from 1
+        self.older: Fold | None = None  # its neighbours in the order in which records were fed
+        self.newer: Fold | None = None
         self.context = context
         self.open = True
         self.first_us = event.captured_us
@@ -143,10 +149,9 @@ class Fold(ABC):
         self._facets: tuple[Facet[Any], ...] = ()  # those that have begun, in the order of the families
         self._begun = 0  # which they are: a bit for each family
         self._copies = Copies(most_messages)
-        self._deadlines: list[tuple[int, Timer, int, Any]] = []  # a heap; the third tells equals apart
         self._lingers = False
         self._opening: Message | None = event  # the message that is nearest to the client, until it is told of
-        self.wake_at(event.captured_us, Timer.SOURCE)
+        self.wake_at(event.captured_us, SOURCE)
 
     # --- to be implemented
 
@@ -312,30 +317,34 @@ class Fold(ABC):
 
     def wake_at(self, due_us: int, timer: Timer, about: Any = None) -> None:
         """Call `fire(timer, about, …)` when the watermark passes `due_us`."""
-        heappush(self._deadlines, (due_us, timer, self.context.alarms.set(due_us, self.ident), about))
+        self.context.alarms.set(due_us, timer, self, about)
 
     def wake_facet(self, due_us: int, facet: Facet[Any], about: Any = None) -> None:
         """Call `facet.fire(about, …)` when the watermark passes `due_us`."""
-        self.wake_at(due_us, Timer.FACET, (facet, about))
+        self.wake_at(due_us, FACET, (facet, about))
 
-    def wake(self, due_us: int, out: list[Update]) -> None:
-        """Fire all deadlines up to `due_us`, each at its own time."""
-        while self._deadlines and self._deadlines[0][0] <= due_us:
-            at_us, timer, _, about = heappop(self._deadlines)
-            self.now_us = max(self.now_us, at_us)
-            if timer == Timer.LINGER:
-                self._leave(at_us, out)
-            elif timer == Timer.SOURCE:
-                self._tell_source(at_us, out)
-            elif timer == Timer.FACET:
-                facet, subject = about
-                facet.fire(subject, at_us, out)
-            else:
-                self.fire(timer, about, at_us, out)
+    def wake(self, at_us: int, timer: Timer, about: Any, out: list[Update]) -> None:
+        """A deadline passes."""
+        if at_us > self.now_us:
+            self.now_us = at_us
+        if timer is LINGER:
+            self._leave(at_us, out)
+        elif timer is SOURCE:
+            self._tell_source(at_us, out)
+        elif timer is FACET:
+            facet, subject = about
+            facet.fire(subject, at_us, out)
+        else:
+            self.fire(timer, about, at_us, out)
 
     def catch_up(self, watermark_us: int) -> None:
-        """Let the deadlines up to the watermark pass, untold; what would leave memory stays a while longer."""
-        self.wake(watermark_us, [])
+        """Let the deadlines up to the watermark pass, untold; what would leave memory stays a while longer.
+
+        It must be the only record with deadlines.
+        """
+        while (deadline := self.context.alarms.due(watermark_us)) is not None:
+            at_us, timer, _, _, about = deadline
+            self.wake(at_us, timer, about, [])
         if not self.open:
             self.open = True
             self.linger(self.last_us)
@@ -345,7 +354,7 @@ class Fold(ABC):
         linger_us = self.context.settings.linger_us
         if linger_us is not None and not self._lingers:
             self._lingers = True
-            self.wake_at(max(self.last_us, since_us) + linger_us + self.context.settings.window_us, Timer.LINGER)
+            self.wake_at(max(self.last_us, since_us) + linger_us + self.context.settings.window_us, LINGER)
 
     def _leave(self, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
@@ -368,7 +377,6 @@ class Fold(ABC):
         While ingest works, garbage is hardly ever collected.
         """
         self._facets = ()
-        self._deadlines = []
 
     # --- findings
 

@@ -155,6 +155,31 @@ def test_of_too_many_records_the_one_that_was_silent_for_longest_leaves() -> Non
     assert len(correlator) == 2
 
 
+@given(st.lists(st.sampled_from("abcd"), max_size=12))
+def test_records_are_in_the_order_in_which_they_were_fed(names: list[str]) -> None:
+    correlator = Correlator()
+    for at, name in enumerate(names):
+        correlator.feed(request("INVITE", at, call_id=name))
+    latest_first = list(dict.fromkeys(reversed(names)))
+    assert [key.call_id for key in correlator.open_keys()] == latest_first[::-1]
+
+
+def test_those_that_leave_keep_the_others_in_their_order() -> None:
+    correlator = Correlator()
+    for at, name in enumerate("abcde"):
+        correlator.feed(request("OPTIONS" if name in "ace" else "INVITE", at, call_id=name))
+    correlator.advance(us(50))
+    assert [key.call_id for key in correlator.open_keys()] == ["b", "d"]
+
+
+def test_nobody_is_woken_for_what_left() -> None:
+    correlator = Correlator(Settings(max_records=1))
+    correlator.feed(request("INVITE", 0, call_id="a"))
+    correlator.feed(request("OPTIONS", 1, call_id="b"))
+    correlator.advance(us(40))
+    assert (len(correlator), correlator.next_deadline()) == (0, None)
+
+
 def test_days_stay_within_the_calendar() -> None:
     """A capture's clock may be anywhere."""
     for captured_us, day in ((0, 19700101), (-1, 19700101), (2**62, 99991231)):
