@@ -8,7 +8,6 @@ of arrival within the window; its verdicts go through `Fold.judge`, and its dead
 """
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from collectors.wire.events import SideEvent
@@ -17,6 +16,7 @@ from monitor.core.transaction import Transaction
 from monitor.core.updates import Kind, Update
 
 _MOST_KINDS: Final = 4_096
+_MOST_AUDIENCES: Final = 1_024  # of one kind of message
 F = TypeVar("F")  # the kind of record: Call, Registration, Standalone
 
 
@@ -80,27 +80,48 @@ class Facet(ABC, Generic[F]):
 Families: TypeAlias = dict[Kind, tuple[type[Facet[Any]], ...]]
 
 
+class Audience:
+    """Whom a kind of message concerns, of a record in which certain families have begun."""
+
+    __slots__ = ("ask", "tell", "tell_when_found")
+
+    def __init__(self, ask: tuple[int, ...], tell: tuple[int, ...], tell_when_found: tuple[int, ...]) -> None:
+        self.ask = ask  # the families that it may begin, by place
+        self.tell = tell  # of those that have begun, by rank
+        self.tell_when_found = tell_when_found  # where the record has findings
+
+
 class Kindred:
     """A kind of message: whom it concerns. Families are named by their places, a set of them by an int of bits."""
 
-    __slots__ = ("hear", "hear_when_found", "may_begin")
+    __slots__ = ("_audiences", "_hear", "_hear_when_found", "_may_begin")
 
     def __init__(self, may_begin: int, hear: int, hear_when_found: int) -> None:
-        self.may_begin = may_begin  # those that it may begin
-        self.hear = hear  # of those that have begun
-        self.hear_when_found = hear_when_found  # where the record has findings
+        self._may_begin = may_begin  # those that it may begin
+        self._hear = hear  # of those that have begun
+        self._hear_when_found = hear_when_found  # where the record has findings
+        self._audiences: dict[int, Audience] = {}  # by those that have begun
+
+    def audience(self, begun: int) -> Audience:
+        """Whom it concerns where these have begun."""
+        known = self._audiences.get(begun)
+        if known is None:
+            known = Audience(
+                _places(self._may_begin & ~begun), _ranks(self._hear, begun), _ranks(self._hear_when_found, begun)
+            )
+            if len(self._audiences) < _MOST_AUDIENCES:
+                self._audiences[begun] = known
+        return known
 
 
-@lru_cache(_MOST_KINDS)
-def places(bits: int) -> tuple[int, ...]:
+def _places(bits: int) -> tuple[int, ...]:
     """The places in such a set, in order."""
-    return tuple(place for place in range(bits.bit_length()) if bits >> place & 1)
+    return tuple([place for place in range(bits.bit_length()) if bits >> place & 1])
 
 
-@lru_cache(_MOST_KINDS)
-def ranks(bits: int, begun: int) -> tuple[int, ...]:
+def _ranks(bits: int, begun: int) -> tuple[int, ...]:
     """Where those of a set stand among those that have begun, in order."""
-    return tuple(rank for rank, place in enumerate(places(begun)) if bits >> place & 1)
+    return tuple([rank for rank, place in enumerate(_places(begun)) if bits >> place & 1])
 
 
 class Openers:
@@ -110,19 +131,17 @@ class Openers:
         self.families = families
         everybody = (1 << len(families)) - 1
         self._all = Kindred(everybody, everybody, everybody)
-        self._known: dict[tuple[str, int, str], Kindred] = {}
+        self._known: dict[str, dict[int, Kindred]] = {}  # by the method of the CSeq and the status
+        self._count = 0  # of these
+        self._kindreds: dict[tuple[int, int, int], Kindred] = {}  # by whom they concern: many kinds the same
 
     def of(self, event: Message) -> Kindred:
         """Whom such a message concerns."""
         if event.fault:
             return self._all
-        kind = (event.method, event.status, event.cseq_method)
-        found = self._known.get(kind)
-        if found is None:
-            found = self._new(*kind)
-            if len(self._known) < _MOST_KINDS:  # of methods there may be any number
-                self._known[kind] = found
-        return found
+        of_method = self._known.get(event.cseq_method)
+        known = of_method.get(event.status) if of_method is not None else None
+        return known if known is not None else self._new(event.method, event.status, event.cseq_method)
 
     def _new(self, method: str, status: int, cseq_method: str) -> Kindred:
         begin = hear = hear_when_found = 0
@@ -130,4 +149,9 @@ class Openers:
             begin |= family.may_begin(method, status, cseq_method) << place
             hear |= family.hears(method, status, cseq_method, found=False) << place
             hear_when_found |= family.hears(method, status, cseq_method, found=True) << place
-        return Kindred(begin, hear, hear_when_found)
+        concerned = (begin, hear, hear_when_found)
+        kindred = self._kindreds.setdefault(concerned, Kindred(*concerned))
+        if self._count < _MOST_KINDS:  # of methods there may be any number
+            self._count += 1
+            self._known.setdefault(cseq_method, {})[status] = kindred
+        return kindred

@@ -21,7 +21,7 @@ from collectors.wire.events import SideEvent
 from monitor.core.context import FAR, Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
-from monitor.core.facet import Facet, places, ranks
+from monitor.core.facet import Facet
 from monitor.core.message import Message
 from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
@@ -209,32 +209,44 @@ class Fold(ABC):
         elif event.status not in (100, 400):
             self.asked = None
         kind = self._openers.of(event)
-        for place in places(kind.may_begin & ~self._begun):
-            if self._families[place].begins(event):
-                self._facet_at(place)
+        audience = kind.audience(self._begun)
+        if audience.ask:
+            begun = [place for place in audience.ask if self._families[place].begins(event)]
+            if begun:
+                self._make(begun)
+                audience = kind.audience(self._begun)
         found = bool(self.findings)
-        for rank in ranks(kind.hear_when_found if found else kind.hear, self._begun):
+        for rank in audience.tell_when_found if found else audience.tell:
             self._facets[rank].news(event, number, transaction, out)
             if not found and self.findings:
                 # The first finding of the record: the facets behind may have something to say of it.
-                for later in ranks(kind.hear_when_found, self._begun):
+                for later in audience.tell_when_found:
                     if later > rank:
                         self._facets[later].news(event, number, transaction, out)
                 break
 
+    def _make(self, places: list[int]) -> None:
+        """Make the facets of the families with these places."""
+        facets = list(self._facets)
+        for place in places:
+            facets.insert(self._rank(place), self._families[place](self))
+            self._begun |= 1 << place
+        self._facets = tuple(facets)
+
+    def _rank(self, place: int) -> int:
+        """How many of those that have begun stand before that place."""
+        return (self._begun & (1 << place) - 1).bit_count()
+
     def _facet_at(self, place: int) -> Facet[Any]:
         """That of the family with this place; begun, if it was not."""
-        before = (self._begun & (1 << place) - 1).bit_count()
         if not self._begun >> place & 1:
-            self._begun |= 1 << place
-            begun = self._facets
-            self._facets = (*begun[:before], self._families[place](self), *begun[before:])
-        return self._facets[before]
+            self._make([place])
+        return self._facets[self._rank(place)]
 
     def facet(self, family: type[T]) -> T | None:
         """What a family of findings keeps of the record; None where nothing concerned it yet."""
         for facet in self._facets:
-            if isinstance(facet, family):
+            if type(facet) is family:  # which has no subclasses; asked of an abstract class, `isinstance` is slow
                 return facet
         return None
 
