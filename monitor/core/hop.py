@@ -36,7 +36,10 @@ def request_hop(event: SipEvent) -> str:
 
 def address_of(place: str) -> str:
     """The address of an endpoint, without port and brackets."""
-    return place.rpartition(":")[0].strip("[]")
+    end = place.rfind(":")
+    if end <= 0:
+        return ""
+    return place[1 : end - 1] if place[0] == "[" else place[:end]
 
 
 def ends(hop: str) -> tuple[str, str]:

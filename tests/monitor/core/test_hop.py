@@ -1,5 +1,7 @@
 """Hops as text: in the direction of the request, whichever way a message goes, and few of them remembered."""
 
+import pytest
+
 from collectors.wire.events import SipEvent
 from monitor.core import hop
 
@@ -18,3 +20,11 @@ def test_however_many_hops_are_named_few_are_remembered() -> None:
         address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
         assert hop.request_hop(event(address, 5060, "192.0.2.1", "INVITE")) == f"{address}:5060>192.0.2.1:5060"
     assert len(hop._HOPS) <= 65_536
+
+
+@pytest.mark.parametrize(
+    ("place", "address"),
+    [("10.0.0.1:5060", "10.0.0.1"), ("[2001:db8::1]:5060", "2001:db8::1"), (":5060", ""), ("", ""), ("junk", "")],
+)
+def test_the_address_of_an_endpoint_has_neither_port_nor_brackets(place: str, address: str) -> None:
+    assert hop.address_of(place) == address
