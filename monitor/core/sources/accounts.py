@@ -5,7 +5,7 @@ from typing import Final
 
 from collectors.sip.uri import host_of
 from monitor.core.hop import address_of
-from monitor.core.sources.tables import Table
+from monitor.core.sources.tables import Bounded
 from monitor.core.updates import RecordKey, RegistrationSucceeded
 
 MOST: Final = 200_000  # accounts, and endpoints behind which they are reached
@@ -14,14 +14,15 @@ EVERY: Final = "*"
 
 
 class Binding:
-    """One binding in force."""
+    """One binding in force. `address`: that of the client."""
 
-    __slots__ = ("account", "client", "contact", "expires_us", "identity", "key", "made_us", "registrar")
+    __slots__ = ("account", "address", "client", "contact", "expires_us", "identity", "key", "made_us", "registrar")
 
     def __init__(self, update: RegistrationSucceeded, at_us: int) -> None:
         self.account = update.aor
         self.identity = update.identity
         self.client = update.client
+        self.address = address_of(self.client)
         self.contact = update.contact
         self.registrar = update.registrar
         self.expires_us = update.expires_us
@@ -31,19 +32,19 @@ class Binding:
     @property
     def translated(self) -> bool:
         """Whether it came through a NAT: its Contact is not where it came from."""
-        return host_of(self.contact).strip("[]") != address_of(self.client)
+        return host_of(self.contact).strip("[]") != self.address
 
 
 class Accounts:
     """Who is bound where. Beyond the bounds, what was asked for longest ago is forgotten."""
 
     def __init__(self, most: int = MOST) -> None:
-        self._bound: Table[str, dict[str, Binding]] = Table(dict, most)
-        self._behind: Table[str, list[Binding]] = Table(list, most)
+        self._bound: Bounded[str, tuple[Binding, ...]] = Bounded(most)
+        self._behind: Bounded[str, Binding] = Bounded(most)
 
-    def bound(self, account: str) -> list[Binding]:
+    def bound(self, account: str) -> tuple[Binding, ...]:
         """The bindings of an address of record, the oldest first."""
-        return list((self._bound.get(account) or {}).values())
+        return self._bound.get(account) or ()
 
     def all(self) -> Iterator[Binding]:
         """All bindings."""
@@ -54,31 +55,30 @@ class Accounts:
 
     def get(self, account: str, identity: str) -> Binding | None:
         """One binding."""
-        return (self._bound.get(account) or {}).get(identity)
+        for binding in self.bound(account):
+            if binding.identity == identity:
+                return binding
+        return None
 
     def behind(self, endpoint: str) -> Binding | None:
         """The binding that came from this endpoint last."""
-        found = self._behind.get(endpoint)
-        return found[0] if found else None
+        return self._behind.get(endpoint)
 
-    def bind(self, update: RegistrationSucceeded, at_us: int) -> Binding:
+    def bind(self, binding: Binding) -> None:
         """A binding was made, or refreshed."""
-        bound = self._bound[update.aor]
-        bound.pop(update.identity, None)  # so that it is the newest
-        binding = bound[update.identity] = Binding(update, at_us)
-        if len(bound) > _MOST_BOUND:
-            del bound[next(iter(bound))]
-        self._behind[update.client][:] = [binding]
-        return binding
+        others = [each for each in self.bound(binding.account) if each.identity != binding.identity]
+        self._bound.put(binding.account, (*others[1 - _MOST_BOUND :], binding))
+        self._behind.put(binding.client, binding)
 
     def remove(self, account: str, identity: str) -> list[Binding]:
         """A binding, or every one of the account, is no more."""
-        bound = self._bound.get(account) or {}
-        removed = list(bound.values()) if identity == EVERY else [bound[identity]] if identity in bound else []
+        bound = self.bound(account)
+        removed = [binding for binding in bound if identity in (EVERY, binding.identity)]
         for binding in removed:
-            del bound[binding.identity]
             if self.behind(binding.client) is binding:
                 self._behind.pop(binding.client)
-        if not bound:
+        if len(removed) < len(bound):
+            self._bound.put(account, tuple([binding for binding in bound if binding not in removed]))
+        else:
             self._bound.pop(account)
         return removed

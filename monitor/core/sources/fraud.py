@@ -6,13 +6,13 @@ from collectors.sip.timers import SECOND
 from collectors.sip.uri import user_of
 from monitor.core.diagnosis.security import TOLL_FRAUD_SUSPECT
 from monitor.core.diagnosis.text import seconds
-from monitor.core.hop import address_of
 from monitor.core.limits import Limits
+from monitor.core.sources.beginning import Beginning
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.tables import Recent, Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
-from monitor.core.updates import FindingState, RecordKey, SourceSeen
+from monitor.core.updates import FindingState, RecordKey
 
 _MOST: Final = 50_000
 _MOST_COUNTRIES: Final = 200  # of one account
@@ -40,38 +40,39 @@ class Fraud:
         self._limits = limits
         self._ledger = ledger
         self._trust = trust
+        self._international = limits.international_prefixes
+        self._premium = limits.premium_prefixes
+        self._home = limits.home_prefixes
         self._accounts: Table[str, _Account] = Table(lambda: _Account(limits.fraud_us), _MOST)
 
-    def seen(self, update: SourceSeen, at_us: int) -> None:
+    def seen(self, call: Beginning, at_us: int) -> None:
         """Somebody calls."""
-        number = self._number(update)
-        if not number or self._trust.named(address_of(update.source)):
+        number = self._number(call.to_uri)
+        if not number or self._trust.named(call.client.address):
             return
-        account = self._accounts[update.from_uri]
-        if number.startswith(self._limits.premium_prefixes):
+        account = self._accounts[call.from_uri]
+        if number.startswith(self._premium):
             account.premium.add(at_us, number)
-            self._note(account, update.key)
+            self._note(account, call.key)
             if account.premium.total >= self._limits.premium_calls:
-                self._say(update, account, account.premium, "premium or satellite numbers", at_us)
+                self._say(call, account, account.premium, "premium or satellite numbers", at_us)
             return
         country = number[:_COUNTRY]
         since_us = account.countries.setdefault(country, at_us)
         if len(account.countries) > _MOST_COUNTRIES:
             del account.countries[next(iter(account.countries))]
-        if number.startswith(self._limits.home_prefixes) or at_us - since_us > self._limits.fraud_us:
+        if number.startswith(self._home) or at_us - since_us > self._limits.fraud_us:
             return
         account.abroad.add(at_us, number)
-        self._note(account, update.key)
+        self._note(account, call.key)
         most = self._limits.night_calls_abroad if self._at_night(at_us) else self._limits.calls_abroad
-        if self._limits.home_prefixes and account.abroad.total >= most:
-            self._say(update, account, account.abroad, "numbers in countries that it never called before", at_us)
+        if self._home and account.abroad.total >= most:
+            self._say(call, account, account.abroad, "numbers in countries that it never called before", at_us)
 
-    def _number(self, update: SourceSeen) -> str:
+    def _number(self, uri: str) -> str:
         """The international number that is called: "+979…"; "" where it is none."""
-        if update.method != "INVITE":
-            return ""
-        user = user_of(update.to_uri)
-        for prefix in self._limits.international_prefixes:
+        user = user_of(uri)
+        for prefix in self._international:
             if user.startswith(prefix):
                 user = "+" + user.removeprefix(prefix)
                 break
@@ -88,17 +89,17 @@ class Fraud:
         account.newest.append(key)
         del account.newest[:-10]
 
-    def _say(self, update: SourceSeen, account: _Account, calls: Recent[str], where: str, at_us: int) -> None:
+    def _say(self, call: Beginning, account: _Account, calls: Recent[str], where: str, at_us: int) -> None:
         self._ledger.say(
             TOLL_FRAUD_SUSPECT,
             Subject.ACCOUNT,
-            update.from_uri,
+            call.from_uri,
             at_us,
-            f"{update.from_uri} called {where} {calls.total} times within {seconds(self._limits.fraud_us)}, "
-            f"{len(calls)} different ones, from {address_of(update.source)}"
+            f"{call.from_uri} called {where} {calls.total} times within {seconds(self._limits.fraud_us)}, "
+            f"{len(calls)} different ones, from {call.client.address}"
             f"{', at night' if self._at_night(at_us) else ''}.",
             state=FindingState.SUSPECTED,
             count=calls.total,
-            hop=f"{update.source}>{update.destination}",
+            hop=call.hop,
             evidence=account.newest,
         )

@@ -11,7 +11,7 @@ from monitor.core.sources.logins import Logins, network_of
 from monitor.core.sources.tables import Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
-from monitor.core.updates import FindingState, RegistrationEnded, RegistrationSucceeded, Severity
+from monitor.core.updates import FindingState, RegistrationEnded, Severity
 
 _MOST: Final = 50_000
 _MOST_NETWORKS: Final = 8
@@ -41,34 +41,36 @@ class Hijacks:
         """Bindings were removed. A phone removes its own; who moved has the same Call-ID as before."""
         network = network_of(address_of(update.client))
         for binding in removed:
-            if binding.key != update.key and network_of(address_of(binding.client)) != network:
+            if binding.key != update.key and network_of(binding.address) != network:
                 self._accounts[update.aor].removed = (network, at_us)
 
-    def registered(self, update: RegistrationSucceeded, failures: int, at_us: int) -> None:
+    def registered(self, binding: Binding, failures: int) -> None:
         """An account was bound, after so many logins of that source that failed."""
-        account, address = self._accounts[update.aor], address_of(update.client)
+        account, address, at_us = self._accounts[binding.account], binding.address, binding.made_us
         network = network_of(address)
         strange = bool(account.networks) and network not in account.networks and not self._trust.named(address)
         by, removed_us = account.removed
         took = by == network and at_us - removed_us <= self._limits.hijack_us
         if strange and (took or failures >= self._limits.hijack_failures):
-            self._say(update, address, failures, at_us, took=took)
-        account.networks.pop(network, None)
+            self._say(binding, failures, took=took)
+        if network in account.networks:
+            del account.networks[network]  # so that it is the newest
         account.networks[network] = None
         if len(account.networks) > _MOST_NETWORKS:
             del account.networks[next(iter(account.networks))]
 
-    def _say(self, update: RegistrationSucceeded, address: str, failures: int, at_us: int, *, took: bool) -> None:
+    def _say(self, binding: Binding, failures: int, *, took: bool) -> None:
         signs = [f"after {failures} failed logins from there"] if failures else []
         signs += ["after removing the binding that was there"] if took else []
         self._ledger.say(
             REGISTRATION_HIJACK_SUSPECT,
             Subject.ACCOUNT,
-            update.aor,
-            at_us,
-            f"{update.aor} was registered from {address}, a network that it never used, {' and '.join(signs)}.",
+            binding.account,
+            binding.made_us,
+            f"{binding.account} was registered from {binding.address}, a network that it never used, "
+            f"{' and '.join(signs)}.",
             state=FindingState.SUSPECTED,
             severity=None if failures >= self._limits.hijack_failures else Severity.MINOR,
-            hop=f"{update.client}>{update.registrar}",
-            evidence=(update.key,),
+            hop=f"{binding.client}>{binding.registrar}",
+            evidence=(binding.key,),
         )

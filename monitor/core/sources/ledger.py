@@ -27,6 +27,7 @@ class Ledger:
         self._told_us: dict[Name, int] = {}
         self._changed: dict[tuple[Name, int], SubjectFinding] = {}
         self._news: list[SubjectFinding] = []
+        self._due_us = 0  # before this, nothing is over; 0: not known
         self.forgotten = 0
 
     def say(
@@ -83,7 +84,7 @@ class Ledger:
         if known is not None and known.finding.state != FindingState.CLEARED:
             finding = replace(known.finding, state=FindingState.CLEARED)
             self._put(replace(known, finding=finding, last_us=max(known.last_us, at_us)), tell=True)
-            del self._standing[kind, name, rule.code]
+            self._drop((kind, name, rule.code))
 
     def stands(self, rule: Rule, kind: Subject, name: str) -> SubjectFinding | None:
         """What is said of it at present, if anything."""
@@ -97,16 +98,19 @@ class Ledger:
             key = (finding.kind, finding.name, finding.finding.code)
             self._standing[key] = finding
             self._told_us[key] = finding.last_us
+        self._due_us = 0
         self._changed.clear()
         self._news.clear()
 
     def advance(self, now_us: int) -> None:
         """Forget what is over."""
-        while self._standing:
+        while self._standing and self._due_us <= now_us:
             key, oldest = next(iter(self._standing.items()))
-            if oldest.last_us + self._limits.episode_us > now_us:
-                return
-            self._drop(key)
+            due_us = oldest.last_us + self._limits.episode_us
+            if due_us <= now_us:
+                self._drop(key)
+            else:
+                self._due_us = due_us
 
     def changed(self) -> list[SubjectFinding]:
         """Each finding that changed since this was asked last, as it stands now."""
@@ -122,6 +126,7 @@ class Ledger:
         key = (finding.kind, finding.name, finding.finding.code)
         self._standing[key] = finding
         self._standing.move_to_end(key)
+        self._due_us = 0
         self._changed[key, finding.finding.at_us] = finding
         if tell:
             self._told_us[key] = finding.last_us
@@ -131,5 +136,6 @@ class Ledger:
             self.forgotten += 1
 
     def _drop(self, key: Name) -> None:
+        self._due_us = 0
         del self._standing[key]
         self._told_us.pop(key, None)

@@ -8,8 +8,9 @@ from monitor.core.diagnosis.security import BRUTE_FORCE, SCANNER
 from monitor.core.diagnosis.text import seconds
 from monitor.core.hop import address_of
 from monitor.core.limits import Limits
+from monitor.core.sources.accounts import Binding
 from monitor.core.sources.ledger import Ledger
-from monitor.core.sources.tables import Recent, Table
+from monitor.core.sources.tables import Bounded, Recent, Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
 from monitor.core.updates import (
@@ -18,7 +19,6 @@ from monitor.core.updates import (
     FindingState,
     LoginFailed,
     RecordKey,
-    RegistrationSucceeded,
 )
 
 _MOST: Final = 20_000  # pairs of source and account, and as many sources and accounts
@@ -45,7 +45,7 @@ class Logins:
         self._guesses: Table[tuple[str, str], _Guesses] = Table(lambda: _Guesses(limits), _MOST)
         self._sprayed: Table[str, Recent[str]] = Table(lambda: Recent(limits.sprayed_us), _MOST)
         self._tried: Table[str, Recent[str]] = Table(lambda: Recent(limits.distributed_us), _MOST)
-        self._known: Table[str, list[str]] = Table(list, _MOST)  # account → where it registered last
+        self._known: Bounded[str, str] = Bounded(_MOST)  # account → where it registered last
 
     def failed(self, update: LoginFailed, at_us: int) -> None:
         """A registration's credentials were refused."""
@@ -56,21 +56,21 @@ class Logins:
         client, _, _ = update.finding.hop.partition(">")
         self._failed(address_of(client), update.finding.hop, update.from_uri, at_us, update.key)
 
-    def failures(self, update: RegistrationSucceeded) -> int:
+    def failures(self, binding: Binding) -> int:
         """How many logins of this source to this account failed before, in the last minutes."""
-        guesses = self._guesses.get((address_of(update.client), update.aor))
+        guesses = self._guesses.get((binding.address, binding.account))
         return guesses.slow.total if guesses is not None else 0
 
-    def registered(self, update: RegistrationSucceeded, at_us: int) -> None:
+    def registered(self, binding: Binding) -> None:
         """The right password: what was a brute force before is a break-in now."""
-        address = address_of(update.client)
-        found = self._ledger.stands(BRUTE_FORCE, Subject.SOURCE, address)
-        guesses = self._guesses.get((address, update.aor))
+        address, account = binding.address, binding.account
+        guesses = self._guesses.get((address, account))
+        found = None if guesses is None else self._ledger.stands(BRUTE_FORCE, Subject.SOURCE, address)
         if guesses is None or found is None or found.finding.state != FindingState.CONFIRMED:
-            self._known[update.aor][:] = [address]
+            self._known.put(account, address)
             return
-        guesses.broken_us = at_us
-        self._say_broken(address, update.aor, found.finding.hop, found.count, at_us, update.key)
+        guesses.broken_us = binding.made_us
+        self._say_broken(address, account, found.finding.hop, found.count, binding.made_us, binding.key)
 
     def _say_broken(self, address: str, account: str, hop: str, count: int, at_us: int, key: RecordKey) -> None:
         self._ledger.say(
@@ -85,7 +85,7 @@ class Logins:
         )
 
     def _failed(self, address: str, hop: str, account: str, at_us: int, key: RecordKey) -> None:
-        if self._trust.named(address) or self._known.get(account) == [address]:
+        if self._trust.named(address) or self._known.get(account) == address:
             return
         self._guessed(address, hop, account, at_us, key)
         self._spread(address, hop, account, at_us, key)
@@ -155,10 +155,12 @@ class Logins:
 
 @lru_cache(8192)
 def network_of(address: str) -> str:
-    """The network that an address is of: /24, /48; the text itself where it is no address."""
+    """A name of the network that an address is of: /24, /48; the text itself where it is no address."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    bits, size = (8, 24) if parsed.version == 4 else (80, 48)
-    return f"{type(parsed)(int(parsed) >> bits << bits)}/{size}"
+    network = int(parsed) >> (8 if parsed.version == 4 else 80)
+    if parsed.version == 4:
+        return f"{network >> 16}.{network >> 8 & 255}.{network & 255}.0/24"
+    return f"{network >> 32:x}:{network >> 16 & 0xFFFF:x}:{network & 0xFFFF:x}::/48"

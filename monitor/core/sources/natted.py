@@ -9,7 +9,7 @@ from monitor.core.diagnosis.rule import Rule
 from monitor.core.hop import address_of
 from monitor.core.sources.accounts import Accounts, Binding
 from monitor.core.sources.ledger import Ledger
-from monitor.core.sources.tables import Table
+from monitor.core.sources.tables import Bounded, Table
 from monitor.core.sources.values import Subject
 from monitor.core.updates import (
     FindingCleared,
@@ -17,7 +17,6 @@ from monitor.core.updates import (
     FindingRaised,
     FindingState,
     RecordKey,
-    RegistrationSucceeded,
     Severity,
 )
 
@@ -31,7 +30,7 @@ class Natted:
     def __init__(self, ledger: Ledger, accounts: Accounts) -> None:
         self._ledger = ledger
         self._accounts = accounts
-        self._missed: Table[RecordKey, list[tuple[Rule, str]]] = Table(list, _MOST)  # call → whose binding it missed
+        self._missed: Bounded[RecordKey, tuple[Rule, str]] = Bounded(_MOST)  # call → whose binding it missed
         self._calls: Table[tuple[str, str], set[RecordKey]] = Table(set, _MOST)  # by code and account
 
     def unanswered(self, update: FindingRaised | FindingConfirmed | FindingCleared, at_us: int) -> None:
@@ -51,24 +50,26 @@ class Natted:
         for binding in self._accounts.bound(update.to_uri):
             if _hidden(binding) and host_of(binding.contact) == address_of(endpoint) and _in_force(binding, at_us):
                 cause = (
-                    f"{binding.account} is registered from {address_of(binding.client)} with the Contact "
+                    f"{binding.account} is registered from {binding.address} with the Contact "
                     f"{binding.contact}, which is behind its NAT, and an INVITE was sent to {endpoint}, where nobody "
                     "outside can reach it."
                 )
                 self._say(NAT_CONTACT, binding, cause, update, at_us)
 
-    def registered(self, update: RegistrationSucceeded, at_us: int) -> None:
+    def registered(self, account: str, at_us: int) -> None:
         """The phone is back, and with it the way in."""
+        if not self._calls:
+            return
         for rule in _RULES:
-            if calls := self._calls.pop((rule.code, update.aor)):
+            if calls := self._calls.pop((rule.code, account)):
                 for call in calls:
                     self._missed.pop(call)
-                self._ledger.clear(rule, Subject.ACCOUNT, update.aor, at_us)
+                self._ledger.clear(rule, Subject.ACCOUNT, account, at_us)
 
     def _say(
         self, rule: Rule, binding: Binding, cause: str, update: FindingRaised | FindingConfirmed, at_us: int
     ) -> None:
-        self._missed[update.key][:] = [(rule, binding.account)]
+        self._missed.put(update.key, (rule, binding.account))
         calls = self._calls[rule.code, binding.account]
         calls.add(update.key)
         certain = update.finding.state == FindingState.CONFIRMED
@@ -86,12 +87,15 @@ class Natted:
         )
 
     def _answered(self, call: RecordKey, at_us: int) -> None:
-        for rule, account in self._missed.pop(call) or ():
-            calls = self._calls[rule.code, account]
-            calls.discard(call)
-            if not calls:
-                self._calls.pop((rule.code, account))
-                self._ledger.clear(rule, Subject.ACCOUNT, account, at_us)
+        missed = self._missed.pop(call)
+        if missed is None:
+            return
+        rule, account = missed
+        calls = self._calls[rule.code, account]
+        calls.discard(call)
+        if not calls:
+            self._calls.pop((rule.code, account))
+            self._ledger.clear(rule, Subject.ACCOUNT, account, at_us)
 
 
 def _in_force(binding: Binding, at_us: int) -> bool:
@@ -101,4 +105,4 @@ def _in_force(binding: Binding, at_us: int) -> bool:
 
 def _hidden(binding: Binding) -> bool:
     """Whether it came from outside, with a Contact that can't be reached from there."""
-    return inside(host_of(binding.contact)) and scope(address_of(binding.client)) is Scope.PUBLIC
+    return inside(host_of(binding.contact)) and scope(binding.address) is Scope.PUBLIC

@@ -5,22 +5,14 @@ from typing import Final
 from monitor.core.diagnosis.security import SCANNER
 from monitor.core.hop import address_of
 from monitor.core.limits import Limits
+from monitor.core.sources.beginning import Beginning, Underway
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.tables import Recent, Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
-from monitor.core.updates import (
-    CallEnded,
-    RecordKey,
-    RegistrationEnded,
-    RegistrationOutcome,
-    RegistrationSucceeded,
-    RequestRefused,
-    SourceSeen,
-)
+from monitor.core.updates import CallEnded, RecordKey, RegistrationEnded, RegistrationOutcome, RequestRefused
 
 _MOST_ENDPOINTS: Final = 20_000
-_MOST_CALLS: Final = 50_000
 # What a server says to a user that it does not know, or to somebody that it does not. Busy, declined and
 # unavailable are said by people and phones.
 _STRANGE: Final = frozenset({401, 403, 404, 405, 407, 410, 484, 485, 604, 606})
@@ -44,16 +36,12 @@ class Scanning:
         self._ledger = ledger
         self._trust = trust
         self._sweeps: Table[str, _Sweep] = Table(lambda: _Sweep(limits.sweep_us), _MOST_ENDPOINTS)
-        # Calls that are under way: who asks for whom.
-        self._calls: Table[RecordKey, list[str]] = Table(list, _MOST_CALLS)
         self._signatures: Table[str, list[int]] = Table(lambda: [0], _MOST_ENDPOINTS)
 
-    def seen(self, update: SourceSeen, at_us: int) -> None:
+    def seen(self, begun: Beginning, at_us: int) -> None:
         """Somebody began something."""
-        if update.method == "INVITE":
-            self._calls[update.key][:] = update.source, update.to_uri
-        address = address_of(update.source)
-        if not update.signature or self._trust.named(address):
+        address = begun.client.address
+        if not begun.signature or self._trust.named(address):
             return
         counted = self._signatures[address]
         counted[0] += 1
@@ -62,22 +50,18 @@ class Scanning:
             Subject.SOURCE,
             address,
             at_us,
-            f"{address} sends what a scanning tool sends ({update.signature}).",
+            f"{address} sends what a scanning tool sends ({begun.signature}).",
             count=counted[0],
-            hop=f"{update.source}>{update.destination}",
-            evidence=(update.key,),
+            hop=begun.hop,
+            evidence=(begun.key,),
         )
 
-    def call_ended(self, update: CallEnded, at_us: int) -> None:
+    def call_ended(self, update: CallEnded, call: Underway, at_us: int) -> None:
         """A call came to its end."""
-        call = self._calls.pop(update.key)
-        if not call:
-            return
-        source, target = call
         if update.answered:
-            self._sweeps[source].well_us = at_us
+            self._sweeps[call.source].well_us = at_us
         elif update.status in _STRANGE:
-            self._refused(source, target, at_us, update.key)
+            self._refused(call.source, call.to_uri, at_us, update.key)
 
     def registration_ended(self, update: RegistrationEnded, at_us: int) -> None:
         """A registration failed, or stopped at the challenge."""
@@ -85,9 +69,9 @@ class Scanning:
         if strange and update.outcome in (RegistrationOutcome.FAILED, RegistrationOutcome.CHALLENGED):
             self._refused(update.client, update.aor, at_us, update.key)
 
-    def registered(self, update: RegistrationSucceeded, at_us: int) -> None:
-        """A registration succeeded: whoever did that is known here."""
-        self._sweeps[update.client].well_us = at_us
+    def registered(self, client: str, at_us: int) -> None:
+        """A registration of this endpoint succeeded: whoever did that is known here."""
+        self._sweeps[client].well_us = at_us
 
     def refused(self, update: RequestRefused, at_us: int) -> None:
         """Another request was refused. What goes to no user (a keep-alive) asks for nobody."""

@@ -5,16 +5,15 @@ from typing import Final, NamedTuple
 
 from collectors.sip.timers import MILLISECOND, SECOND
 from monitor.core.diagnosis.setup import SLOW_SETUP
-from monitor.core.hop import address_of
 from monitor.core.limits import Limits
 from monitor.core.measures.sketch import Sketch
+from monitor.core.sources.beginning import Underway
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.tables import Table
 from monitor.core.sources.values import Subject
-from monitor.core.updates import CallAnswered, CallEnded, CallRang, FindingState, RecordKey, SourceSeen
+from monitor.core.updates import CallAnswered, CallRang, FindingState, RecordKey
 
 _MOST_PEERS: Final = 5_000
-_MOST_CALLS: Final = 50_000
 _MOST_RECENT: Final = 1_000
 _CLEARLY: Final = 1.1  # a sketch is within one per cent, and what is a little more is no news
 _PERIOD_US: Final = 3600 * SECOND
@@ -68,28 +67,16 @@ class Slowness:
         self._limits = limits
         self._ledger = ledger
         self._peers: Table[str, _Usual] = Table(_Usual, _MOST_PEERS)
-        self._calls: Table[RecordKey, list[str]] = Table(list, _MOST_CALLS)  # on their way: the hop
 
-    def seen(self, update: SourceSeen) -> None:
-        """A call begins."""
-        if update.method == "INVITE" and update.asked:
-            self._calls[update.key][:] = [f"{update.source}>{update.destination}"]
-
-    def rang(self, update: CallRang | CallAnswered, at_us: int) -> None:
+    def rang(self, update: CallRang | CallAnswered, call: Underway, at_us: int) -> None:
         """It rings, or is answered without: that is the end of its post-dial delay."""
         delay_ms = update.pdd_ms if isinstance(update, CallRang) else update.setup_ms
-        hops = self._calls.pop(update.key)
-        if not hops or delay_ms is None:
+        if not call.asked or delay_ms is None:
             return
-        peer = address_of(hops[0].partition(">")[2])
-        usual = self._peers[peer]
-        usual.add(_Delay(at_us, delay_ms, update.key, hops[0]), self._limits.slow_us)
+        usual = self._peers[call.server]
+        usual.add(_Delay(at_us, delay_ms, update.key, f"{call.source}>{call.destination}"), self._limits.slow_us)
         if delay_ms * MILLISECOND >= self._limits.slow_floor_us:
-            self._judge(peer, usual, at_us)
-
-    def ended(self, update: CallEnded) -> None:
-        """It will not ring any more."""
-        self._calls.pop(update.key)
+            self._judge(call.server, usual, at_us)
 
     def _judge(self, peer: str, usual: _Usual, at_us: int) -> None:
         limits = self._limits

@@ -5,12 +5,12 @@ from typing import Final
 
 from collectors.sip.timers import SECOND
 from monitor.core.diagnosis.registration import REGISTRATION_STORM
-from monitor.core.hop import address_of
 from monitor.core.limits import Limits
+from monitor.core.sources.accounts import Binding
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.tables import Table
 from monitor.core.sources.values import Subject
-from monitor.core.updates import FindingState, RecordKey, RegistrationEnded, RegistrationSucceeded
+from monitor.core.updates import FindingState, RecordKey
 
 _MOST: Final = 5_000  # registrars
 _STEP_US: Final = 10 * SECOND
@@ -57,19 +57,30 @@ class Storms:
         self._ledger = ledger
         self._registrars: Table[str, _Registrar] = Table(_Registrar, _MOST)
 
-    def seen(self, update: RegistrationSucceeded | RegistrationEnded, at_us: int) -> None:
-        """A registration came to an end, well or not."""
-        address = address_of(update.registrar)
+    def bound(self, address: str, binding: Binding) -> None:
+        """A registration at this registrar succeeded."""
+        at_us = binding.made_us
+        registrar = self._count(address, binding.key, at_us)
+        # A phone renews at about half its time (RFC 3261 §10.2.4 leaves it to the phone).
+        registrar.implied += _STEP_US / max((binding.expires_us - at_us) / 2, _STEP_US)
+        self._judge(address, registrar, at_us)
+
+    def ended(self, address: str, key: RecordKey, at_us: int) -> None:
+        """A registration at this registrar did not succeed, or was ended."""
+        self._judge(address, self._count(address, key, at_us), at_us)
+
+    def _count(self, address: str, key: RecordKey, at_us: int) -> _Registrar:
         registrar = self._registrars[address]
         registrar.turn(at_us // _STEP_US)
         registrar.now += 1
-        registrar.newest.append(update.key)
-        if isinstance(update, RegistrationSucceeded):
-            # A phone renews at about half its time (RFC 3261 §10.2.4 leaves it to the phone).
-            registrar.implied += _STEP_US / max((update.expires_us - at_us) / 2, _STEP_US)
-        limits, usual = self._limits, registrar.usual()
-        if registrar.now >= limits.storm_logins and registrar.now >= limits.storm_factor * usual:
-            self._say(address, registrar, usual, at_us)
+        registrar.newest.append(key)
+        return registrar
+
+    def _judge(self, address: str, registrar: _Registrar, at_us: int) -> None:
+        if registrar.now >= self._limits.storm_logins:
+            usual = registrar.usual()
+            if registrar.now >= self._limits.storm_factor * usual:
+                self._say(address, registrar, usual, at_us)
 
     def _say(self, address: str, registrar: _Registrar, usual: float, at_us: int) -> None:
         self._ledger.say(

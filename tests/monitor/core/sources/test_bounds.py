@@ -3,12 +3,13 @@
 from monitor.core.diagnosis.security import BRUTE_FORCE, SCANNER
 from monitor.core.limits import Limits
 from monitor.core.sources.ledger import Ledger
+from monitor.core.sources.peers import Peers
 from monitor.core.sources.stage import Sources
 from monitor.core.sources.tables import Recent, Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
 from monitor.core.updates import FindingState, Happened, RecordClosed
-from tests.monitor.core.sources.traffic import Look, call, rang, seen, session, wrong
+from tests.monitor.core.sources.traffic import Look, call, seen, session, wrong
 from tests.monitor.core.told import raised, us
 
 ALICE = "sip:alice@example.com"
@@ -35,8 +36,6 @@ def test_recent_happenings_are_forgotten_by_time_and_by_number() -> None:
     assert recent.counts == {"a": 2, "b": 2}
     recent.add(12, "c")
     assert recent.counts == {"b": 2, "c": 1}
-    recent.clear()
-    assert (recent.total, len(recent)) == (0, 0)
 
 
 def say(ledger: Ledger, name: str, at_us: int, state: FindingState = FindingState.CONFIRMED) -> None:
@@ -109,11 +108,11 @@ def test_what_is_of_no_source_is_passed_over() -> None:
 
 
 def test_what_a_source_did_long_ago_is_no_reason_to_trust_it() -> None:
-    trust = Trust(Limits())
-    for number in range(20):
-        trust.seen(seen(0, call(f"c{number}")), us(0))
-        trust.went_well(rang(1, call(f"c{number}")), us(1))
-        trust.went_well(rang(2, call(f"c{number}")), us(2))  # once a call
+    peers = Peers()
+    trust, tally = Trust(Limits(), peers), peers.at("203.0.113.7").tally
+    for _ in range(20):
+        tally.begin(us(0))
+        tally.succeed(us(1))
     assert trust.sums("203.0.113.7", us(2)) == (20, 20)
     assert trust.trusted("203.0.113.7", us(200))
     assert not trust.trusted("203.0.113.7", us(700))
@@ -121,5 +120,5 @@ def test_what_a_source_did_long_ago_is_no_reason_to_trust_it() -> None:
 
 
 def test_a_text_that_is_no_address_is_not_trusted_by_network() -> None:
-    trust = Trust(Limits(trusted_peers=("203.0.113.0/24",)))
+    trust = Trust(Limits(trusted_peers=("203.0.113.0/24",)), Peers())
     assert [trust.named(text) for text in ("203.0.113.9", "fe80::1%eth0", "?")] == [True, False, False]

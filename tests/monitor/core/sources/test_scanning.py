@@ -86,6 +86,15 @@ def test_a_sweep_by_options_or_invite_is_one_too() -> None:
     assert Look(pings).found() == Look(calls).found() == [("scanner", "203.0.113.7", "confirmed")]
 
 
+def test_a_call_that_nobody_answered_is_not_refused_afterwards() -> None:
+    updates: list[Happened] = []
+    for number in range(20):
+        key = call(f"c{number}")
+        updates += [seen(number, key, to=account(number)), refused_call(number + 0.1, key, None)]
+        updates.append(refused_call(number + 0.2, key, 404))
+    assert Look(updates).found() == []
+
+
 def test_who_is_named_as_trusted_sweeps_and_signs_as_it_likes() -> None:
     signed = seen(9, ping("o"), signature="User-Agent: friendly-scanner")
     assert Look([*SWEEP, signed], trusted=["203.0.113.0/24", "2001:db8::/32"]).found() == []

@@ -64,6 +64,11 @@ def test_any_answer_shows_the_other_direction() -> None:
     assert [code for code, _, _ in Look(in_order(*asked(), *silent)).found()] == ["one-sided-capture"]
 
 
+def test_an_answer_to_a_call_that_was_given_up_shows_the_other_direction() -> None:
+    late: list[Happened] = [refused_call(1.5, call("c0"), None), rang(2, call("c0"))]
+    assert Look(in_order(*asked(), *late)).found() == []
+
+
 def test_a_late_answer_clears_it() -> None:
     assert Look([*asked(), rang(60, call("c5"))]).found() == [("one-sided-capture", "10.0.0.9", "cleared")]
 
