@@ -1,5 +1,7 @@
 """`flood`: more requests than anybody should send, and nothing comes of them."""
 
+from typing import Final
+
 from collectors.sip.timers import SECOND
 from monitor.core.diagnosis.security import FLOOD
 from monitor.core.diagnosis.text import seconds
@@ -10,6 +12,8 @@ from monitor.core.sources.peers import Peer, Peers, Rate
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
 from monitor.core.updates import FindingState, RecordGrew, RecordKey
+
+_MOST_NEWEST: Final = 5
 
 
 class Flooding:
@@ -39,7 +43,7 @@ class Flooding:
         if rate is None:
             rate = peer.rate = Rate(self._limits.flood_us)
         rate.sent.add(at_us, at_us // SECOND, requests)
-        rate.newest.append(key)
+        rate.newest = (*rate.newest[1 - _MOST_NEWEST :], key)
         if rate.sent.total < self._most:
             rate.over_us = 0
         elif not self._goes_well(peer.address, at_us):

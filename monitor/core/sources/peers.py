@@ -1,6 +1,5 @@
 """What is known of each address: one object for all who watch it, so that it is looked up once."""
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from monitor.core.hop import address_of
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 50_000
 _PERIOD_US: Final = 5 * MINUTE
-_MOST_NEWEST: Final = 5
 
 
 class Tally:
@@ -57,7 +55,7 @@ class Rate:
 
     def __init__(self, within_us: int) -> None:
         self.sent: Recent[int] = Recent(within_us, most=100_000)
-        self.newest: deque[RecordKey] = deque(maxlen=_MOST_NEWEST)
+        self.newest: tuple[RecordKey, ...] = ()
         self.over_us = 0  # since when it sends too much
 
 
