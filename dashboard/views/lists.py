@@ -34,7 +34,7 @@ class Chip:
 
 
 def record_filter(query: Mapping[str, str]) -> RecordFilter:
-    """The filter that an address describes; what it can't mean is left out."""
+    """The filter that an address describes; what it can't mean is left out. "In the last …" comes before two times."""
     span = SPANS.get(query.get("last", ""))
     last_us = time.time_ns() // 1000 - span[1] * 1_000_000 if span else 0
     return RecordFilter(
@@ -42,9 +42,15 @@ def record_filter(query: Mapping[str, str]) -> RecordFilter:
         code=query.get("code", "")[:40],
         text=query.get("q", "").strip()[:_MAX_TEXT].replace("\0", ""),
         import_id=number(query.get("import", "")) or 0,
-        since_us=max(last_us, moment(query.get("from", ""))),
-        until_us=moment(query.get("to", "")),
+        since_us=last_us or moment(query.get("from", "")),
+        until_us=0 if span else moment(query.get("to", "")),
     )
+
+
+def asks_between(query: Mapping[str, str]) -> bool:
+    """Whether an address names the times between which a record is to have started, or is about to."""
+    last = query.get("last", "")
+    return last not in SPANS and bool(last == "between" or query.get("from") or query.get("to"))
 
 
 def cursor(query: Mapping[str, str]) -> Cursor | None:
@@ -73,7 +79,7 @@ def number(text: str) -> int | None:
 
 def chips(request: HttpRequest, words: Mapping[str, str]) -> list[Chip]:
     """The filters that are set, each with the address that lacks it. `words`: parameter → what it means."""
-    return [Chip(word, address(request.GET, name)) for name, word in words.items() if request.GET.get(name)]
+    return [Chip(word, address(request.GET, name)) for name, word in words.items() if word and request.GET.get(name)]
 
 
 def address(query: QueryDict, without: str) -> str:

@@ -99,6 +99,7 @@ def record_list(request: HttpRequest, section: Section) -> HttpResponse:
     context |= {
         "codes": queries.finding_codes(section.kind, wanted.import_id),
         "spans": lists.SPANS,
+        "asks_between": lists.asks_between(request.GET),
         "imported": imported,
         "chips": lists.chips(request, _chip_words(request, section, imported)),
     }
@@ -112,8 +113,8 @@ def _chip_words(request: HttpRequest, section: Section, imported: queries.Row | 
         "state": section.states.get(request.GET.get("state", ""), request.GET.get("state", "")),
         "code": request.GET.get("code", ""),
         "last": f"last {last[0]}" if last else "",
-        "from": f"from {request.GET.get('from', '').replace('T', ' ')}",
-        "to": f"until {request.GET.get('to', '').replace('T', ' ')}",
+        "from": "" if last else f"from {request.GET.get('from', '').replace('T', ' ')}",
+        "to": "" if last else f"until {request.GET.get('to', '').replace('T', ' ')}",
         "import": f"from {imported['name']}" if imported else "from an import",
     }
 

@@ -84,6 +84,22 @@ def test_filters_are_chips_and_each_can_be_removed_alone(client: Client) -> None
 
 
 @pytest.mark.usefixtures("calls")
+def test_two_times_are_asked_for_where_they_are_wanted_and_a_span_comes_before_them(client: Client) -> None:
+    chosen = re.compile(r'<option value="between"\s+selected>')
+    for query, slug_list, asked in (
+        ("last=between", slugs(), True),
+        ("from=2000-01-01T00:00&to=2000-01-02T00:00", [], True),
+        ("last=between&from=2000-01-01T00:00", slugs(), True),
+        ("last=1h&from=2000-01-01T00:00&to=2000-01-02T00:00", slugs(), False),
+        ("", slugs(), False),
+    ):
+        assert shown(client, query) == slug_list, query
+        page = client.get(f"{reverse('calls')}?{query}").content.decode()
+        assert (chosen.search(page) is not None) == asked, query
+        assert len(re.findall('aria-label="Remove', page)) == (query.count("2000") if asked else "last" in query), query
+
+
+@pytest.mark.usefixtures("calls")
 def test_hostile_parameters_are_no_errors(client: Client) -> None:
     for query in ("older=x", "newer=9-", "import=999999999999999999999", "q=%00%27", "state=%F0%9F%92%A9", "last=9y"):
         assert client.get(f"{reverse('calls')}?{query}").status_code == 200
