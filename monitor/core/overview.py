@@ -268,6 +268,8 @@ class Overview:
             self._short.pop(name, None)
 
     def _count_loss(self, update: LossRecorded, at_us: int) -> Iterator[Signal]:
+        if update.echo:
+            return
         loss = update.loss
         long = loss.reason == PLANNED and loss.to_us - loss.from_us > PLANNED_MOST_US
         if loss.reason not in NOT_LOST or long:

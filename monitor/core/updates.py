@@ -385,10 +385,15 @@ class CollectorReported(msgspec.Struct, frozen=True, tag=True):
 
 
 class LossRecorded(msgspec.Struct, frozen=True, tag=True):
-    """Messages were lost before they could be correlated: by a collector, or in the streams."""
+    """Messages were lost before they could be correlated: by a collector, or in the streams.
+
+    One partition speaks for a collector. Each of the others tells it too, as an `echo`, before its own time goes on
+    over the loss: what the overview misses up to then, it must not take for absent.
+    """
 
     collector: str
     loss: Loss
+    echo: bool = False
 
 
 class ConditionChanged(msgspec.Struct, frozen=True, tag=True):

@@ -322,10 +322,11 @@ class Shard:
         """Show a loss to people: once, by the one partition that speaks for its collector; what befell
         each partition in its own way, by each (`everywhere`).
         """
-        if everywhere or self._is_home(loss):
+        echo = not everywhere and not self._is_home(loss)
+        if not echo:
             self._losses.append(NotedLoss(_collector(loss), loss, self.number if everywhere else -1))
-            if log:
-                self._harvest.log(LossRecorded(_collector(loss), loss))
+        if log:
+            self._harvest.log(LossRecorded(_collector(loss), loss, echo))
 
     def _is_home(self, loss: Loss) -> bool:
         return self._is_mine(_collector(loss))

@@ -16,7 +16,9 @@ class Blindness:
 
     def lost(self, update: LossRecorded) -> None:
         """A collector, or ingest, lost messages."""
-        self._lost.append((update.loss.from_us, update.loss.to_us))
+        span = update.loss.from_us, update.loss.to_us
+        if span not in self._lost:  # each partition tells it
+            self._lost.append(span)
 
     def covers(self, from_us: int, to_us: int) -> bool:
         """Whether anything was lost between the two times."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from collectors.sip.timers import SECOND
 from monitor.core.alerting.rules import DEFAULT_RULES
@@ -193,6 +194,13 @@ def test_a_hole_in_the_numbers_of_batches_counts_no_messages() -> None:
     assert [one.cause for one in rows.held()[0].findings] == [
         "19 batches of edge-1/eth0 were lost (gap): what is missing there is not claimed."
     ]
+
+
+def test_a_loss_that_each_partition_tells_is_counted_once() -> None:
+    echo = replace(lost(1, 5), echo=True)
+    overview, rows = folded(commit(2, echo), commit(2, lost(1, 5), partition=1), commit(2, echo, partition=2))
+    assert overview.metrics().loss.now == 5
+    assert rows.alerts["capture-loss|edge-1"].count == 1
 
 
 def test_a_short_stop_is_no_loss_and_a_long_one_is() -> None:

@@ -1,5 +1,7 @@
 """Bindings as they run out, flap, come back all at once, are taken over, and lose their way in."""
 
+from msgspec.structs import replace
+
 from collectors.wire.events import Loss
 from monitor.core.limits import Limits
 from monitor.core.updates import (
@@ -111,7 +113,8 @@ def test_where_messages_were_lost_it_is_a_suspicion() -> None:
     made = registered(0, session("r"), ALICE, HOME, DESK, 600)
     lost = LossRecorded("edge-1", Loss("edge-1/eth0", us(500), us(510), "kernel", 3))
     look = Look([made, AT_WORK])
-    look.sources.take(lost)
+    for echo in (True, False):  # each partition tells it
+        look.sources.take(replace(lost, echo=echo))
     look.sources.advance(us(700))
     assert look.see([]).found() == [("registration-expired", ALICE, "suspected")]
     before = LossRecorded("edge-1", Loss("edge-1/eth0", us(-20), us(-10), "kernel", 3))
