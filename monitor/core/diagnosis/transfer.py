@@ -36,8 +36,19 @@ class Report(NamedTuple):
     at_us: int
     status: int
     line: str  # "486 Busy Here"
-    hop: str
+    hop: str  # next to who reports, as far as was seen
     number: int  # of the message
+    from_tag: str
+    cseq: int
+    vias: int
+
+    def replaces(self, known: "Report") -> bool:
+        """Whether it is the later word, or the same on a hop that is nearer to who reports."""
+        if self.from_tag != known.from_tag:
+            return self.at_us > known.at_us
+        if self.cseq != known.cseq:
+            return self.cseq > known.cseq
+        return (self.vias, self.at_us) < (known.vias, known.at_us)
 
 
 def refer_refused(attempt: Attempt, target: str, settings: Settings, now_us: int, *, retried_us: int) -> Finding | None:

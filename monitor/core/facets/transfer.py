@@ -86,9 +86,12 @@ class Transfers(Facet[Fold]):
         known = self._reports.get(about)
         if status < 200 or (known is None and len(self._reports) >= _MOST_REFERS):
             return
-        if known is None or event.captured_us > known.at_us:
-            line = " ".join(words[1:])[:_LONGEST]
-            self._reports[about] = Report(event.captured_us, status, line, transaction.hop, number)
+        line = " ".join(words[1:])[:_LONGEST]
+        report = Report(
+            event.captured_us, status, line, transaction.hop, number, event.from_tag, event.cseq, transaction.vias
+        )
+        if known is None or report.replaces(known):
+            self._reports[about] = report
 
     # --- verdicts
 

@@ -21,8 +21,11 @@ def answer(status: int, at: float = 5.1, cseq: int = 2) -> SipEvent:
     return response(status, at, method="REFER", cseq=cseq)
 
 
-def notify(line: str, at: float, cseq: int = 7, event: str = "refer") -> SipEvent:
-    message = request("NOTIFY", at, "bob>alice", cseq=cseq, from_tag="b", to_tag="a", headers=[("Event", event)])
+def notify(
+    line: str, at: float, cseq: int = 7, event: str = "refer", *, on: str = "bob>alice", vias: int = 1, tag: str = "b"
+) -> SipEvent:
+    headers = [("Event", event)]
+    message = request("NOTIFY", at, on, cseq=cseq, from_tag=tag, to_tag="a", vias=vias, headers=headers)
     raw = message.raw.replace(b"Content-Length: 0\r\n\r\n", f"Content-Length: {len(line)}\r\n\r\n{line}".encode())
     names = SipEvent.__struct_fields__[9:22]
     return replace(message, raw=raw, **dict(zip(names, parse(raw), strict=True)))
@@ -70,6 +73,22 @@ def test_success_in_the_end_clears_it() -> None:
     assert Watch(events, until=20).story("transfer-failed") == [("confirmed", 6.0), ("cleared", 9.0)]
     late = [*events[:-2], events[-1], events[-2]]
     assert Watch(late, until=20).story("transfer-failed") == []
+
+
+def test_who_reports_is_named_and_not_the_proxy_that_passes_it_on() -> None:
+    told = notify("SIP/2.0 500 Oops", 6, on="bob>proxy"), notify("SIP/2.0 500 Oops", 6.01, on="proxy>alice", vias=2)
+    for order in (told, told[::-1]):
+        finding = Watch([*CALL, refer(), answer(202), *order], until=20).finding("transfer-failed")
+        assert finding.hop == hop("bob>proxy")
+        assert finding.cause.startswith("10.0.0.3:5060 was to transfer the call")
+
+
+def test_the_last_word_counts_whichever_way_it_was_seen_on_last() -> None:
+    first = notify("SIP/2.0 500 Oops", 6, on="bob>proxy"), notify("SIP/2.0 500 Oops", 6.2, on="proxy>alice", vias=2)
+    last = notify("SIP/2.0 200 OK", 6.1, cseq=8, on="bob>proxy")
+    assert Watch([*CALL, refer(), answer(202), first[0], last, first[1]], until=20).standing() == set()
+    other = notify("SIP/2.0 486 Busy", 7, cseq=3, tag="bb")  # of another dialog, whose numbers are its own
+    assert Watch([*CALL, refer(), answer(202), last, other], until=20).standing() == {"transfer-failed"}
 
 
 def test_each_refer_has_reports_of_its_own() -> None:
