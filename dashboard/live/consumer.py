@@ -5,21 +5,27 @@ record). Close codes: 4400 not understood, 4401 not logged in, 4408 too slow.
 """
 
 import asyncio
+import logging
 import re
 import time
+from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
 from channels.auth import get_user
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import Error
 from redis.exceptions import RedisError
 
 from monitor import queries
+
+log = logging.getLogger(__name__)
 
 UNREADABLE: Final = 4400
 UNAUTHENTICATED: Final = 4401
@@ -32,6 +38,8 @@ PERMISSION_S: Final = 10.0  # how long an answer of the session store is good fo
 QUEUE_FRAMES: Final = 32
 SNAPSHOT_TIMEOUT_S: Final = 10.0
 SNAPSHOT_EVERY_S: Final = 1.0
+# Deltas that come while a snapshot is read, and are told again behind it; where more come, the browser sees a gap.
+KEPT_FRAMES: Final = 16
 MAX_REQUEST: Final = 1024  # characters
 MAX_WATCHED: Final = 4
 _CLOSE_TIMEOUT_S: Final = 1.0
@@ -54,9 +62,16 @@ class LiveConsumer(AsyncWebsocketConsumer):
     """One browser. `?lists=alerts,calls` limits what it gets.
 
     The channel layer calls the handlers below one at a time and keeps what comes meanwhile, so deltas
-    that arrive while a snapshot is read follow it in order. Nothing here waits for the browser: frames
-    go to a bounded queue, and who lets it fill is cut off.
+    that arrive while the first snapshot is read follow it in order. Later snapshots hold up no delta, since it may
+    tell of an alert: what comes while one is read goes on at once, and again behind it. Nothing here waits for the
+    browser: frames go to a bounded queue, and who lets it fill is cut off.
     """
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call a message's handler; without the base class's look after database connections, for which every frame
+        of every browser would wait its turn in the thread in which snapshots are read.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         """Accept whoever is logged in; the snapshot is the first frame."""
@@ -66,6 +81,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._permitted_until = 0.0
         self._snapshot_at = 0.0
         self._sequence = -1
+        self._asked = asyncio.Event()  # for another snapshot
+        self._meanwhile: deque[dict[str, Any]] | None = None  # deltas since the beginning of a read, while there is one
         self._watched: list[str] = []
         self._lists = _lists(self.scope["query_string"])
         if not await self._is_permitted():
@@ -73,7 +90,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         # Before the snapshot: a delta in between must not be missed.
         await self.channel_layer.group_add("live", self.channel_name)
         self._tasks = [asyncio.create_task(self._send_frames()), asyncio.create_task(self._tick())]
-        await self._snapshot()
+        self._put(*await self._snapshot())
+        self._tasks.append(asyncio.create_task(self._refresh()))
 
     async def disconnect(self, code: int) -> None:
         """Leave the groups and stop sending."""
@@ -83,9 +101,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """A request of the browser."""
         match _request(text_data):
             case _Request("snapshot"):
-                # Deltas wait behind this one, as they do while it is read.
-                await asyncio.sleep(max(0.0, self._snapshot_at + SNAPSHOT_EVERY_S - time.monotonic()))
-                await self._snapshot()
+                self._asked.set()
             case _Request("watch", slug) if len(self._watched) < MAX_WATCHED and _SLUG.fullmatch(slug):
                 self._watched.append(slug)
                 await self.channel_layer.group_add(f"record.{slug}", self.channel_name)
@@ -100,27 +116,56 @@ class LiveConsumer(AsyncWebsocketConsumer):
             wanted = {name: value for name, value in frame.items() if name not in unwanted}
             if "thin" in wanted:
                 wanted["thin"] = [name for name in wanted["thin"] if name in self._lists]
+            if self._meanwhile is not None:
+                self._meanwhile.append(wanted)
             await self._post(wanted)
 
     async def record(self, frame: dict[str, Any]) -> None:
         """From group `record.SLUG`: that record changed."""
         await self._post(frame)
 
-    async def _snapshot(self) -> None:
-        async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
-            snapshot = await database_sync_to_async(queries.live_snapshot)(self._lists)
-        self._snapshot_at = time.monotonic()
-        self._sequence = snapshot["sequence"]
-        await self._post(snapshot)
+    async def _refresh(self) -> None:
+        """A snapshot whenever one was asked for, with a pause between them."""
+        while True:
+            await self._asked.wait()
+            await asyncio.sleep(max(0.0, self._snapshot_at + SNAPSHOT_EVERY_S - time.monotonic()))
+            self._asked.clear()
+            try:
+                frames = await self._snapshot()
+            except (Error, TimeoutError) as error:
+                log.warning("a snapshot can't be read, trying again: %r", error)
+                self._asked.set()
+            else:
+                with suppress(asyncio.QueueFull):  # the next delta or tick finds the same, and cuts off
+                    self._put(*frames)
+
+    async def _snapshot(self) -> list[dict[str, Any]]:
+        """One, and behind it what it may not have; nothing for who may not see it, whom the next tick cuts off."""
+        if not await self._is_permitted():
+            return []
+        meanwhile = self._meanwhile = deque(maxlen=KEPT_FRAMES)
+        try:
+            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
+                snapshot = await database_sync_to_async(queries.live_snapshot)(self._lists)
+        finally:
+            self._snapshot_at = time.monotonic()
+            self._meanwhile = None
+        self._sequence = max(self._sequence, snapshot["sequence"])
+        return [snapshot, *(frame for frame in meanwhile if frame["sequence"] > snapshot["sequence"])]
 
     async def _post(self, frame: dict[str, Any]) -> None:
-        """Queue a frame, with the server's clock, for whoever may still have it."""
+        """Queue a frame for whoever may still have it."""
         if not await self._is_permitted():
             await self._cut_off(UNAUTHENTICATED)
         try:
-            self._frames.put_nowait(msgspec.json.encode(frame | {"now_us": time.time_ns() // 1000}).decode())
+            self._put(frame)
         except asyncio.QueueFull:
             await self._cut_off(TOO_SLOW)
+
+    def _put(self, *frames: dict[str, Any]) -> None:
+        """Queue these one behind the other, each with the server's clock. Raises `asyncio.QueueFull`."""
+        for frame in frames:
+            self._frames.put_nowait(msgspec.json.encode(frame | {"now_us": time.time_ns() // 1000}).decode())
 
     async def _send_frames(self) -> None:
         with suppress(OSError):  # the browser is gone: its `disconnect` is on its way

@@ -1,12 +1,14 @@
 """The live socket, on a real server and a real bus: who gets in, what comes in which order, who is cut off."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
@@ -97,6 +99,57 @@ def test_a_delta_that_comes_while_the_snapshot_is_read_is_not_missed(
         announce(*(delta(sequence) for sequence in (5, 6, 7)))
         assert frame(browser, "snapshot")["sequence"] == 5
         assert [frame(browser, "delta")["sequence"] for _ in range(2)] == [6, 7]
+
+
+def test_deltas_go_on_while_a_snapshot_that_was_asked_for_waits_for_its_turn(
+    browser: ClientConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "SNAPSHOT_EVERY_S", 60.0)
+    browser.send('{"type": "snapshot"}')
+    announce(*(delta(sequence) for sequence in (6, 7)))
+    assert [frame(browser, "delta")["sequence"] for _ in range(2)] == [6, 7]
+
+
+def test_a_delta_that_comes_while_a_later_snapshot_is_read_is_told_at_once_and_again_behind_it(
+    browser: ClientConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "SNAPSHOT_EVERY_S", 0.0)
+    reading, told = threading.Event(), threading.Event()
+    read = queries.live_snapshot
+
+    def slow_snapshot(lists: frozenset[str]) -> dict[str, Any]:
+        snapshot = read(lists)
+        reading.set()
+        assert told.wait(10)
+        return snapshot
+
+    monkeypatch.setattr(queries, "live_snapshot", slow_snapshot)
+    browser.send('{"type": "snapshot"}')
+    assert reading.wait(10)
+    announce(delta(6), delta(7))
+    heard = [frame(browser, "delta")["sequence"] for _ in range(2)]
+    told.set()
+    assert heard == [6, 7]
+    assert frame(browser, "snapshot")["sequence"] == 5
+    assert [frame(browser, "delta")["sequence"] for _ in range(2)] == [6, 7]
+
+
+def test_a_snapshot_that_can_not_be_read_is_tried_again(
+    browser: ClientConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "SNAPSHOT_EVERY_S", 0.0)
+    read, failed = queries.live_snapshot, threading.Event()
+
+    def failing_once(lists: frozenset[str]) -> dict[str, Any]:
+        if not failed.is_set():
+            failed.set()
+            raise OperationalError("database is locked")
+        return read(lists)
+
+    monkeypatch.setattr(queries, "live_snapshot", failing_once)
+    browser.send('{"type": "snapshot"}')
+    assert frame(browser, "snapshot")["sequence"] == 5
+    assert failed.is_set()
 
 
 def test_a_browser_gets_only_the_lists_that_it_asked_for(web: Web, cookie: str) -> None:
