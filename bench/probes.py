@@ -28,6 +28,8 @@ CODES: Final = {
     MISSING_ACK: "missing-ack",
     UNANSWERED: "registration-unanswered",
 }
+# The state of its finding at that moment; a row that says "confirmed" half a minute later tells of something else.
+STATES: Final = {REFUSED: "confirmed", MISSING_ACK: "suspected", UNANSWERED: "suspected"}
 TAKES_US: Final = 5 * SECOND  # from a probe's first packet to its truth, at most
 _RESENDS_US: Final = (500 * MILLISECOND, 1_500 * MILLISECOND, 3_500 * MILLISECOND)  # RFC 3261 §13.3.1.4
 

@@ -12,11 +12,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from bench.probes import CODES
+from bench.probes import CODES, KINDS, STATES
 
 _NAME: Final = re.compile(r"sip:(probe-\d+)@")
 _PLACE: Final = re.compile(r"198\.18\.\d+\.\d+")
-_CODES: Final = frozenset(CODES.values())
+_TRUTHS: Final = frozenset((CODES[kind], STATES[kind]) for kind in KINDS)
 _RECV_S: Final = 0.5
 _CONNECT_S: Final = 30.0
 _START_S: Final = 30_000  # ms
@@ -88,7 +88,8 @@ class Listener:
     def _note(self, frame: dict[str, Any], now_us: int) -> None:
         for row in (*frame.get("calls", ()), *frame.get("registrations", ())):
             name = _NAME.match(row.get("aor") or row.get("from_uri") or "")
-            if name and not _CODES.isdisjoint(row["codes"]):
+            finding = row["finding"]
+            if name and finding and (finding["code"], finding["state"]) in _TRUTHS:
                 self._findings.setdefault(name[1], now_us)
         for row in frame.get("alerts", ()):
             for place in _PLACE.findall(row["place"]):
