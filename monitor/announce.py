@@ -39,14 +39,15 @@ log = logging.getLogger(__name__)
 
 LIVE: Final = "live"
 RECORD: Final = "record."  # and the slug
-# More changed rows than this in one list: a frame has those that tell of a failure, and the browser gets the others
-# with a snapshot now and then.
-ROWS: Final = 300
+# More changed rows than this in one list: a frame has those that tell of a serious failure, and the browser gets the
+# others with a snapshot now and then. A thousand rows a second are more than anybody reads, or draws in vain.
+ROWS: Final = 100
 _TIMEOUT_S: Final = 2.0
 _RETRY_S: Final = 2.0
 
 Row = dict[str, Any]
 _RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
+_MILD: Final = _RANK[Severity.MINOR]
 
 
 class Delta(TypedDict):
@@ -140,10 +141,10 @@ def delta(sequence: int, metrics: Metrics, touched: Touched) -> Delta:
 
 
 def _most(slugs: Sequence[str], judged: Mapping[str, int]) -> Sequence[str]:
-    """All, or where they are too many those that tell of a failure, the worst first."""
+    """All, or where they are too many those that tell of a serious failure, the worst first."""
     if len(slugs) <= ROWS:
         return slugs
-    return sorted((slug for slug in slugs if slug in judged), key=judged.__getitem__)[:ROWS]
+    return sorted((slug for slug in slugs if judged.get(slug, _MILD) < _MILD), key=judged.__getitem__)[:ROWS]
 
 
 def _read(rows: Callable[[Sequence[Any]], list[Row]], names: Sequence[Any]) -> list[Row]:

@@ -21,6 +21,7 @@ from monitor.conf import load
 from monitor.core.metrics import Metrics
 from monitor.core.overview import NO_PARTITION, Overview, horizon_us
 from monitor.core.updates import Committed
+from monitor.garbage import keep_pauses_short
 from monitor.ingest.patience import Patience
 from monitor.models import Partition
 from monitor.overview.bell import POLL_S, Bell
@@ -209,6 +210,7 @@ def run() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     bell, ringer, announcer = Bell(load().bus_url), Ringer(ring_celery), Announcer()
+    keep_pauses_short()
     try:
         Watcher(bell, ringer, announcer).run(stop)
     finally:

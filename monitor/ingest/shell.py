@@ -1,12 +1,12 @@
 """`offhook correlate`: one ingest worker from the configuration, until SIGTERM or SIGINT."""
 
-import gc
 import logging
 import signal
 import threading
 from types import FrameType
 
 from monitor.conf import Config
+from monitor.garbage import keep_pauses_short
 from monitor.ingest.cluster import open_streams
 from monitor.ingest.doorbell import Doorbell
 from monitor.ingest.stream import PartitionsDifferError, Streams
@@ -25,10 +25,7 @@ def run(config: Config) -> int:
     def end(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    # What correlation holds is many long-lived objects, and what it lets go of has no cycles: to look through them all
-    # again and again takes half of the time, and seconds at once, longer the more calls there are.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 1_000)
+    keep_pauses_short()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     streams = open_streams(config.stream_url)

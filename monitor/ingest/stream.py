@@ -92,14 +92,13 @@ class Streams:
     def read(self, offsets: Mapping[int, str], block_ms: int) -> dict[int, list[Entry]]:
         """What follows the offset in each partition that was read, which may be nothing.
 
-        Waits up to `block_ms` (> 0) for the first entry.
+        Waits up to `block_ms` (> 0) for the first entry. Who had to wait is told of that one alone, though a
+        collector appends to all partitions in one go: so the others are asked once more.
         """
-        names = {stream(number).encode(): number for number in offsets}
-        answer = self._ask(
-            "XREAD", "COUNT", COUNT, "BLOCK", block_ms, "STREAMS", *names, *(offsets[n] for n in names.values())
-        )
-        found: dict[int, list[Entry]] = {number: [] for number in offsets}
-        return found | {names[name]: [entry(*pair) for pair in entries] for name, entries in answer or ()}
+        found = self._xread(offsets, "BLOCK", block_ms)
+        if 0 < len(found) < len(offsets):
+            found |= self._xread({number: offsets[number] for number in offsets if number not in found})
+        return {number: found.get(number, []) for number in offsets}
 
     def last_ids(self, numbers: Iterable[int]) -> dict[int, str]:
         """The last id that each stream ever gave out, where that can be told; "0-0" where there is no stream."""
@@ -120,6 +119,11 @@ class Streams:
     def close(self) -> None:
         """Let go of the connection; the next command makes a new one."""
         self._client.close()
+
+    def _xread(self, offsets: Mapping[int, str], *options: str | int) -> dict[int, list[Entry]]:
+        names = {stream(number).encode(): number for number in offsets}
+        answer = self._ask("XREAD", "COUNT", COUNT, *options, "STREAMS", *names, *(offsets[n] for n in names.values()))
+        return {names[name]: [entry(*pair) for pair in entries] for name, entries in answer or ()}
 
     def _last_id(self, number: int) -> str:
         try:
