@@ -26,6 +26,7 @@ _OPTION_RESOLUTION: Final = 9
 _OPTION_OFFSET: Final = 14
 _OPTIONS_DROPPED: Final = frozenset((5, 7))  # isb_ifdrop, isb_osdrop
 
+_PACKET_HEADER: Final = 28  # octets of an enhanced packet before its frame
 _MAX_BLOCK: Final = 16 * 1024 * 1024  # octets
 _MAX_INTERFACES: Final = 4_096
 _LATEST_US: Final = 253_402_300_799_000_000  # the end of the year 9999: what comes after has no date
@@ -40,11 +41,11 @@ class _Clock(NamedTuple):
 
 
 class _Layouts(NamedTuple):
-    """The structures in the byte order of a section, each without its block's type and length."""
+    """The structures in the byte order of a section; but for the first two without their block's type and length."""
 
     block: struct.Struct  # type, length
-    packet: struct.Struct  # interface, time high and low, captured length
-    obsolete: struct.Struct  # the same
+    packet: struct.Struct  # type, length, interface, time high and low, captured length
+    obsolete: struct.Struct  # the last four of these
     link: struct.Struct  # link type
     word: struct.Struct
     option: struct.Struct  # code, length
@@ -53,7 +54,7 @@ class _Layouts(NamedTuple):
 
 
 def _layouts(order: str) -> _Layouts:
-    return _Layouts(*(struct.Struct(order + fields) for fields in ("II", "IIII", "HxxIII", "H", "I", "HH", "Q", "q")))
+    return _Layouts(*(struct.Struct(order + fields) for fields in ("II", "IIIIII", "HxxIII", "H", "I", "HH", "Q", "q")))
 
 
 _ORDERS: Final = {b"\x4d\x3c\x2b\x1a": _layouts("<"), b"\x1a\x2b\x3c\x4d": _layouts(">")}
@@ -90,7 +91,12 @@ class PcapngReader:
             return found
         data = self._rest + data if self._rest else data
         at, end = 0, len(data)
-        while end - at >= 12 and not self._fault:
+        kind: int  # these are said once more for the compiler
+        size: int
+        while not self._fault:
+            at = self._packets(data, at, found)
+            if end - at < 12:
+                break
             kind, size = self._layouts.block.unpack_from(data, at)
             if kind == _SECTION:
                 size = self._begin_section(data, at)
@@ -108,6 +114,32 @@ class PcapngReader:
         self._rest = b"" if self._fault else data[at:]
         return found
 
+    def _packets(self, data: bytes, at: int, found: list[Frame]) -> int:
+        """Take the enhanced packets that follow each other from `at` on, as nearly all blocks do; where they end."""
+        header, end = self._layouts.packet.unpack_from, len(data)
+        index, numerator, denominator, offset_us = -1, 1, 1, 0
+        kind: int  # these are said once more for the compiler
+        size: int
+        interface: int
+        high: int
+        low: int
+        captured: int
+        while end - at >= _PACKET_HEADER + 4:
+            kind, size, interface, high, low, captured = header(data, at)
+            behind = at + ((size + 3) & ~3)
+            begin = at + _PACKET_HEADER
+            if kind != _ENHANCED_PACKET or size > _MAX_BLOCK or behind > end or begin + captured > behind - 4:
+                break
+            if index != self._first + interface:
+                index = self._first + interface
+                if index >= len(self._clocks):
+                    break
+                numerator, denominator, offset_us = self._clocks[index]
+            self._latest_us = time_us = _time_us(high << 32 | low, numerator, denominator, offset_us)
+            found.append((time_us, index, data[begin : begin + captured]))
+            at = behind
+        return at
+
     def _begin_section(self, data: bytes, at: int) -> int:
         """Take over the byte order of the section that begins at `at`; its header's length, or 0 when it has none."""
         layouts = _ORDERS.get(data[at + 8 : at + 12])
@@ -119,12 +151,10 @@ class PcapngReader:
 
     def _block(self, kind: int, data: bytes, at: int, end: int) -> Frame | None:
         """Take the block whose content is `data[at:end]`; the frame in it, if it has one."""
-        if kind in (_ENHANCED_PACKET, _OBSOLETE_PACKET):
-            if end - at >= 20:
-                layout = self._layouts.packet if kind == _ENHANCED_PACKET else self._layouts.obsolete
-                interface, high, low, captured = layout.unpack_from(data, at)
-                return self._frame(interface, high << 32 | low, captured, data, at + 20, end)
-            self.stray += 1
+        if kind == _ENHANCED_PACKET:
+            self.stray += 1  # it makes no sense, or `_packets` had taken it
+        elif kind == _OBSOLETE_PACKET:
+            return self._obsolete_packet(data, at, end)
         elif kind == _SIMPLE_PACKET:
             return self._simple_packet(data, at, end)
         elif kind == _INTERFACE:
@@ -138,15 +168,17 @@ class PcapngReader:
                     self._dropped[index, code] = self._layouts.long.unpack(value)[0]
         return None
 
-    def _frame(self, interface: int, ticks: int, captured: int, data: bytes, at: int, end: int) -> Frame | None:
-        index = self._first + interface
-        if index >= len(self._clocks) or captured > end - at:
+    def _obsolete_packet(self, data: bytes, at: int, end: int) -> Frame | None:
+        if end - at < 20:
             self.stray += 1
             return None
-        numerator, denominator, offset_us = self._clocks[index]
-        time_us = ticks * numerator // denominator + offset_us
-        self._latest_us = min(max(time_us, 0), _LATEST_US)
-        return self._latest_us, index, data[at : at + captured]
+        interface, high, low, captured = self._layouts.obsolete.unpack_from(data, at)
+        index = self._first + interface
+        if index >= len(self._clocks) or captured > end - at - 20:
+            self.stray += 1
+            return None
+        self._latest_us = _time_us(high << 32 | low, *self._clocks[index])
+        return self._latest_us, index, data[at + 20 : at + 20 + captured]
 
     def _simple_packet(self, data: bytes, at: int, end: int) -> Frame | None:
         """A packet of the section's first interface; it has no time, so it gets that of the one before."""
@@ -180,6 +212,13 @@ class PcapngReader:
                 return
             yield code, data[at + 4 : at + 4 + length]
             at += 4 + (length + 3 & ~3)
+
+
+def _time_us(ticks: int, numerator: int, denominator: int, offset_us: int) -> int:
+    """When that was by a clock, as far as it has a date."""
+    # Nearly all clocks count whole parts of a microsecond.
+    time_us = (ticks if numerator == 1 else ticks * numerator) // denominator + offset_us
+    return time_us if 0 <= time_us <= _LATEST_US else min(max(time_us, 0), _LATEST_US)
 
 
 def _resolution(octet: int) -> tuple[int, int]:

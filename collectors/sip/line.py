@@ -165,12 +165,14 @@ def _to(value: bytes) -> Line:
 
 
 def _contact(value: bytes) -> Line:
-    return Line(CONTACT, _name_addr(value)[0])
+    return Line(CONTACT, addr_spec(value.decode("utf-8", "replace").strip())[0])
 
 
 def _name_addr(value: bytes) -> tuple[str, str]:
-    """(addr-spec without parameters, tag) of a From, To or Contact value."""
+    """(addr-spec without parameters, tag) of a From or To value."""
     uri, rest = addr_spec(value.decode("utf-8", "replace").strip())
+    if not rest:
+        return uri, ""
     at = rest.find(";tag=")
     if at >= 0:
         tag = rest[at + 5 :].partition(";")[0].strip()

@@ -6,7 +6,6 @@ wrong. It is also the hottest loop of the edge: one split, one dictionary look-u
 """
 
 import re
-from functools import lru_cache
 from typing import Final, TypeAlias
 
 from collectors.sip.line import (
@@ -42,9 +41,12 @@ METHODS: Final = frozenset(
 
 _CARRIAGE_RETURN: Final = 13
 _COMMA: Final = 44  # sooner found as an octet than as octets
+_COLON: Final = 58
 _METHODS: Final = {method.encode(): method for method in METHODS}
 _BLANKS: Final = frozenset(b" \t")
 _MOST_SPELLINGS: Final = 1_024
+_MOST_STARTS: Final = 4_096
+_LONGEST_START: Final = 256  # octets
 # What stands for a header that a message does not have, by column.
 _ABSENT: Final = [
     Line(CALL_ID, fault="no-call-id"),
@@ -69,13 +71,10 @@ def looks_like_sip(payload: bytes) -> bool:
 
     Its first line names SIP/x.y where it must, and in a request a URI with a scheme comes before that.
     """
-    if payload[:8] == b"SIP/2.0 ":
-        return True
     end = payload.find(b"\r\n")
-    if end > 8 and payload[end - 8 : end] == b" SIP/2.0":
-        # The method alone comes first: what a tunnel puts before it (GTP, HEP) is no method.
-        method = payload.find(b" ")
-        if payload.find(b":", method, end) > 0 and payload[:method].isalnum():
+    if end > 0:
+        line = payload[:end]
+        if line in _STARTS or _is_usual_start(line):
             return True
     return _FIRST_LINE.match(payload) is not None
 
@@ -273,18 +272,34 @@ def _unfolded(lines: list[bytes]) -> list[bytes]:
     return [lines[0], *(b" ".join([part.strip(b" \t") for part in parts]) for parts in found)]
 
 
-@lru_cache(1024)
-def _status_line(line: bytes) -> tuple[str, int, str]:
-    code = line.decode("utf-8", "replace").split(None, 2)[1:2]
-    if code and len(code[0]) == 3 and code[0].isascii() and code[0].isdigit() and code[0] >= "100":
-        return "", int(code[0]), ""
-    return "", 0, "bad-status"
+def _is_usual_start(line: bytes) -> bool:
+    """Whether SIP/2.0 is where a start line has it, and in a request a method and a URI with a scheme before that."""
+    if line[-8:] == b" SIP/2.0":
+        # The method comes first, alone: what a tunnel puts before it (GTP, HEP) is no method.
+        at = line.find(b" ")
+        return line[:at].isalnum() and _COLON in line[at:]
+    return line[:8] == b"SIP/2.0 "
 
 
-def _start_line(octets: bytes) -> tuple[str, int, str]:
+# What start lines that were read lately say, all of them usual: (method, status, fault).
+_STARTS: Final[dict[bytes, tuple[str, int, str]]] = {}
+
+
+def _start_line(line: bytes) -> tuple[str, int, str]:
     """(method, status, fault) of a start line."""
+    known = _STARTS.get(line)
+    if known is None:
+        known = _read_start_line(line)
+        if len(line) <= _LONGEST_START and _is_usual_start(line):
+            if len(_STARTS) >= _MOST_STARTS:
+                _STARTS.clear()
+            _STARTS[line] = known
+    return known
+
+
+def _read_start_line(octets: bytes) -> tuple[str, int, str]:
     if octets[:4].upper() == b"SIP/":
-        return _status_line(octets[:64])
+        return _read_status_line(octets[:64])
     at = octets.find(b" ")
     usual = _METHODS.get(octets[:at])
     if usual and octets[-8:] == b" SIP/2.0" and octets[at + 1] > 32 and at + 9 < len(octets):
@@ -297,6 +312,13 @@ def _start_line(octets: bytes) -> tuple[str, int, str]:
         known = max((known for known in METHODS if method.endswith(known)), key=len, default="")
         return (known, 0, "junk-before-start-line") if known else (method[:64], 0, "")
     return method, 0, ""
+
+
+def _read_status_line(line: bytes) -> tuple[str, int, str]:
+    code = line.decode("utf-8", "replace").split(None, 2)[1:2]
+    if code and len(code[0]) == 3 and code[0].isascii() and code[0].isdigit() and code[0] >= "100":
+        return "", int(code[0]), ""
+    return "", 0, "bad-status"
 
 
 def _body_length(raw: bytes, end: int) -> int:

@@ -12,7 +12,7 @@ def addr_spec(value: str) -> tuple[str, str]:
     '"Bob" <sip:bob@example.com;transport=tcp>;tag=1' → ("sip:bob@example.com", ";tag=1").
     """
     start = value.find("<")
-    if start >= 0 and value.find('"', 0, start) >= 0:
+    if start > 0 and '"' in value[:start]:
         quoted = _QUOTED.search(value)  # a display name may hold a "<"; an open quote means nothing
         start = value.find("<", quoted.end() if quoted else 0)
     if start >= 0:
@@ -27,12 +27,12 @@ def addr_spec(value: str) -> tuple[str, str]:
 
 def without_parameters(uri: str) -> str:
     """'sip:+15551234;npdi=yes@host:5060;user=phone?x=y' → 'sip:+15551234;npdi=yes@host:5060'."""
-    at = uri.find("@")
-    for mark in (";", "?"):
-        cut = uri.find(mark, at + 1)
-        if cut >= 0:
-            uri = uri[:cut]
-    return uri
+    at = uri.find("@") + 1
+    cut = uri.find(";", at)
+    if cut >= 0:
+        uri = uri[:cut]
+    cut = uri.find("?", at)
+    return uri if cut < 0 else uri[:cut]
 
 
 def host_of(uri: str) -> str:
