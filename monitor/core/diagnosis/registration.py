@@ -57,8 +57,8 @@ REGISTRATION_EXPIRED: Final = Rule(
     severity=Severity.MINOR,
     when="The time that the 2xx gave to a Contact passed, and the binding (address of record and instance, else "
     "Contact, under any Call-ID) was neither renewed nor removed. A phone that has another binding since, under the "
-    "same Call-ID or from the same address, only moved. *Suspected* where messages were lost; *cleared* when it "
-    "registers again.",
+    "same Call-ID or from the same address, only moved. Where messages were lost meanwhile, it is *suspected* when the "
+    "same time has passed once more; *cleared* when it registers again.",
     source="RFC 3261 §10.2.1.1, §10.2.4, RFC 5626",
     remedy="Is the phone switched on, and does its network reach the registrar? One that renews too late, or not at "
     "all after a change of address, needs a shorter interval or newer firmware.",

@@ -51,9 +51,16 @@ class Expiry:
             due_us, account, identity = heappop(self._deadlines)
             binding = self._accounts.get(account, identity)
             if binding is not None and binding.expires_us + self._grace_us <= due_us:
+                if self._was_blind(binding, due_us):
+                    heappush(self._deadlines, (due_us + binding.expires_us - binding.made_us, account, identity))
+                    continue
                 self._accounts.remove(account, identity)
                 if not self._replaced(binding):
                     self._say(binding, due_us)
+
+    def _was_blind(self, binding: Binding, due_us: int) -> bool:
+        """Whether it may have been renewed unseen: then its phone comes again within another interval, if it lives."""
+        return due_us == binding.expires_us + self._grace_us and self._blind.covers(binding.made_us, due_us)
 
     def _replaced(self, binding: Binding) -> bool:
         """Whether the same phone has another binding since: it got a new port, or started anew."""
