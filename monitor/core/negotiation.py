@@ -9,9 +9,9 @@ it, and by the letter it is none. Each fork answers for itself: a `Bid` is one r
 What a proxy's hops carried may differ (a media relay writes itself in): the first and the last hop are kept.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from monitor.core.stream import Stream
 
@@ -32,14 +32,17 @@ class Role(IntEnum):
 REQUEST, EARLY, RELIABLE, SUCCESS, ACK = Role
 
 
-class Sight(NamedTuple):
+class Sight:
     """A description as one hop carried it; one without streams: there was none in the message."""
 
-    number: int  # of the message within the record
-    at_us: int
-    hop: str  # in the direction of the request
-    vias: int
-    streams: tuple[Stream, ...]
+    __slots__ = ("at_us", "hop", "number", "streams", "vias")
+
+    def __init__(self, number: int, at_us: int, hop: str, vias: int, streams: tuple[Stream, ...]) -> None:
+        self.number = number  # of the message within the record
+        self.at_us = at_us
+        self.hop = hop  # in the direction of the request
+        self.vias = vias
+        self.streams = streams
 
 
 class Carried:
@@ -72,7 +75,8 @@ class Carried:
     @property
     def rewritten(self) -> bool:
         """Whether something on the way changed it."""
-        return self.near.streams != self.far.streams
+        near, far = self.near.streams, self.far.streams
+        return near is not far and near != far
 
 
 class Bid:
@@ -113,15 +117,20 @@ class Bid:
         return f"{self.cseq} {self.from_tag}"
 
 
-class Exchange(NamedTuple):
+class Exchange:
     """An offer, and its answer as far as there is one."""
 
-    bid: Bid
-    to_tag: str  # of the responses: which fork
-    offer: Carried
-    answer: Carried | None
-    by_client: bool  # whether who sent the request made the offer
-    concluded: bool  # the 2xx, or the ACK or PRACK that would carry the answer, was seen
+    __slots__ = ("answer", "bid", "by_client", "concluded", "offer", "to_tag")
+
+    def __init__(
+        self, bid: Bid, to_tag: str, offer: Carried, answer: Carried | None, *, by_client: bool, concluded: bool
+    ) -> None:
+        self.bid = bid
+        self.to_tag = to_tag  # of the responses: which fork
+        self.offer = offer
+        self.answer = answer
+        self.by_client = by_client  # whether who sent the request made the offer
+        self.concluded = concluded  # the 2xx, or the ACK or PRACK that would carry the answer, was seen
 
     @property
     def subject(self) -> str:
@@ -158,9 +167,9 @@ class Exchange(NamedTuple):
         return sights[:1]
 
 
-def exchanges(bids: Iterable[Bid]) -> list[Exchange]:
+def exchanges(bids: Sequence[Bid]) -> list[Exchange]:
     """The offers of a call and their answers, in order of time, one a fork."""
-    ordered = sorted(bids, key=lambda bid: (bid.at_us, bid.cseq))
+    ordered = sorted(bids, key=_began) if len(bids) > 1 else bids
     confirmed: list[Bid] = []  # PRACKs that answer a late offer make none
     found: list[Exchange] = []
     for bid in ordered:
@@ -172,19 +181,37 @@ def exchanges(bids: Iterable[Bid]) -> list[Exchange]:
     return [exchange for exchange in found if exchange.bid not in confirmed] if confirmed else found
 
 
+def _began(bid: Bid) -> tuple[int, int]:
+    return bid.at_us, bid.cseq
+
+
 def _offered(bid: Bid, request: Carried) -> list[Exchange]:
     """The offer is in the request."""
     found = []
-    for tag in dict.fromkeys(carried.to_tag for carried in bid.carried if carried.role is not REQUEST):
-        answers = (bid.find(RELIABLE, tag), bid.find(SUCCESS, tag), bid.find(EARLY, tag))
-        answer = next((each for each in answers if each is not None and each.described), None)
-        found.append(Exchange(bid, tag, request, answer, by_client=True, concluded=answers[1] is not None))
+    for tag in _forks(bid):
+        answer: Carried | None = None
+        success = bid.find(SUCCESS, tag)
+        for each in (bid.find(RELIABLE, tag), success, bid.find(EARLY, tag)):
+            if each is not None and each.described:
+                answer = each
+                break
+        found.append(Exchange(bid, tag, request, answer, by_client=True, concluded=success is not None))
     return found or [Exchange(bid, bid.to_tag, request, None, by_client=True, concluded=False)]
 
 
-def _offered_late(bid: Bid, bids: Iterable[Bid], confirmed: list[Bid]) -> Iterator[Exchange]:
+def _forks(bid: Bid) -> list[str]:
+    """The To tags of those that answer, or confirm, in order of appearance."""
+    tags: list[str] = []
+    for carried in bid.carried:
+        if carried.role is not REQUEST and carried.to_tag not in tags:
+            tags.append(carried.to_tag)
+    return tags
+
+
+def _offered_late(bid: Bid, bids: Sequence[Bid], confirmed: list[Bid]) -> list[Exchange]:
     """The request has none: the offer is in a response, the answer in the ACK or PRACK that confirms that."""
-    for tag in dict.fromkeys(carried.to_tag for carried in bid.carried):
+    found = []
+    for tag in _forks(bid):
         offer = bid.find(RELIABLE, tag)
         if offer is not None and offer.described:
             prack = next((each for each in bids if each.method == "PRACK" and _within(each, bid, tag)), None)
@@ -195,7 +222,8 @@ def _offered_late(bid: Bid, bids: Iterable[Bid], confirmed: list[Bid]) -> Iterat
             offer, confirmation = bid.find(SUCCESS, tag), bid.find(ACK, tag)
         if offer is not None and offer.described:
             answer = confirmation if confirmation is not None and confirmation.described else None
-            yield Exchange(bid, tag, offer, answer, by_client=False, concluded=confirmation is not None)
+            found.append(Exchange(bid, tag, offer, answer, by_client=False, concluded=confirmation is not None))
+    return found
 
 
 def _within(prack: Bid, bid: Bid, tag: str) -> bool:

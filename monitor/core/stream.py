@@ -5,13 +5,13 @@ read once and shared: `Terms` are compared by identity, and a call keeps three r
 """
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from collectors.sip.description import Codec, Media
 from collectors.sip.payloads import AUXILIARY
 from collectors.sip.sdp import parse
 
-_LONGEST_KEY: Final = 800  # octets of attributes that are worth remembering
+_LONGEST: Final = 1_024  # octets of a description whose pieces are worth remembering
 _MOST_KNOWN: Final = 1_024
 
 
@@ -67,12 +67,26 @@ class Terms:
 _KNOWN: Final[dict[tuple[object, ...], Terms]] = {}
 
 
-class Stream(NamedTuple):
-    """One m= section of a description."""
+class Stream:
+    """One m= section of a description. Never changed."""
 
-    terms: Terms
-    address: str
-    port: int  # 0: refused, or taken out
+    __slots__ = ("address", "port", "terms")
+
+    def __init__(self, terms: Terms, address: str, port: int) -> None:
+        self.terms = terms
+        self.address = address
+        self.port = port  # 0: refused, or taken out
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Stream)
+            and self.terms is other.terms
+            and self.port == other.port
+            and self.address == other.address
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.address, self.port))
 
     @property
     def line(self) -> str:
@@ -87,24 +101,19 @@ class Stream(NamedTuple):
 
 def streams(body: bytes) -> tuple[Stream, ...]:
     """The streams of a description, in their order."""
-    found = body.find(b"\nm=")
-    head, section = body[:found], body[found + 3 :]
-    line, _, tail = section.partition(b"\n")
-    parts = line.split(None, 2)
-    connection = head.find(b"\nc=IN IP")
-    shared = head.find(b"\na=")
-    extra = head[shared:] if shared >= 0 else b""
-    if (
-        min(found, connection) < 0
-        or len(parts) < 3
-        or not (parts[1].isdigit() and len(parts[1]) < 6)
-        or len(extra) + len(tail) > _LONGEST_KEY
-        or b"\nm=" in tail
-        or tail[:2] == b"m="
-    ):
-        return tuple(Stream(_shared(medium), medium.address, medium.port) for medium in parse(body).media)
-    terms, own = _read(parts[0], parts[2], extra, tail)
-    return (Stream(terms, own or _address(head[connection + 8 :].partition(b"\n")[0]), int(parts[1])),)
+    section = body.find(b"\nm=")
+    connection = body.find(b"\nc=IN IP", 0, section) if section >= 0 else -1
+    if connection >= 0 and len(body) <= _LONGEST:
+        line, _, tail = body[section + 3 :].partition(b"\n")
+        words = line.split(None, 2)
+        if len(words) == 3 and words[1].isdigit() and len(words[1]) < 6:
+            shared = body.find(b"\na=", 0, section)
+            only = _only(words[0], words[2], body[shared:section] if shared >= 0 else b"", tail)
+            if only is not None:
+                terms, own = only
+                address = own or _address(body[connection + 8 : body.find(b"\n", connection + 8)])
+                return (Stream(terms, address, int(words[1])),)
+    return tuple([Stream(_shared(medium), medium.address, medium.port) for medium in parse(body).media])
 
 
 @lru_cache(4096)
@@ -115,9 +124,14 @@ def _address(value: bytes) -> str:
 
 
 @lru_cache(2048)
-def _read(kind: bytes, rest: bytes, extra: bytes, tail: bytes) -> tuple[Terms, str]:
-    """The terms of the only stream of a description, and its own address, "" where it has the session's."""
-    medium = parse(b"v=0%b\nm=%b 9 %b\n%b" % (extra, kind, rest, tail)).media[0]
+def _only(kind: bytes, rest: bytes, shared: bytes, tail: bytes) -> tuple[Terms, str] | None:
+    """The terms of a stream, and its own address, "" where it has the session's; None where it is not the only one.
+
+    `rest`: of its m= line, behind the port. `shared`: the session's attributes. `tail`: the lines below it.
+    """
+    if tail[:2] == b"m=" or b"\nm=" in tail:
+        return None
+    medium = parse(b"v=0%b\nm=%b 9 %b\n%b" % (shared, kind, rest, tail)).media[0]
     return _shared(medium), medium.address
 
 

@@ -78,7 +78,7 @@ _SCOPES: Final = {
     Scope.LOOPBACK: "the loopback address",
 }
 _CANCELLED: Final = 487
-_NO_MEDIA: Final = frozenset({488, 606})
+NO_MEDIA: Final = frozenset({488, 606})  # refusals that may be for the media
 _WARNED: Final = ("Warning: 304", "Warning: 305")
 
 
@@ -245,7 +245,7 @@ class Refused(NamedTuple):
 
 def refused_offer(bid: Bid, refused: Refused, settings: Settings, now_us: int) -> Finding | None:
     """`no-common-codec`, of an offer that a 488 or 606 refuses."""
-    if bid.to_tag or refused.status not in _NO_MEDIA or bid.request is None:
+    if bid.to_tag or refused.status not in NO_MEDIA or bid.request is None:
         return None
     warned = any(code in refused.explanation for code in _WARNED)
     due_us = refused.at_us + settings.repair_us

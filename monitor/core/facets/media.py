@@ -4,7 +4,7 @@ Descriptions are read once: a hop that carries the same octets costs a compariso
 (shared by all calls of one kind), the addresses and the ports of the session's first and its last few offers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Set
 from typing import Any, ClassVar, Final
 
 from collectors.sip.content import parts
@@ -39,6 +39,18 @@ from monitor.core.updates import Finding, FindingState, Update
 _CUT: Final = frozenset({"truncated-body", CUT_FAULT})
 _OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _RULES: Final = {rule.code: rule for rule in (*media.RULES, *session.RULES)}
+# What the offers and answers tell together. Of an address, the description tells that names it.
+_NEGOTIATED: Final = _RULES.keys() - {session.PRIVATE_MEDIA_ADDRESS.code}
+# What a BYE decides, or ends.
+_UNTIL_BYE: Final = frozenset(
+    rule.code
+    for rule in (
+        media.NO_COMMON_CODEC,
+        session.DIRECTION_MISMATCH,
+        session.UNANSWERED_REINVITE,
+        session.T38_FAILED,
+    )
+)
 _NONE: Final[frozenset[Place]] = frozenset()
 _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 
@@ -46,7 +58,7 @@ _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 class Media(Facet[Call]):
     """Offers and answers of a call."""
 
-    __slots__ = ("_found", "_pracked", "_reached", "_silent", "bids")
+    __slots__ = ("_pracked", "_reached", "_silent", "bids")
 
     most: ClassVar[int] = 6  # offers that are kept: the first, and the last ones
 
@@ -54,14 +66,13 @@ class Media(Facet[Call]):
         super().__init__(fold)
         self.bids: tuple[Bid, ...] = ()
         self._pracked = False  # a PRACK was seen
-        self._found = False  # whether there was ever something to be said of them
         self._reached: frozenset[Place] = _NONE  # where RTP was seen to go, and where it was missed
         self._silent: frozenset[Place] = _NONE
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
         """What may carry an offer or an answer."""
-        return cseq_method in _OFFERS or method == "ACK"
+        return method == "ACK" or (cseq_method in _OFFERS and status < 300 and status != 100)
 
     @staticmethod
     def begins(event: Message) -> bool:
@@ -105,18 +116,18 @@ class Media(Facet[Call]):
 
     def _take(self, event: Message, number: int, transaction: Transaction | None) -> bool:
         """Keep what a message says of the media; whether that changes what is to be said."""
-        method = event.method
+        method, status = event.method, event.status
         if method == "ACK":
             return self._confirmation(event, number)
         if method == "BYE":
-            return self._found
-        if event.cseq_method not in _OFFERS or event.status == 100:
+            return self._was_told(_UNTIL_BYE)
+        if event.cseq_method not in _OFFERS or status == 100:
             return False
         if method:
             return self._request(event, number)
-        if event.status >= 300:
+        if status >= 300:
             return self._refusal(event)
-        return self._answer(event, number, transaction) and not self._plain()
+        return self._answer(event, number, transaction)
 
     def _confirmation(self, event: Message, number: int) -> bool:
         """An ACK. Where the INVITE has the offer, it carries no answer."""
@@ -138,9 +149,7 @@ class Media(Facet[Call]):
         bid.asked, bid.to_tag = True, event.to_tag
         if not octets and method == "INVITE":
             return False
-        news = self._carry(bid, REQUEST, "", event, octets, number)
-        # Of an offer alone only its addresses tell something; another offer may end what was found before.
-        return news and (self._found or len(bid.carried) > 1 or bid.carried[0].exposed is not None)
+        return self._carry(bid, REQUEST, "", event, octets, number)
 
     def _answer(self, event: Message, number: int, transaction: Transaction | None) -> bool:
         """A 101–299 to one of them."""
@@ -161,12 +170,20 @@ class Media(Facet[Call]):
         return self._carry(bid, role, event.to_tag, event, octets, number)
 
     def _refusal(self, event: Message) -> bool:
-        if event.status in CHALLENGES and not self._found:
+        if event.cseq_method != "INVITE" or (event.status in CHALLENGES and not self._was_told(_RULES.keys())):
             return False  # it asks for credentials, and says nothing of the media
-        if self._find(event.cseq_method, event) is None:
+        bid = self._find("INVITE", event)
+        if bid is None or (bid.asked and not bid.to_tag and not self._of_media(bid)):
             return False
         self.fold.wake_facet(event.captured_us + self.fold.context.settings.repair_us, self)
         return True
+
+    def _of_media(self, bid: Bid) -> bool:
+        """Whether the refusal of what begins a call may be for its media."""
+        if self._was_told(_NEGOTIATED):
+            return True
+        attempt = self._attempt(bid)
+        return attempt is not None and any(hop.final_status in session.NO_MEDIA for hop in attempt.transactions)
 
     # --- what is kept
 
@@ -188,60 +205,56 @@ class Media(Facet[Call]):
         return any(bid.request is None and any(each.role is RELIABLE for each in bid.carried) for bid in self.bids)
 
     def _carry(self, bid: Bid, role: Role, tag: str, event: Message, octets: bytes | None, number: int) -> bool:
-        """Keep the description of a message, or that it has none; whether that is news."""
+        """Keep the description of a message, or that it has none; whether that changes what is to be said."""
         if octets is None:
             return False
         known, digest = bid.find(role, tag), hash(octets)
-        same = known is not None and known.digest == digest
-        if (
-            known is not None
-            and same
-            and event.vias >= known.near.vias
-            and known.far.streams is known.near.streams
-            and not session.exposed(known.near.streams, event.source, event.destination)
-        ):
+        if known is not None and known.digest == digest:
+            read = known.near.streams
+            same = known.far.streams is read
+        else:
+            read = streams(octets) if octets else ()
+            same = False
+        exposed = session.exposed(read, event.source, event.destination)
+        if known is not None and same and not exposed and event.vias >= known.near.vias:
             return False  # one hop farther on, unchanged, as most are
-        read = known.near.streams if known is not None and same else streams(octets) if octets else ()
         sight = Sight(number, event.captured_us, event.hop, event.vias, read)
-        told_better = False
+        nearer = False
         if known is None:
             known = Carried(role, tag, sight, digest)
             bid.add(known)
         else:
-            told_better = known.seen(sight, digest) and self._found
-        if session.exposed(read, event.source, event.destination):
-            if known.exposed is None or sight.at_us < known.exposed.at_us:
-                known.exposed = sight
+            nearer = known.seen(sight, digest)
+        if exposed and (known.exposed is None or sight.at_us < known.exposed.at_us):
+            known.exposed = sight
             return True
-        return told_better or not same
+        if same:
+            return nearer and self._was_told(_NEGOTIATED)
+        return known.exposed is not None or not self._plain() or self._was_told(_NEGOTIATED)
 
     # --- verdicts
 
-    def _plain(self) -> bool:
-        """Whether each offer has one answer, or waits for one, and nothing is to be said of them: as of most calls."""
-        return not self._found and all(map(self._is_plain, self.bids))
+    def _was_told(self, codes: Set[str]) -> bool:
+        """Whether there was ever a finding with one of these codes."""
+        found = self.fold.found
+        return bool(found) and not found.isdisjoint(codes)
 
-    def _is_plain(self, bid: Bid) -> bool:
-        if len(bid.carried) != 2:
-            return len(bid.carried) == 1 and bid.carried[0].role is REQUEST and bid.carried[0].exposed is None
-        offer, answer = bid.carried
-        return (
-            offer.role is REQUEST
-            and offer.exposed is None
-            and answer.exposed is None
-            and len(offer.near.streams) == len(answer.near.streams) > 0
-            and not offer.rewritten
-            and all(map(media.plain, offer.near.streams, answer.near.streams))
-        )
+    def _plain(self) -> bool:
+        """Whether nothing is to be said of offers and answers beside each other: as of most calls."""
+        return all(_is_plain(bid) for bid in self.bids)
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         fold = self.fold
         found: _Found = {}
-        for rule, finding in self._verdicts():
-            _, first = found.setdefault((rule.code, finding.subject), (rule, finding))
-            if finding.at_us < first.at_us:
-                found[rule.code, finding.subject] = rule, finding
-        if self._found:
+        made = exchanges(self.bids)
+        self._compare(made, found)
+        for bid in self.bids:
+            for carried in bid.carried:
+                if carried.exposed is not None:
+                    address = session.private_media_address(bid, carried, self._reached, self._silent)
+                    _note(found, session.PRIVATE_MEDIA_ADDRESS, address)
+            self._refused(bid, made, found)
+        if self._was_told(_RULES.keys()):
             for (code, subject), known in list(fold.findings.items()):
                 if (
                     known.state is not FindingState.CLEARED
@@ -249,7 +262,6 @@ class Media(Facet[Call]):
                     and self._holds(code, subject)
                 ):
                     fold.judge(_RULES[code], subject, None, known.at_us, at_us, out)
-        self._found = self._found or bool(found)
         for rule, finding in found.values():
             fold.judge(rule, finding.subject, finding, finding.at_us, at_us, out)
 
@@ -259,47 +271,36 @@ class Media(Facet[Call]):
             return len(self.bids) < self.most
         return code in _RULES and any(f"{subject} ".startswith(f"{bid.subject} ") for bid in self.bids)
 
-    def _verdicts(self) -> Iterator[tuple[Rule, Finding]]:
+    def _compare(self, made: list[Exchange], found: _Found) -> None:
+        """Offers and answers beside each other, and one after the other."""
         dialogs: dict[frozenset[str], list[Exchange]] = {}
-        made = exchanges(self.bids)
         for exchange in made:
-            yield from media.compared(exchange)
+            for rule, finding in media.compared(exchange):
+                _note(found, rule, finding)
             dialogs.setdefault(exchange.tags, []).append(exchange)
-            if missing := session.missing_answer(exchange, pracked=self._pracked):
-                yield session.MISSING_ANSWER, missing
+            _note(found, session.MISSING_ANSWER, session.missing_answer(exchange, pracked=self._pracked))
         for tags, history in dialogs.items():
-            for finding in session.direction_mismatches(history, self._bye_us(tags)):
-                yield session.DIRECTION_MISMATCH, finding
-        for bid in self.bids:
-            for carried in bid.carried:
-                if address := session.private_media_address(bid, carried, self._reached, self._silent):
-                    yield session.PRIVATE_MEDIA_ADDRESS, address
-            yield from self._refused(bid, made)
+            for mismatch in session.direction_mismatches(history, self._bye_us(tags)):
+                _note(found, session.DIRECTION_MISMATCH, mismatch)
 
     def _bye_us(self, tags: frozenset[str]) -> int:
         one, other = (*tags, "")[:2]
         dialog = self.fold.dialogs.find(one, other) if self.fold.bye_us else None
         return 0 if dialog is None else dialog.bye_us
 
-    def _refused(self, bid: Bid, made: list[Exchange]) -> Iterator[tuple[Rule, Finding]]:
+    def _refused(self, bid: Bid, made: list[Exchange], found: _Found) -> None:
         settings, now_us = self.fold.context.settings, self.fold.now_us
         refused = self._refusal_of(bid, made)
-        if refused is None:
-            return
-        verdicts = (
-            (media.NO_COMMON_CODEC, session.refused_offer(bid, refused, settings, now_us)),
-            (session.UNANSWERED_REINVITE, session.unanswered_reinvite(bid, refused, settings, now_us)),
-            (session.T38_FAILED, session.t38_failed(bid, refused, settings, now_us)),
-        )
-        for rule, finding in verdicts:
-            if finding is not None:
-                yield rule, finding
+        if refused is not None:
+            _note(found, media.NO_COMMON_CODEC, session.refused_offer(bid, refused, settings, now_us))
+            _note(found, session.UNANSWERED_REINVITE, session.unanswered_reinvite(bid, refused, settings, now_us))
+            _note(found, session.T38_FAILED, session.t38_failed(bid, refused, settings, now_us))
 
     def _refusal_of(self, bid: Bid, made: list[Exchange]) -> Refused | None:
         """How its request was refused; a 2xx refuses a fax that gets port 0."""
         attempt = self._attempt(bid)
-        final = None if attempt is None else attempt.final()
-        if attempt is not None and final is not None and final.final_status >= 300:
+        final = None if attempt is None or attempt.status() < 300 else attempt.final()
+        if attempt is not None and final is not None:
             numbers = final.final_numbers
             return Refused(
                 status=final.final_status,
@@ -360,6 +361,30 @@ class Media(Facet[Call]):
             and not _faxless(exchange)
         )
         return min(taken, default=0)
+
+
+def _note(found: _Found, rule: Rule, finding: Finding | None) -> None:
+    """Of several verdicts of a rule about the same, the earliest counts."""
+    if finding is not None:
+        key = rule.code, finding.subject
+        first = found.get(key)
+        if first is None or finding.at_us < first[1].at_us:
+            found[key] = rule, finding
+
+
+def _is_plain(bid: Bid) -> bool:
+    """Whether its offer waits for an answer, or each one accepts it as it stands; or there is nothing to compare."""
+    if not bid.carried:
+        return True
+    offer = bid.carried[0]
+    if offer.role is not REQUEST:
+        return not bid.asked  # out of sight
+    return all(_accepted(offer, answer) for answer in bid.carried[1:])
+
+
+def _accepted(offer: Carried, answer: Carried) -> bool:
+    offered, accepted = offer.near.streams, answer.near.streams
+    return len(offered) == len(accepted) > 0 and not offer.rewritten and all(map(media.plain, offered, accepted))
 
 
 def _faxless(exchange: Exchange) -> bool:
