@@ -6,6 +6,7 @@ a message here does so many times. Its head is split once, when the first of its
 
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
+from monitor.core.description import description
 from monitor.core.hop import endpoint, hop_between
 
 
@@ -13,6 +14,8 @@ class Message(Reading):
     """The fields are those of `SipEvent`, under the same names."""
 
     __slots__ = (
+        "_described",
+        "_description",
         "_hop",
         "branch",
         "call_id",
@@ -59,6 +62,8 @@ class Message(Reading):
         self.vias = event.vias
         self.contact = event.contact
         self._hop = ""
+        self._described = False  # whether its description was looked for
+        self._description: bytes | None = None
 
     @property
     def hop(self) -> str:
@@ -70,6 +75,13 @@ class Message(Reading):
                 else hop_between(self.destination, self.destination_port, self.source, self.source_port)
             )
         return self._hop
+
+    @property
+    def description(self) -> bytes | None:
+        """Its session description; b"" where it has none, None where that can't be told."""
+        if not self._described:
+            self._described, self._description = True, description(self, self.fault)
+        return self._description
 
     @property
     def ends(self) -> tuple[str, str]:

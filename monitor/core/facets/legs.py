@@ -19,16 +19,13 @@ _LONGEST: Final = 160
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
 # Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
 _CARRIED: Final = ("cisco-guid", "av-global-session-id", "x-genesys-calluuid")
-# Whether there is any of the headers that are looked for: most INVITEs have none.
-_TELLING: Final = re.compile(
-    rb"\n(?:session-id|x-|cisco-guid|av-global-|replaces|referred-by|b[ \t]*:|p-charging-vector)", re.IGNORECASE
-)
 _NIL_UUID: Final = "0" * 32
 _UUID: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ICID: Final = re.compile(r'icid-value\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
 # What Sippy, OpenSIPS and others append to the Call-ID of the leg that they make.
 _SUFFIX: Final = re.compile(r"[-_.]b2b(?:ua)?[-_.]?\d*$", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"\+?[\d().-]{6,}")
+_FEWEST_DIGITS: Final = 6
+_NUMBER: Final = re.compile(rf"\+?[\d().-]{{{_FEWEST_DIGITS},}}")
 _SAME_DIGITS: Final = 8  # of a number: prefixes and country codes come and go on the way
 _UNKNOWN: Final = frozenset({"", "anonymous", "unavailable", "unknown", "restricted", "asterisk"})
 
@@ -68,7 +65,7 @@ class LegMarks(Facet[Call]):
             marks = _referral(addr_spec(event.first("refer-to"))[0])
         else:
             return
-        fresh = tuple([mark for mark in marks if self._is_fresh(hash((mark.kind, mark.text)))])
+        fresh = tuple([mark for mark in marks if self._is_fresh(hash(mark))]) if marks else ()
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
@@ -79,14 +76,15 @@ class LegMarks(Facet[Call]):
         if asked != self._asked:
             self._asked = asked
             marks += _of_parties(event)
-            own_headers = self.fold.context.settings.leg_headers
-            if own_headers or _TELLING.search(event.raw):
-                marks += _of_headers(event, own_headers)
+            marks += _of_headers(event, self.fold.context.settings.leg_headers)
         target = event.target
         if target != event.to_uri and (called := _party(target)) and called != _party(event.to_uri):
             marks.append(Mark(MarkKind.CALLED, called))
-        if self._is_fresh(hash(event.body)):
-            marks += _media(event.body)
+        body = event.description
+        if body is None:
+            body = event.body  # cut: its origin may be there
+        if body and self._is_fresh(hash(body)):
+            marks += _media(body)
         return marks
 
     def _is_fresh(self, digest: int) -> bool:
@@ -112,23 +110,31 @@ def _of_parties(event: Message) -> list[Mark]:
 
 
 def _of_headers(event: Message, own_headers: tuple[str, ...]) -> list[Mark]:
-    """What headers tell that few carry."""
-    marks = _session_ids(event)
-    marks += [_mark(MarkKind.CALL_ID, value) for name in _NAMING if (value := event.first(name))]
-    carried = (*_CARRIED, *own_headers)
+    """What headers tell that few carry: those are looked for that there may be."""
+    text = event.raw.lower()
+    marks = _session_ids(event) if text.find(b"\nsession-id") >= 0 else []
+    if text.find(b"\nx-") >= 0:
+        marks += [_mark(MarkKind.CALL_ID, value) for name in _NAMING if (value := event.first(name))]
+        carried = (*_CARRIED, *own_headers)
+    elif text.find(b"\ncisco-guid") >= 0 or text.find(b"\nav-global-") >= 0:
+        carried = (*_CARRIED, *own_headers)
+    else:
+        carried = own_headers
     marks += [_mark(MarkKind.GUID, f"{name} {value}") for name in carried if (value := event.first(name))]
-    if replaces := event.first("replaces").partition(";")[0]:
+    if text.find(b"\nreplaces") >= 0 and (replaces := event.first("replaces").partition(";")[0]):
         marks.append(_mark(MarkKind.CALL_ID, replaces))
-    if event.first("referred-by"):
+    # It has a compact form.
+    if (text.find(b"\nreferred-by") >= 0 or text.find(b"\nb") >= 0) and event.first("referred-by"):
         marks += _referral(event.to_uri)
-    if icid := _ICID.search(event.first("p-charging-vector")):
+    if text.find(b"\np-charging-vector") >= 0 and (icid := _ICID.search(event.first("p-charging-vector"))):
         marks.append(_mark(MarkKind.ICID, icid[1]))
     return marks
 
 
 def _session_ids(event: Message) -> list[Mark]:
     """The UUIDs of Session-ID: of the sender and, as "remote", of the other side."""
-    uuids = _UUID.findall(event.first("session-id")[:_LONGEST])
+    said = event.first("session-id")[:_LONGEST]
+    uuids = _UUID.findall(said) if said else ()
     return [Mark(MarkKind.SESSION_ID, uuid.lower()) for uuid in uuids if uuid != _NIL_UUID]
 
 
@@ -141,6 +147,9 @@ def _referral(target: str) -> list[Mark]:
 def _party(uri: str) -> str:
     """What a user or number is called on every leg: of a number the last digits."""
     user = user_of(uri).partition(";")[0].lower()
+    digits = user.removeprefix("+")
+    if digits.isdigit() and digits.isascii() and len(digits) >= _FEWEST_DIGITS:
+        return digits[-_SAME_DIGITS:]
     if _NUMBER.fullmatch(user):
         return "".join(filter(str.isdigit, user))[-_SAME_DIGITS:]
     return "" if user in _UNKNOWN else user[:_LONGEST]
@@ -148,30 +157,33 @@ def _party(uri: str) -> str:
 
 def _media(body: bytes) -> list[Mark]:
     """SDP origin, and where the first audio goes (RFC 8866 §5.2, §5.7, §5.14)."""
-    marks: list[Mark] = []
-    if not body.startswith(b"v=0") and b"\nv=0" not in body:
-        return marks
-    address = ""
-    for line in body.decode("utf-8", "replace").splitlines():
-        if line.startswith("o="):
-            marks.append(_mark(MarkKind.ORIGIN, line[2:]))
-        elif line.startswith("c="):
-            address = line.rpartition(" ")[2]
-        elif line.startswith("m=audio "):
-            place = _stream(address, line.split(" ")[1], body)
-            if place:
-                marks.append(_mark(MarkKind.MEDIA, place))
-            break
+    begin = 0 if body.startswith(b"v=0") else body.find(b"\nv=0")
+    if begin < 0:
+        return []
+    audio = body.find(b"\nm=audio ", begin)
+    session = body[begin:audio] if audio >= 0 else body[begin:]
+    marks = []
+    origin = session.find(b"\no=")
+    if origin >= 0:
+        marks.append(_mark(MarkKind.ORIGIN, _line(session, origin + 3)))
+    if audio >= 0:
+        stream = body[audio + 1 :].partition(b"\nm=")[0]
+        port = _line(stream, len("m=audio ")).partition(" ")[0]
+        place = _address(stream, stream.find(b"\nc=")) or _address(session, session.rfind(b"\nc="))
+        if place and place != "0.0.0.0" and port not in ("0", "9"):  # noqa: S104 - a stream on hold
+            marks.append(_mark(MarkKind.MEDIA, f"{place} {port}"))
     return marks
 
 
-def _stream(address: str, port: str, body: bytes) -> str:
-    after = body.partition(b"m=audio ")[2].partition(b"\nm=")[0]
-    own = after.partition(b"\nc=")[2].partition(b"\n")[0].decode("utf-8", "replace").strip().rpartition(" ")[2]
-    where = own or address
-    if not where or where == "0.0.0.0" or port in ("0", "9"):  # noqa: S104 - a stream on hold
-        return ""
-    return f"{where} {port}"
+def _line(text: bytes, begin: int) -> str:
+    """What stands there, to the end of the line."""
+    end = text.find(b"\n", begin)
+    return text[begin : end if end >= 0 else len(text)].decode("utf-8", "replace").strip()
+
+
+def _address(text: bytes, at: int) -> str:
+    """The address of the c= line that begins there; "" where there is none."""
+    return _line(text, at + 3).rpartition(" ")[2] if at >= 0 else ""
 
 
 def _mark(kind: MarkKind, text: str) -> Mark:

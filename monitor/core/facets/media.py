@@ -7,9 +7,6 @@ Descriptions are read once: a hop that carries the same octets costs a compariso
 from collections.abc import Set
 from typing import Any, ClassVar, Final
 
-from collectors.sip.content import parts
-from collectors.sip.faults import CUT_FAULT
-from collectors.sip.sdp import looks_like_sdp
 from monitor.core.agreement import StreamRow, rows
 from monitor.core.attempt import CHALLENGES, Attempt
 from monitor.core.call import Call
@@ -36,7 +33,6 @@ from monitor.core.stream import streams
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Update
 
-_CUT: Final = frozenset({"truncated-body", CUT_FAULT})
 _OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _RULES: Final = {rule.code: rule for rule in (*media.RULES, *session.RULES)}
 # What the offers and answers tell together. Of an address, the description tells that names it.
@@ -77,7 +73,7 @@ class Media(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With the first description."""
-        return bool(_description(event))
+        return bool(event.description)
 
     def rows(self) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept."""
@@ -134,12 +130,12 @@ class Media(Facet[Call]):
         bid = self._find("INVITE", event)
         if bid is None or bid.request is not None:
             return False
-        return self._carry(bid, ACK, event.to_tag, event, _description(event), number)
+        return self._carry(bid, ACK, event.to_tag, event, event.description, number)
 
     def _request(self, event: Message, number: int) -> bool:
         """An INVITE, UPDATE or PRACK."""
         self._pracked = self._pracked or event.method == "PRACK"
-        method, octets = event.method, _description(event)
+        method, octets = event.method, event.description
         bid = self._find(method, event)
         if bid is None:
             # A PRACK without a description may lack the answer to a late offer.
@@ -153,7 +149,7 @@ class Media(Facet[Call]):
 
     def _answer(self, event: Message, number: int, transaction: Transaction | None) -> bool:
         """A 101–299 to one of them."""
-        octets = _description(event)
+        octets = event.description
         bid = self._find(event.cseq_method, event)
         if bid is None:
             if event.cseq_method != "INVITE" or not octets:
@@ -394,20 +390,3 @@ def _faxless(exchange: Exchange) -> bool:
     if fax is None or answer is None or not exchange.concluded:
         return False
     return not any(stream.terms.kind == "image" and stream.port > 0 for stream in answer.near.streams)
-
-
-def _description(event: Message) -> bytes | None:
-    """The session description of a message; b"" where it has none, None where that can't be told."""
-    end = event.raw.find(b"\r\n\r\n")
-    octets = event.raw[end + 4 :] if end > 0 else event.body
-    if octets[:2] == b"v=" and not event.fault:
-        return octets
-    if not octets or octets.isspace():
-        return None if event.fault in _CUT else b""
-    if event.fault in _CUT:
-        return None
-    if looks_like_sdp(octets):
-        return octets
-    bodies = parts(event)
-    found = next((part.content for part in bodies if looks_like_sdp(part.content)), b"")
-    return found or (None if any(part.fault for part in bodies) else b"")

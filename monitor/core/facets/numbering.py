@@ -29,8 +29,12 @@ class Numbering(Facet[Call]):
         """With the first INVITE that has any."""
         if event.method != "INVITE":
             return False
-        line = event.raw[: event.raw.find(b"\n")].lower()
-        return b"npdi" in line or b"rn=" in line or b"cic=" in line
+        raw = event.raw
+        end = raw.find(b"\n")
+        if raw.find(b";", 0, end) < 0 and raw.find(b"%", 0, end) < 0:
+            return False  # no parameters, not even escaped ones, as in most
+        line = raw[:end].lower()
+        return line.find(b"npdi") >= 0 or line.find(b"rn=") >= 0 or line.find(b"cic=") >= 0
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

@@ -34,7 +34,7 @@ class Quality(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With statistics in a BYE, or its response; or with the first report."""
-        return event.cseq_method == "BYE" and b"rtp" in event.raw.lower() and bool(statistics_of(event))
+        return event.cseq_method == "BYE" and event.raw.lower().find(b"rtp") >= 0 and bool(statistics_of(event))
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
