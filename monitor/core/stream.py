@@ -85,9 +85,6 @@ class Stream:
             and self.address == other.address
         )
 
-    def __hash__(self) -> int:
-        return hash((self.address, self.port))
-
     @property
     def line(self) -> str:
         """Its m= line."""

@@ -175,9 +175,7 @@ class Media(Facet[Call]):
         return True
 
     def _of_media(self, bid: Bid) -> bool:
-        """Whether the refusal of what begins a call may be for its media."""
-        if self._was_told(_NEGOTIATED):
-            return True
+        """Whether what begins a call was refused, on any hop, in a way that may be for its media."""
         attempt = self._attempt(bid)
         return attempt is not None and any(hop.final_status in session.NO_MEDIA for hop in attempt.transactions)
 
@@ -246,9 +244,8 @@ class Media(Facet[Call]):
         self._compare(made, found)
         for bid in self.bids:
             for carried in bid.carried:
-                if carried.exposed is not None:
-                    address = session.private_media_address(bid, carried, self._reached, self._silent)
-                    _note(found, session.PRIVATE_MEDIA_ADDRESS, address)
+                address = session.private_media_address(bid, carried, self._reached, self._silent)
+                _note(found, session.PRIVATE_MEDIA_ADDRESS, address)
             self._refused(bid, made, found)
         if self._was_told(_RULES.keys()):
             for (code, subject), known in list(fold.findings.items()):

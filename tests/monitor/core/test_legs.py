@@ -133,6 +133,10 @@ def test_a_body_that_is_no_sdp_says_nothing() -> None:
     no_audio = invite(0, "alice>proxy", "one", body=b"v=0\r\no=x\r\nm=video 1 RTP/AVP 9\r\n")
     kinds = {mark.kind for leg in legs_of([no_audio]) for mark in leg.marks}
     assert (MarkKind.ORIGIN in kinds, MarkKind.MEDIA in kinds) == (True, False)
+    without_origin = invite(0, "alice>proxy", "one", body=b"v=0\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 8\n")
+    (leg,) = legs_of([without_origin])
+    assert Mark(MarkKind.MEDIA, "10.0.0.1 4000") in leg.marks
+    assert MarkKind.ORIGIN not in {mark.kind for mark in leg.marks}
 
 
 def test_numbers_join_what_goes_into_an_element_with_what_comes_out_of_it() -> None:

@@ -309,6 +309,23 @@ def test_an_offer_that_488_refuses_is_a_suspicion_and_with_a_warning_a_fact() ->
     assert "what 10.0.0.1:5060 offered: m=audio 4000 RTP/AVP 0." in watch.finding("no-common-codec").cause
 
 
+def test_a_488_of_one_branch_is_told_when_the_other_has_refused_too() -> None:
+    """Without the hop before the fork, the client got the better of the two (RFC 3261 §16.7)."""
+    branches = [
+        request("INVITE", 0, "proxy>bob", branch="z9hG4bK1", body=one()),
+        request("INVITE", 0, "proxy>carol", branch="z9hG4bK2", body=one()),
+        response(488, 1, "proxy>bob", branch="z9hG4bK1"),
+        response(503, 2, "proxy>carol", branch="z9hG4bK2"),
+    ]
+    assert "no-common-codec" not in Watch(branches[:3]).findings()
+    assert "no-common-codec" in Watch(branches).findings()
+
+
+def test_a_reinvite_that_waits_for_its_offer_says_nothing_of_what_others_agree_on() -> None:
+    late = request("INVITE", 3, cseq=2, to_tag="b")
+    assert call(late, *exchange(3.1, one(of=BOB), one(), cseq=5, by="bob")).findings() == {}
+
+
 def test_an_offer_that_is_tried_again_with_other_codecs_has_not_failed() -> None:
     other = request("INVITE", 2, cseq=2, body=sdp(audio(PCMA)), branch="z9hG4bK-2")
     watch = Watch(
