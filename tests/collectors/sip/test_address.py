@@ -27,6 +27,13 @@ from collectors.sip.address import Scope, family, inside, scope
         ("ff02::1", Scope.MULTICAST),
         ("::ffff:10.0.0.1", Scope.PRIVATE),
         ("pbx.example.com", Scope.NONE),
+        ("[10.0.0.1]", Scope.PRIVATE),
+        ("10.0.0.01", Scope.NONE),
+        ("10.0.0.256", Scope.NONE),
+        ("10.0.0.0001", Scope.NONE),
+        ("10.0.0.", Scope.NONE),
+        ("10.0.0.²", Scope.NONE),
+        ("255.255.255.255", Scope.PUBLIC),
         ("", Scope.NONE),
     ],
 )
