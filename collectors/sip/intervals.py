@@ -1,5 +1,7 @@
 """Headers that say for how long: Retry-After, Session-Expires, Min-SE, Expires (RFC 3261 §20, RFC 4028)."""
 
+from functools import lru_cache
+
 import msgspec
 
 from collectors.sip.grammar import head_and_parameters, parameters, split, whole_number
@@ -36,6 +38,7 @@ def read_retry_after(value: str) -> RetryAfter | None:
     return RetryAfter(seconds, comment.rpartition(")")[0], duration)
 
 
+@lru_cache(256)  # most say one of a few
 def read_session_expires(value: str) -> SessionExpires | None:
     """'1800;refresher=uac' as a value; None where it names no seconds."""
     head, parameters = head_and_parameters(value)

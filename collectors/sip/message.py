@@ -182,15 +182,20 @@ def values(lines: list[bytes], name: str) -> list[str]:
     spelling = _SPELLINGS.get(name)
     if spelling is None:
         spelling = _spelling(name)
-    initials, size, short = spelling.initials, spelling.size, spelling.short
+    initials, long, size, short = spelling.initials, spelling.long, spelling.size, spelling.short
     found: list[str] = []
     for line in lines[1:]:
-        if initials[line[0]] and (
-            (len(line) > size and _ENDS_NAME[line[size]]) or (short and len(line) > 1 and _ENDS_NAME[line[1]])
-        ):
+        if not initials[line[0]]:
+            continue
+        if len(line) > size and line[size] == _COLON and line[:size].lower() == long:  # as nearly always
+            value = line[size + 1 :]
+        elif (len(line) > size and _ENDS_NAME[line[size]]) or (short and len(line) > 1 and _ENDS_NAME[line[1]]):
             said, colon, value = line.partition(b":")
-            if colon and said.rstrip(b" \t").lower() in spelling.names:
-                found.append(value.decode("utf-8", "replace").strip())
+            if not colon or said.rstrip(b" \t").lower() not in spelling.names:
+                continue
+        else:
+            continue
+        found.append(value.decode("utf-8", "replace").strip())
     return found
 
 
@@ -208,13 +213,14 @@ def start_line(raw: bytes) -> str:
 class _Spelling:
     """How a header may be written: its long name and its compact form, in any case, blanks behind it."""
 
-    __slots__ = ("initials", "names", "short", "size")
+    __slots__ = ("initials", "long", "names", "short", "size")
 
     def __init__(self, name: str) -> None:
         self.names = frozenset(each.encode() for each in (name, *COMPACT) if COMPACT.get(each, each) == name)
         octets = {octet for each in self.names for octet in each[:1] + each[:1].upper()}
         self.initials = bytes(octet in octets for octet in range(256))  # by octet
-        self.size = len(name)
+        self.long = name.encode()
+        self.size = len(self.long)
         self.short = len(self.names) > 1
 
 

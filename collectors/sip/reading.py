@@ -4,7 +4,6 @@
 """
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from collectors.sip.message import head, start_line, values
@@ -12,7 +11,11 @@ from collectors.sip.via import read_via
 
 _UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
-_SENT_BY: Final = re.compile(rb"\r\nVia:([A-Za-z0-9:./ \[\]-]{1,100});")
+# Host and port, as nearly every Via gives them.
+_SENT_BY: Final = re.compile(
+    rb"\r\nVia: ?SIP/2\.0/[A-Za-z]{1,8} (\[[0-9A-Fa-f:.]{1,50}\]|[A-Za-z0-9.-]{1,100})(?::([0-9]{1,5}))?;"
+)
+_NO_PORT: Final = 65_536
 
 
 class Reading:
@@ -62,7 +65,8 @@ class Reading:
         if at > 0 and raw.find(b"\n", 0, at) < 0:
             found = _SENT_BY.match(raw, at)
             if found:  # the first header, as nearly always
-                return _sent_by(found[1])
+                port = int(found[2] or _NO_PORT)
+                return found[1].decode().lower(), port if port < _NO_PORT else None
         via = read_via(self.first("via"))
         return via.host, via.port
 
@@ -72,9 +76,3 @@ class Reading:
         if not self._begin:
             self._split()
         return self.raw[self._begin :]
-
-
-@lru_cache(8192)
-def _sent_by(value: bytes) -> tuple[str, int | None]:
-    via = read_via(value.decode().strip())
-    return via.host, via.port
