@@ -42,18 +42,23 @@ class Grant:
         return ends(self.hop)[0] if self.refresher == "uac" else ends(self.far_hop)[1]
 
     def seen(self, event: Message, number: int) -> bool:
-        """It was seen on a hop; whether that is the nearest. A proxy may add a timer for a callee without (§8.2)."""
+        """It was seen on a hop; whether that one, nearer than those before, says something else.
+
+        A proxy may add a timer for a callee without (§8.2).
+        """
         self.at_us = min(self.at_us, event.captured_us)
         if not self.far_hop or event.vias > self.far_vias:
             self.far_hop, self.far_vias = event.hop, event.vias
         if self.hop and event.vias >= self.vias:
             return False
+        first = not self.hop
         self.hop, self.vias, self.number = event.hop, event.vias, number
+        said = (self.seconds, self.refresher, self.least)
         expires = read_session_expires(event.first("session-expires"))
         self.seconds, self.refresher = (expires.seconds, expires.refresher) if expires else (0, "")
         if event.status == 422:
             self.least = read_delta(event.first("min-se")) or 0
-        return True
+        return first or said != (self.seconds, self.refresher, self.least)
 
 
 class Intervals:
@@ -80,4 +85,8 @@ class Intervals:
 
     def last(self) -> Grant | None:
         """What is in force."""
-        return max(self.grants, key=lambda grant: (grant.at_us, grant.name), default=None)
+        last: Grant | None = None
+        for grant in self.grants:
+            if last is None or (grant.at_us, grant.name) > (last.at_us, last.name):
+                last = grant
+        return last

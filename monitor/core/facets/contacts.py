@@ -1,9 +1,8 @@
 """Private Contacts of those outside, and requests that are sent to them."""
 
-from functools import lru_cache
 from typing import Any, Final
 
-from collectors.sip.address import Scope, inside, scope
+from collectors.sip.address import PUBLIC, inside, scope
 from collectors.sip.uri import host_of, without_parameters
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import NAT_CONTACT, Aim, nat_contact
@@ -108,7 +107,6 @@ def target_of(event: Message) -> str:
     return without_parameters(event.start_line.partition(" ")[2].rpartition(" ")[0].strip())
 
 
-@lru_cache(8192)
 def hidden(source: str, contact: str) -> bool:
     """Whether a Contact that comes from a public address is one that can't be reached from there."""
-    return inside(host_of(contact)) and scope(source) is Scope.PUBLIC
+    return scope(source) is PUBLIC and inside(host_of(contact))

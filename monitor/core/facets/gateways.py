@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from collectors.sip.address import Scope, inside, scope
+from collectors.sip.address import PUBLIC, inside, scope
 from collectors.sip.sdp import looks_like_sdp
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import SIP_ALG, sip_alg
@@ -103,7 +103,7 @@ def _mixed(event: Message) -> str:
                 "that knows its public address gives it in both, one that does not in none; a gateway may have "
                 "rewritten one."
             )
-    if event.fault == _SHORT and event.transport == "udp" and scope(event.source) is Scope.PUBLIC:
+    if event.fault == _SHORT and event.transport == "udp" and scope(event.source) is PUBLIC:
         address = f" {event.source}\r\n".encode()
         body = event.body  # whole lines: what the capture cut off is no gateway's doing
         if looks_like_sdp(body) and body.endswith(b"\r\n") and b"\nc=IN IP4" + address in body:
@@ -118,7 +118,7 @@ def _mixed(event: Message) -> str:
 def crosses(source: str, destination: str) -> bool:
     """Whether one end is inside and the other is outside."""
     ends = {scope(source), scope(destination)}
-    return Scope.PUBLIC in ends and (inside(source) or inside(destination))
+    return PUBLIC in ends and (inside(source) or inside(destination))
 
 
 def _arrow(hop: str) -> str:

@@ -38,7 +38,7 @@ class Logins(Facet[Fold]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With the first challenge, or the first credentials, should they be seen before it."""
-        return event.status in CHALLENGES or (event.method != "" and b"uthorization:" in event.raw)
+        return event.status in CHALLENGES or (event.method != "" and event.raw.find(b"uthorization:") >= 0)
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
@@ -50,7 +50,7 @@ class Logins(Facet[Fold]):
         if transaction is None or event.cseq < 0 or event.status == 100 or transaction.method in _LEFT_ALONE:
             return
         at_us = event.captured_us
-        carries = event.method != "" and b"uthorization" in event.raw
+        carries = event.method != "" and event.raw.find(b"uthorization") >= 0
         tried = self._try(event, make=carries or event.status in CHALLENGES or self._comes_again(event))
         if tried is None:
             return

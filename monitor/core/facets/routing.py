@@ -224,7 +224,7 @@ class RouteSets(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With the first 2xx that names one."""
-        return 200 <= event.status < 300 and event.cseq_method == "INVITE" and b"ecord-" in event.raw
+        return 200 <= event.status < 300 and event.cseq_method == "INVITE" and event.raw.find(b"ecord-") >= 0
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
@@ -240,7 +240,7 @@ class RouteSets(Facet[Call]):
                 return
         elif self.begins(event) and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
-            if attempt is not None and attempt.initial:
+            if attempt is not None and attempt.initial and self._may_tell(event):
                 self._recorded(event, transaction.hop, number)
         else:
             return
@@ -259,6 +259,11 @@ class RouteSets(Facet[Call]):
         uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(event.all("route")))
         side.requests += (Routed(event.method, event.captured_us, event.hop, number, uri, routes),)
         return True
+
+    def _may_tell(self, event: Message) -> bool:
+        """Whether `_set_of` may go by what a 2xx names on this hop: at the caller, or farther than known."""
+        known = [each.vias for each in self._sets if each.from_tag == event.from_tag and each.to_tag == event.to_tag]
+        return not known or event.vias > max(known) or (event.vias < 2 and event.vias < min(known))
 
     def _recorded(self, event: Message, hop: str, number: int) -> None:
         uris = _uris(tuple(event.all("record-route")))

@@ -1,5 +1,6 @@
 """The session timers of a call, by dialog, and the call of which nothing is heard any more."""
 
+import re
 from typing import Any, Final
 
 from collectors.sip.intervals import read_delta, read_session_expires
@@ -15,6 +16,8 @@ from monitor.core.updates import CallState, Update
 _MOST_DIALOGS: Final = 32
 _MOST_REQUESTS: Final = 32
 _METHODS: Final = frozenset({"INVITE", "UPDATE"})
+# Whether there may be one: most messages have none.
+_NAMING: Final = re.compile(rb"\n(?:session-expires|x\s*:)", re.IGNORECASE)
 _CODES: Final = frozenset({rules.SESSION_TIMER_MISCONFIGURED.code, rules.SESSION_EXPIRED.code})
 
 
@@ -39,7 +42,7 @@ class SessionTimers(Facet[Call]):
         """With the first message that names an interval, or refuses one."""
         if event.cseq_method not in _METHODS:
             return False
-        return event.status == 422 or ((b"ession-" in event.raw or b"\nx" in event.raw) and _named(event))
+        return event.status == 422 or (_NAMING.search(event.raw) is not None and event.first("session-expires") != "")
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
@@ -87,10 +90,10 @@ class SessionTimers(Facet[Call]):
             if len(self._dialogs) < _MOST_DIALOGS:
                 self._dialogs[tags] = intervals
         grant, new = intervals.of(event)
-        nearer = grant.seen(event, number)
+        changed = grant.seen(event, number)
         if new and grant.seconds and not refused:
             self._wake(intervals, grant)
-        if nearer or self._told():
+        if changed or self._told():
             self._judge(intervals, event.captured_us, out)
 
     def _wake(self, intervals: Intervals, grant: Grant) -> None:
@@ -137,7 +140,3 @@ class SessionTimers(Facet[Call]):
             answer.ack_us and " ".join(sorted((answer.from_tag, answer.to_tag))) == subject
             for answer in self.fold.dialogs.answers()
         )
-
-
-def _named(event: Message) -> bool:
-    return event.first("session-expires") != ""

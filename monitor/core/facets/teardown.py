@@ -32,7 +32,7 @@ class Bye(Attempt):
 
     def read(self, event: Message) -> None:
         """Why it was sent, as the hop says that is nearest to who sent it."""
-        if b"eason" in event.raw and (not self.reasons or event.vias < self.reason_vias):
+        if event.raw.find(b"eason") >= 0 and (not self.reasons or event.vias < self.reason_vias):
             self.reasons, self.reason_vias = read_reasons(event.all("reason")), event.vias
 
     @property

@@ -96,7 +96,7 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
 def _misleading(event: Message) -> tuple[str, int] | None:
     """(sent-by, its port) of a request whose Via leads responses to another port; None for all others."""
     # Nearly every client asks for rport: one look at the octets spares the reading.
-    if not event.method or event.transport != "udp" or b"rport" in event.raw:
+    if not event.method or event.transport != "udp" or event.raw.find(b"rport") >= 0:
         return None
     host, port = event.sent_by
     port = port or _PORT
