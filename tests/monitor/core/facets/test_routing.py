@@ -149,6 +149,12 @@ def test_the_callee_keeps_the_order_that_the_caller_reverses() -> None:
     )
 
 
+def test_what_is_named_between_the_ends_of_the_way_binds_nobody() -> None:
+    between = response(200, 1.01, "proxy>edge", vias=2, headers=[("Record-Route", "<sip:10.0.0.9;lr>")])
+    for way in ([CALL[2], between, CALL[3]], [CALL[3], between, CALL[2]]):
+        assert Watch([*CALL[:2], *way, bye(CALLER), bye(CALLEE, "bob>edge")], until=10).findings() == {}
+
+
 STRICT = request("BYE", 9, "alice>proxy", to_tag="b", headers=[("Route", "<sip:10.0.0.5>, <sip:bob@example.com>")])
 
 

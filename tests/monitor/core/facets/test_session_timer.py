@@ -3,6 +3,8 @@
 import pytest
 
 from collectors.wire.events import SipEvent
+from monitor.core.message import Message
+from monitor.core.session_timer import Intervals
 from monitor.core.settings import Settings
 from monitor.core.updates import CallEnded, CallState, RecordClosed
 from tests.support.messages import Headers, hop, request, response
@@ -251,3 +253,27 @@ def test_other_requests_after_the_last_refresh_put_it_off() -> None:
     assert [(state, seconds(watch.finding("zombie-call").at_us)) for state, _ in watch.story("zombie-call")] == [
         ("confirmed", 382.0)
     ]
+
+
+def test_of_two_grants_the_later_one_counts_whichever_came_first() -> None:
+    intervals = Intervals("a b")
+    for at, cseq in ((9, 2), (1, 1)):
+        intervals.of(Message(response(200, at, cseq=cseq)))
+    assert [grant.name[1] for grant in intervals.grants] == [2, 1]
+    last = intervals.last()
+    assert last is not None
+    assert last.name[1] == 2
+
+
+def test_the_compact_form_is_as_good_in_either_case() -> None:
+    for name in ("x", "X", "session-expires", "SESSION-EXPIRES "):
+        watch = Watch(call([(name, "30;refresher=uac")]), until=2)
+        assert watch.story("session-timer-misconfigured") == [("confirmed", 1.0)]
+
+
+def test_a_hop_nearer_to_the_client_that_says_the_same_is_where_a_later_finding_points() -> None:
+    invites = [request("INVITE", 0), request("INVITE", 0.01, "bob>carol", vias=2)]
+    answers = [response(200, 1, "bob>carol", vias=2, headers=TIMER), response(200, 1.1, headers=TIMER)]
+    watch = Watch([*invites, *answers, request("ACK", 1.2, to_tag="b", branch="own")], until=HOUR)
+    assert watch.finding("session-expired").hop == hop("alice>bob")
+    assert watch.finding("session-expired").messages == (4,)
