@@ -21,7 +21,7 @@ class Batcher:
     def __init__(self, collector: str, boot: str, partitions: int) -> None:
         self.partitions = partitions
         self._collector = collector
-        self._boot = boot
+        self.boot = boot
         self._sequences = [0] * partitions
         self._events: list[list[SipEvent]] = [[] for _ in range(partitions)]
         self._side: list[list[SideEvent]] = [[] for _ in range(partitions)]
@@ -63,4 +63,4 @@ class Batcher:
         self._octets[partition] = 0
         sequence = self._sequences[partition]
         self._sequences[partition] += 1
-        return Batch(SCHEMA, self._collector, self._boot, partition, sequence, events, heartbeat, side)
+        return Batch(SCHEMA, self._collector, self.boot, partition, sequence, events, heartbeat, side)

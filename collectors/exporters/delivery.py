@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from collectors.exporters.reports import Reports
 from collectors.exporters.spool import Dropped, Record, Spool
 from collectors.exporters.stream_store import StoreError, StreamStore
 from collectors.wire.codec import BatchError, decode, encode
@@ -32,6 +33,7 @@ class Addressed(NamedTuple):
 
     partitions: int
     batch: Batch
+    low_water_us: int = 0  # as in `Record`
 
     @property
     def partition(self) -> int:
@@ -57,6 +59,7 @@ class Delivery:
         self.untold: list[tuple[int, list[Loss]]] = []
         self.misaddressed: list[Observation] = []
         self.dropped = Dropped()
+        self.reports = Reports()  # what drained batches are to tell
         self._store = store
         self._spool = spool
         self._connected = False
@@ -110,6 +113,8 @@ class Delivery:
             self._send()
         if not self._connected:
             self.spool_waiting()
+        if self._spool.empty:
+            self.untold += self.reports.take_back()
         self._spool.sync()
 
     def spool_waiting(self) -> None:
@@ -144,8 +149,9 @@ class Delivery:
             if not records:
                 self._readdress(self._spool.head(1)[0])
                 self._spool.remove(1)
-            elif all(self._append([(each.partition, each.data) for each in records])):
+            elif all(self._append([(each.partition, self.reports.data(each)) for each in records])):
                 self._spool.remove(len(records))
+                self.reports.accepted(records)
                 self.counters["sent"] += sum(each.events for each in records)
 
     def _readdress(self, record: Record) -> None:
@@ -155,7 +161,7 @@ class Delivery:
             self.counters["spool_damaged"] += 1
 
     def _send(self) -> None:
-        batches = _one_each(islice(self.waiting, _AT_ONCE), self.partitions)
+        batches = [self._whole(each) for each in _one_each(islice(self.waiting, _AT_ONCE), self.partitions)]
         if not batches:
             self.misaddressed += self.waiting.popleft().batch.observations
             return
@@ -185,17 +191,26 @@ class Delivery:
             log.info("the stream store takes events again; %d wait in the spool", self._spool.events)
 
     def _keep(self, item: Addressed) -> None:
-        batch = item.batch
+        batch = self._whole(item).batch
         if batch.heartbeat and not batch.heartbeat.final:
             # It speaks of a moment that will be over; its batch keeps its number, which must not be missing.
             self.untold.append((batch.partition, batch.heartbeat.losses))
             batch = msgspec.structs.replace(batch, heartbeat=None)
         times = [event.captured_us for event in batch.observations] or [0]
-        record = Record(item.partitions, batch.partition, batch.size, min(times), max(times), encode(batch))
+        span = min(times), max(times)
+        record = Record(item.partitions, batch.partition, batch.size, *span, item.low_water_us, encode(batch))
         dropped = self._spool.append(record)
         self.counters["spooled"] += batch.size
         self.counters["dropped_spool"] += dropped.events
         self.dropped = self.dropped.plus(*dropped)
+
+    def _whole(self, item: Addressed) -> Addressed:
+        """The last heartbeat of all tells what no batch out of the spool has told."""
+        batch = item.batch
+        if batch.heartbeat is None or not batch.heartbeat.final:
+            return item
+        heartbeat = self.reports.with_untold(batch.partition, batch.heartbeat)
+        return item._replace(batch=msgspec.structs.replace(batch, heartbeat=heartbeat))
 
 
 _Item = TypeVar("_Item", Addressed, Record)

@@ -9,9 +9,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from collectors.exporters.delivery import Addressed, Delivery
+
+if TYPE_CHECKING:
+    from collectors.exporters.reports import Report
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ class Lane:
         self.delivery = delivery  # belongs to the thread, once that runs
         self.queue: deque[Addressed] = deque()
         self.queued = 0  # events in it
+        self.reports: dict[int, Report] = {}  # by partition: what drained batches are to tell
         self.fluent = False
         self.behind = 0  # events that the thread has not delivered
         self.spool_fill = 0.0
@@ -93,6 +97,8 @@ class Lane:
             self.delivery.waiting.extend(self.queue)
             nothing_new = not self.queue
             self.queue.clear()
+            self.delivery.reports.offer(self.reports)
+            self.reports = {}
             self.behind += self.queued
             self.queued = 0
             if self.deadline_s is None:

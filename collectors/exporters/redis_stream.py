@@ -4,7 +4,8 @@ The agent's thread gathers batches; threads of their own deliver them (`collecto
 store that is slow or away never holds up a capture. What can't be delivered goes to the spool, and what comes
 later queues behind it. A batch is sent until it is accepted, always under the same name.
 
-Heartbeats speak of the present: none is spooled, except the last of a start ("it stopped").
+Heartbeats speak of the present: none is spooled, except the last of a start ("it stopped"). While the spool is drained,
+its batches tell them (`collectors.exporters.reports`): it may take long, or go on for as long as there is too much.
 """
 
 import logging
@@ -12,7 +13,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from collectors.exporters.base import REFUSED, ExporterError
 from collectors.exporters.batches import NOBODY, Batcher
 from collectors.exporters.delivery import Addressed, Delivery
 from collectors.exporters.lane import Lane
+from collectors.exporters.reports import Report, merged
 from collectors.exporters.spool import Dropped, Spool, SpoolError
 from collectors.exporters.spools import Spools
 from collectors.exporters.stream_store import StoreError, open_store
@@ -32,7 +34,6 @@ from collectors.wire.events import Batch, Heartbeat, Loss, Observation
 log = logging.getLogger(__name__)
 
 _MAX_QUEUED: Final = 50_000  # events between the agent's thread and the others
-_MAX_LOSSES: Final = 64  # told in one heartbeat; more are merged
 _STOP_S: Final = 5.0  # for delivering what is left at a stop
 _ALL: Final = -1  # the lane of all partitions
 
@@ -67,6 +68,8 @@ class RedisStreamExporter:
         self._lock = threading.Lock()
         self._batcher = Batcher(collector, boot, partitions)
         self._renumbered = 0  # how often the store turned out to have another number of partitions
+        self._low_water_us = 0  # behind all batches from now on; 0: not known
+        self._moving = False  # what was addressed otherwise may still come back
         self._dropped = {"queue": Dropped(), "spool": Dropped()}  # that the agent has not asked for yet
         self._dropped_here = Counter[str]()  # events, since the start
         self._untold: dict[int, list[Loss]] = {}  # by partition: what the next heartbeat has to tell there
@@ -109,10 +112,15 @@ class RedisStreamExporter:
                 self._flush()
 
     def heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Tell every partition, but where the store is away or the spool must drain first."""
+        """Tell every partition: by a batch of its own, or where the spool must drain first, by one out of that."""
         with self._lock:
             self._note_losses(heartbeat.losses)
-            self._tell(heartbeat, [number for number in range(self._batcher.partitions) if self._lane(number).fluent])
+            self._moving = self._moving and not all(lane.fluent for lane in self._lanes.values())
+            self._low_water_us = 0 if self._moving else heartbeat.low_water_us
+            fluent = [number for number in range(self._batcher.partitions) if self._lane(number).fluent]
+            self._tell(heartbeat, fluent)
+            for number in set(range(self._batcher.partitions)).difference(fluent):
+                self._offer(number, heartbeat)
 
     def stop(self, final: Heartbeat) -> None:
         """Deliver what is left, for some seconds at most; the rest waits in the spool for the next start."""
@@ -200,7 +208,7 @@ class RedisStreamExporter:
             if delivery.partitions != self._batcher.partitions:
                 self._renumber(delivery.partitions)
             for partition, losses in delivery.untold:
-                self._untold[partition] = _merged([*losses, *self._untold.get(partition, ())])
+                self._untold[partition] = merged([*losses, *self._untold.get(partition, ())])
             self._enqueue(self._batcher.add(delivery.misaddressed))
             self._dropped["spool"] = self._dropped["spool"].plus(*delivery.dropped)
             delivery.untold, delivery.misaddressed, delivery.dropped = [], [], Dropped()
@@ -211,8 +219,9 @@ class RedisStreamExporter:
         log.warning("the stream store has %d partitions, not %d", partitions, self._batcher.partitions)
         waiting = [event for batch in self._batcher.flush() for event in batch.observations]
         untold = dict.fromkeys(loss for losses in self._untold.values() for loss in losses)
-        self._untold = dict.fromkeys(range(partitions), _merged(list(untold)))
+        self._untold = dict.fromkeys(range(partitions), merged(list(untold)))
         self._renumbered += 1
+        self._moving, self._low_water_us = True, 0
         self._batcher = Batcher(self._collector, f"{self._boot}-{self._renumbered}", partitions)
         known = set(self._lanes)
         self._open_lanes(partitions)
@@ -233,14 +242,22 @@ class RedisStreamExporter:
 
     def _note_losses(self, losses: list[Loss]) -> None:
         for partition in range(self._batcher.partitions) if losses else ():
-            self._untold[partition] = _merged([*self._untold.get(partition, ()), *losses])
+            self._untold[partition] = merged([*self._untold.get(partition, ()), *losses])
 
-    def _tell(self, heartbeat: Heartbeat, partitions: Sequence[int]) -> None:
-        told = {
-            number: msgspec.structs.replace(heartbeat, losses=self._untold.pop(number, [])) for number in partitions
-        }
+    def _tell(self, heartbeat: Heartbeat, partitions: Iterable[int]) -> None:
+        told = {number: msgspec.structs.replace(heartbeat, losses=self._losses_of(number)) for number in partitions}
         if told:
             self._flush(told)
+
+    def _offer(self, partition: int, heartbeat: Heartbeat) -> None:
+        """To be told by a batch that comes out of the spool."""
+        told = msgspec.structs.replace(heartbeat, losses=self._losses_of(partition))
+        self._lane(partition).reports[partition] = Report(self._batcher.boot, told)
+
+    def _losses_of(self, partition: int) -> list[Loss]:
+        """What a partition was not told yet, as far as its lane's thread has not taken it to tell."""
+        waiting = self._lane(partition).reports.pop(partition, None)
+        return merged([*(waiting.heartbeat.losses if waiting else ()), *self._untold.pop(partition, ())])
 
     def _flush(self, heartbeats: Mapping[int, Heartbeat] = NOBODY) -> None:
         self._flushed_s = time.monotonic()
@@ -248,20 +265,7 @@ class RedisStreamExporter:
 
     def _enqueue(self, batches: list[Batch]) -> None:
         for batch in batches:
-            self._lane(batch.partition).put(Addressed(self._batcher.partitions, batch))
-
-
-def _merged(losses: list[Loss]) -> list[Loss]:
-    """The same losses, in few enough ranges; a wider range only makes the server claim less."""
-    if len(losses) <= _MAX_LOSSES:
-        return losses
-    merged: dict[tuple[str, str], Loss] = {}
-    for each in losses:
-        known = merged.setdefault((each.observer, each.reason), each)
-        if known is not each:
-            first, last = min(known.from_us, each.from_us), max(known.to_us, each.to_us)
-            merged[each.observer, each.reason] = Loss(each.observer, first, last, each.reason, known.count + each.count)
-    return list(merged.values())
+            self._lane(batch.partition).put(Addressed(self._batcher.partitions, batch, self._low_water_us))
 
 
 def _read_number(path: Path) -> int:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
-_MAGIC: Final = b"OHS1"
+_MAGIC: Final = b"OHS2"
 # Magic, checksum of all that follows, length of the data; then as in `Record`.
-_HEADER: Final = struct.Struct("<4sIIHHIqq")
+_HEADER: Final = struct.Struct("<4sIIHHIqqq")
 _CHECKED: Final = 8  # where that begins which the checksum covers
 _SEGMENT: Final = 8 * 1024 * 1024  # octets at which a segment is full
 _SYNC_S: Final = 1.0
@@ -36,6 +36,7 @@ class Record(NamedTuple):
     events: int
     from_us: int  # wire time of its earliest and its latest event; 0 when it has none
     to_us: int
+    low_water_us: int  # nothing captured before this comes behind it (of its boot, in its partition); 0: not known
     data: bytes
 
 
@@ -245,8 +246,9 @@ def _decode(data: bytes) -> tuple[list[Record], int]:
 def _record_at(data: bytes, at: int) -> Record | None:
     if len(data) - at < _HEADER.size:
         return None
-    magic, checksum, length, partitions, partition, events, from_us, to_us = _HEADER.unpack_from(data, at)
+    magic, checksum, length, partitions, partition, events, *times = _HEADER.unpack_from(data, at)
     end = at + _HEADER.size + length
     if magic != _MAGIC or end > len(data) or crc32(data[at + _CHECKED : end]) != checksum:
         return None
-    return Record(partitions, partition, events, from_us, to_us, data[at + _HEADER.size : end])
+    from_us, to_us, low_water_us = times
+    return Record(partitions, partition, events, from_us, to_us, low_water_us, data[at + _HEADER.size : end])

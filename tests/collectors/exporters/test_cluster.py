@@ -171,7 +171,7 @@ def test_a_cluster_and_a_single_server_are_not_taken_for_one_another(
 
 
 def record(partition: int, number: int) -> Record:
-    return Record(PARTITIONS, partition, 1, 1, 2, b"%d" % number)
+    return Record(PARTITIONS, partition, 1, 1, 2, 1, b"%d" % number)
 
 
 def test_what_waits_moves_with_the_kind_of_store(tmp_path: Path) -> None:
