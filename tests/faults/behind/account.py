@@ -8,7 +8,8 @@ from django.db.models import Sum
 
 from monitor.conf import load
 from monitor.core.overview import Overview
-from monitor.models import Alert, AlertOccurrence, CommitLog, DeadLetter, Delivery
+from monitor.core.retention import DataKind
+from monitor.models import Alert, AlertOccurrence, CommitLog, DeadLetter, Delivery, Removal
 from monitor.packing import committed
 from tests.faults.behind.house import RECIPIENTS, House
 from tests.monitor.core.alerting.rows import Rows
@@ -20,6 +21,7 @@ class Told(NamedTuple):
     alerts: int
     mails: int
     repeats: int
+    removed: int  # records that were too old
     problems: list[str]
 
 
@@ -28,7 +30,8 @@ def account(house: House) -> Told:
     problems = [*_alerts(), *_mails(house)]
     problems += [f"set aside: {letter.entry_id}: {letter.reason[-500:]}" for letter in DeadLetter.objects.all()]
     repeats = Delivery.objects.aggregate(Sum("possible_repeats"))["possible_repeats__sum"] or 0
-    return Told(Alert.objects.count(), len(house.post.messages), repeats, problems)
+    removed = Removal.objects.filter(kind=DataKind.RECORDS).aggregate(Sum("rows"))["rows__sum"] or 0
+    return Told(Alert.objects.count(), len(house.post.messages), repeats, removed, problems)
 
 
 def _alerts() -> Iterator[str]:

@@ -45,21 +45,21 @@ def two_overviews(house: House, _dice: random.Random) -> Heal:
 
 
 @fault(most_s=1, weight=4)
-def kill_mailer(house: House, _dice: random.Random) -> Heal:
-    """SIGKILL to the Celery worker, in the midst of a mail if it sends one."""
-    return _kill(house, house.mailer)
+def kill_mailer(house: House, dice: random.Random) -> Heal:
+    """SIGKILL to a Celery worker, in the midst of a mail if it sends one."""
+    return _kill(house, dice.choice(house.mailers))
 
 
 @fault(most_s=6, weight=2)
-def freeze_mailer(house: House, _dice: random.Random) -> Heal:
+def freeze_mailer(house: House, dice: random.Random) -> Heal:
     """SIGSTOP: its claims run out, and it thaws with a mail half sent."""
-    return _freeze(house, house.mailer)
+    return _freeze(house, dice.choice(house.mailers))
 
 
 @fault(most_s=3, weight=2)
-def kill_beat(house: House, _dice: random.Random) -> Heal:
-    """Nobody sweeps."""
-    return _kill(house, house.beat)
+def kill_beat(house: House, dice: random.Random) -> Heal:
+    """Nobody sweeps, or only the other."""
+    return _kill(house, dice.choice(house.beats))
 
 
 @fault(most_s=1, weight=1)
@@ -231,7 +231,7 @@ def fill_disk(house: House, dice: random.Random) -> Heal:
         return _nothing
     octets = dice.choice((0, 100_000, 1_000_000))
     house.note(f"no file may grow beyond {octets} octets")
-    reliefs = [limit_files(process, octets) for process in (*house.overviews, house.mailer, *house.workers)]
+    reliefs = [limit_files(process, octets) for process in (*house.overviews, *house.mailers, *house.workers)]
 
     def heal() -> None:
         for relieve in reliefs:

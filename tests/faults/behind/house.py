@@ -1,5 +1,5 @@
-"""A world with all that is behind the commit: two overviews, a Celery worker and its beat, a bus of their own, a mail
-server, and a database that can be hurt.
+"""A world with all that is behind the commit: two overviews, one or two Celery workers with a beat each, a bus of
+their own, a mail server, and a database that can be hurt. It has a past, which is too old to be kept.
 """
 
 import os
@@ -16,7 +16,7 @@ import psycopg
 from django.db import Error, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from monitor.models import CommitLog, Delivery
+from monitor.models import Call, CommitLog, Delivery
 from monitor.models import Overview as Row
 from monitor.notify import outbox
 from monitor.overview.lease import myself
@@ -25,6 +25,7 @@ from tests.faults.behind.roles import NEXT
 from tests.faults.behind.teller import Teller
 from tests.faults.link import Link
 from tests.faults.world import PRELOADED, Process, Setting, World
+from tests.monitor.services.retention.store import DAY, NOW, store
 from tests.support.postgres import Postgres
 from tests.support.processes import wait_for
 from tests.support.valkey import Valkey
@@ -35,6 +36,8 @@ LAST: Final = "0002_origin"
 RECIPIENTS: Final = ("noc@example.com", "ops@example.com")
 PATIENCE_S: Final = 90.0  # a loaded machine has this long to come to rest
 _NOBODY: Final = 2**22  # no process has this id
+_PAST_DAYS: Final = 40  # longer than anything of a call is kept
+_PAST_CALLS: Final = 60
 _MEETING_S: Final = 5.0
 _MET_S: Final = 1.0
 _PRELOADED: Final = (
@@ -95,7 +98,10 @@ class Database:
 class House(World):
     """Use as a context manager."""
 
-    def __init__(self, setting: Setting, folder: Path, environment: dict[str, str], database: Database) -> None:
+    def __init__(
+        self, setting: Setting, folder: Path, environment: dict[str, str], database: Database, pairs: int = 1
+    ) -> None:
+        """`pairs` of a Celery worker and a beat."""
         self.database = database
         self.bus = Valkey(folder / "bus")
         self.post = Post()
@@ -110,8 +116,9 @@ class House(World):
         super().__init__(setting, folder, environment | told, _PRELOADED)
         self.workers = [self._role(f"worker {n}", "offhook", "correlate") for n in range(setting.workers)]
         self.overviews = [self._role(f"overview {n}", "offhook", "watch") for n in range(2)]
-        self.mailer, self.beat = self._role("mailer", "mailer"), self._role("beat", "beat")
-        self.others = [*self.overviews, self.mailer, self.beat]
+        self.mailers = [self._role(f"mailer {n}", "mailer") for n in range(pairs)]
+        self.beats = [self._role(f"beat {n}", "beat") for n in range(pairs)]
+        self.others = [*self.overviews, *self.mailers, *self.beats]
         self.teller = Teller(setting.seed)
         self.migration = Process("migrate", lambda: self._start("offhook", NEXT, "migrate"))
         self._upgrading = False
@@ -136,20 +143,28 @@ class House(World):
 
     def begin(self) -> None:
         """Start everything; time begins."""
+        for number in range(_PAST_CALLS):
+            store("missing-ack", _PAST_DAYS, call=str(number))
         for process in self.others:
             process.start()
         wait_for(lambda: _asked(lambda: Row.objects.filter(epoch__gt=0).exists()), PATIENCE_S, what="an overview works")
-        wait_for(lambda: " ready." in self.log.read_text(), PATIENCE_S, every=0.1, what="the mailer works")
+        wait_for(
+            lambda: self.log.read_text().count(" ready.") >= len(self.mailers),
+            PATIENCE_S,
+            every=0.1,
+            what="mailers work",
+        )
         super().begin()
         self.teller.start()
 
     def crashed(self) -> list[str]:
         """Processes that ended and should not have. A Celery worker that loses its bus may: it is started again."""
         names = super().crashed()
-        if self.mailer.name in names and self.bus_was_hurt:
-            self.note("the mailer ended without its bus, and is started again")
-            self.mailer.start()
-            names.remove(self.mailer.name)
+        for mailer in self.mailers:
+            if mailer.name in names and self.bus_was_hurt:
+                self.note(f"{mailer.name} ended without its bus, and is started again")
+                mailer.start()
+                names.remove(mailer.name)
         return names
 
     def freeze_bus(self) -> Callable[[], None]:
@@ -190,6 +205,7 @@ class House(World):
         super().settle()
         wait_for(self._all_folded, PATIENCE_S, every=0.1, what="all is folded")
         wait_for(self._all_sent, PATIENCE_S, every=0.2, what="all mails are sent")
+        wait_for(self._all_old_gone, PATIENCE_S, every=0.2, what="what is too old is gone")
 
     def _all_folded(self) -> bool:
         return _asked(lambda: CommitLog.objects.filter(folded=None).exists()) is False
@@ -197,6 +213,9 @@ class House(World):
     def _all_sent(self) -> bool:
         _asked(_resend)
         return _asked(lambda: Delivery.objects.exclude(state="sent").exists()) is False
+
+    def _all_old_gone(self) -> bool:
+        return _asked(lambda: Call.objects.filter(first_us__lt=NOW - DAY).exists()) is False
 
     def _upgraded(self) -> bool:
         if not self.migration.running:

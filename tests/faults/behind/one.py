@@ -18,13 +18,15 @@ from tests.support.postgres import Postgres
 _TAIL: Final = 6_000  # characters of its log
 POSTGRESQL: Final = "postgresql"
 UPGRADED: Final = "upgrade"
+QUIET: Final = "quiet"
 
 
 def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
     """Live through it and say how it ended, as JSON on stdout; 1 when something is wrong.
 
     `kind` is "postgresql", which it gets a cluster of its own of, or "" for SQLite. `only` these faults,
-    with commas; "upgrade" comes once where it is named, and by itself leaves the others in.
+    with commas; "upgrade" comes once where it is named, and by itself leaves the others in. "quiet": nothing befalls
+    it, with two Celery workers and two beats.
     """
     folder = Path(tempfile.mkdtemp(prefix="offhook-house-"))
     cluster = Postgres(durable=True) if kind == POSTGRESQL else None
@@ -70,8 +72,9 @@ def _survive(seed: str, seconds: float, only: frozenset[str], folder: Path, clus
     )
     if UPGRADED in only or (not only and dice.random() < 0.3):
         plan.blows.append(Blow(dice.uniform(0.3, seconds / 2), dice.uniform(0.5, 2), UPGRADED, f"{seed}/upgrade"))
+    pairs = 2 if QUIET in only else dice.choice((1, 2))
     environment = {name: value for name, value in os.environ.items() if name != "PGAPPNAME"}
-    with House(plan.setting, folder, environment, Database(cluster, folder / "offhook.sqlite3")) as house:
+    with House(plan.setting, folder, environment, Database(cluster, folder / "offhook.sqlite3"), pairs) as house:
         told: dict[str, Any] = {"faults": ", ".join(sorted({blow.name for blow in plan.blows}))}
         try:
             live(house, plan, FAULTS | UPGRADE)

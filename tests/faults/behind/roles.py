@@ -1,5 +1,6 @@
 """What the processes of a world run: the product, with short times, as this version or as the next one."""
 
+import os
 from typing import Final
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from collectors.sip.timers import SECOND
 from monitor.services.harvest import Chunk
 
 NEXT: Final = "next"
+# As often as beat rings for it here, in seconds.
+_SWEEPS: Final = {"sweep_deliveries": 0.5, "put_away": 0.7, "prune": 0.7, "roll_up": 1.0, "sweep_imports": 1.0}
 
 
 def offhook(version: str, *arguments: str) -> int:
@@ -26,20 +29,25 @@ def mailer(version: str) -> None:
     from monitor.celery import app
     from monitor.notify import outbox
     from monitor.notify.email import smtp
+    from monitor.services.retention import sweeping
 
     outbox.FIRST_RETRY_US = outbox.LAST_RETRY_US = SECOND // 3  # type: ignore[misc]  # they are final but here
     outbox.CLAIM_US, outbox.PROLONG_S = 4 * SECOND, 1.0  # type: ignore[misc]  # as above
     smtp.PATIENCE = smtp.Patience(answer=1, talk=2, taking=3)  # type: ignore[misc]  # as above
+    sweeping.CLAIM_US, sweeping.AGE_EVERY_US = 4 * SECOND, SECOND  # type: ignore[misc]  # as above
     options = ("--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
-    app.worker_main(["worker", *options])
+    app.worker_main(["worker", *options, "--hostname", f"mailer-{os.getpid()}"])
 
 
 def beat(version: str) -> None:
-    """The clock of its sweep."""
+    """The clock of its sweeps. What it keeps lies apart from that of another, as on another host."""
     _become(version)
     from monitor.celery import app
 
-    app.conf.beat_schedule = {"sweep": {"task": "monitor.tasks.sweep_deliveries", "schedule": 0.5}}
+    app.conf.beat_schedule_filename += f"-{os.getpid()}"
+    app.conf.beat_schedule = {
+        name: {"task": f"monitor.tasks.{name}", "schedule": seconds} for name, seconds in _SWEEPS.items()
+    }
     app.start(["beat", "--loglevel", "INFO"])
 
 
