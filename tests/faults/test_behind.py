@@ -1,10 +1,11 @@
-"""Two houses of each run, side by side, with seeds that nobody chose; one of them is upgraded under traffic."""
+"""Houses side by side, with seeds that nobody chose: one is upgraded under traffic, and in one nothing goes wrong."""
 
 import random
 
 import pytest
 
-from tests.faults.behind.one import POSTGRESQL, UPGRADED
+from tests.faults.behind.house import PAST_CALLS
+from tests.faults.behind.one import POSTGRESQL, QUIET, UPGRADED
 from tests.faults.runs import BEHIND, Run, shown
 
 SECONDS = 3.0
@@ -23,3 +24,16 @@ def test_every_alert_opens_once_and_every_mail_comes_whatever_befalls_those_who_
             run.kill()
     assert not any(each["problems"] for each in told), "\n\n".join(shown(each) for each in told if each["problems"])
     assert all(each["mails"] for each in told)
+
+
+@pytest.mark.timeout(240)
+def test_of_two_workers_and_two_beats_each_mail_comes_once_and_what_is_old_goes_once() -> None:
+    run = Run(str(random.randrange(2**32)), seconds=SECONDS, database_url=POSTGRESQL, only=QUIET, program=BEHIND)
+    try:
+        told = run.told(200)
+    finally:
+        run.kill()
+    assert not told["problems"], shown(told)
+    assert told["mails"]
+    assert told["repeats"] == 0
+    assert told["removed"] == PAST_CALLS

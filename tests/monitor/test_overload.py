@@ -22,7 +22,7 @@ from collectors.sip.timers import SECOND
 from collectors.wire.events import Heartbeat, SipEvent
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
-from monitor.models import Alert, Collector, FindingRow, LossRange
+from monitor.models import Alert, Collector, FindingRow, LossRange, Partition
 from monitor.overview.bell import Bell
 from monitor.overview.lease import Lease
 from monitor.overview.ringer import Ringer
@@ -37,6 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PARTITIONS = 2
 LASTS_S = 45  # what the story tells of: a call whose ACK is missing, and that nobody hangs up
 OTHERS = 1_500
+SPOOL_SIZE = 40_000
 # A collector whose ring in the kernel is small, and what sends more than that holds to nobody but the wire.
 COLLECTOR = """
 import sys
@@ -71,11 +72,17 @@ Overload = Callable[["Edge"], None]
 class Edge:
     """A collector's exporter, fed by the test, with little room."""
 
-    def __init__(self, valkey: Valkey, spool: Path) -> None:
+    def __init__(self, valkey: Valkey, spool: Path, spool_size: int = SPOOL_SIZE) -> None:
         self.valkey = valkey
         self.begin_us = clock_us() - 60 * SECOND
         self.exporter = RedisStreamExporter(
-            valkey.url, collector="edge", boot="boot", partitions=PARTITIONS, spool=spool, spool_size=40_000, batch_s=0
+            valkey.url,
+            collector="edge",
+            boot="boot",
+            partitions=PARTITIONS,
+            spool=spool,
+            spool_size=spool_size,
+            batch_s=0,
         )
         self.exporter.start()
 
@@ -94,14 +101,24 @@ class Edge:
         for begin in range(0, count, 50):
             self.exporter.export(sent[begin : begin + 50])
 
+    def spill(self, count: int) -> None:
+        """The same into the spool, with nothing left in the queue."""
+        spooled = self.exporter.counters()["spooled"] + count
+        self.others(count)
+        wait_for(lambda: self.exporter.counters()["spooled"] == spooled, 20, what="all is spooled")
+
     def tell(self, at_s: float) -> None:
         """A heartbeat, once all has gone its way: everything up to then was read."""
         wait_for(lambda: not self.exporter.backlog, 20, what="what is left is sent")
-        at_us = self.begin_us + round(at_s * SECOND)
-        losses = self.exporter.losses()
-        counters = self.exporter.counters()
-        self.exporter.heartbeat(Heartbeat(clock_us(), at_us, 1, "host", "0", "file", ["eth0"], counters, losses))
+        self.beat(at_s)
         wait_for(lambda: not self.exporter.backlog, 20, what="the heartbeat is sent")
+
+    def beat(self, at_s: float) -> None:
+        """A heartbeat, however things stand."""
+        at_us = self.begin_us + round(at_s * SECOND)
+        exporter = self.exporter
+        counters, losses, backlog = exporter.counters(), exporter.losses(), exporter.backlog
+        exporter.heartbeat(Heartbeat(clock_us(), at_us, 1, "host", "0", "file", ["eth0"], counters, losses, backlog))
 
 
 def full_queue(edge: Edge) -> None:
@@ -132,10 +149,12 @@ def full_stream(edge: Edge) -> None:
 
 
 @pytest.fixture
-def edge(valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
+def edge(
+    valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Edge]:
     monkeypatch.setattr("collectors.exporters.redis_stream._MAX_QUEUED", 1_000)
     monkeypatch.setattr("monitor.ingest.worker.BLOCK_MS", 5)
-    made = Edge(valkey, tmp_path / "spool")
+    made = Edge(valkey, tmp_path / "spool", getattr(request, "param", SPOOL_SIZE))
     yield made
     final = Heartbeat(1, 2, 3, "host", "0", "file", ["eth0"], {}, [], final=True)
     made.exporter.stop(final)
@@ -203,6 +222,32 @@ def test_a_loss_is_counted_shown_alerted_and_casts_doubt(
     assert FindingRow.objects.get(code="missing-ack").state == "suspected"
     assert Alert.objects.get(rule="capture-loss").place == "edge"
     assert f"{dropped:,}" in page()
+
+
+@pytest.mark.parametrize("edge", [1_000_000], indirect=True)
+def test_a_loss_is_told_and_time_goes_on_while_the_overload_lasts(edge: Edge, take: Take) -> None:
+    edge.tell(4)
+    take()
+    before_us = Partition.objects.get(number=0).watermark_us
+    with edge.valkey.client() as client:
+        client.config_set("maxmemory", 1)
+        edge.spill(500)
+        edge.beat(20)  # nothing older comes behind what is spooled from now on
+        while not edge.exporter.counters()["dropped_spool"]:
+            edge.spill(500)
+        edge.beat(30)
+        sent = edge.exporter.counters()["sent"]
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 300_000)
+        wait_for(lambda: edge.exporter.counters()["sent"] > sent, 20, what="the store takes something")
+        client.config_set("maxmemory", 1)
+        backlog = edge.exporter.backlog
+        take()
+        client.config_set("maxmemory", 0)
+    assert backlog
+    assert LossRange.objects.filter(reason="spool").exists()
+    assert Collector.objects.get().counters["dropped_spool"]
+    assert Alert.objects.get(rule="capture-loss").place == "edge"
+    assert Partition.objects.get(number=0).watermark_us > before_us
 
 
 def test_what_the_kernel_drops_is_told_from_the_ring_to_the_page(valkey: Valkey, take: Take, tmp_path: Path) -> None:

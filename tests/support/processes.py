@@ -52,10 +52,11 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process with this id runs (a zombie does not)."""
+    """Whether a process with this id runs (a zombie does not, unless threads of it are still ending)."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except (ProcessLookupError, FileNotFoundError):
         return False
-    return state != "Z"
+    return state != "Z" or threads > 1

@@ -12,7 +12,7 @@ from monitor.services.harvest import Chunk
 
 NEXT: Final = "next"
 # As often as beat rings for it here, in seconds.
-_SWEEPS: Final = {"sweep_deliveries": 0.5, "put_away": 0.7, "prune": 0.7, "roll_up": 1.0, "sweep_imports": 1.0}
+_SWEEPS: Final = {"sweep_deliveries": 0.5, "put_away": 2.0, "prune": 1.5, "roll_up": 3.0}
 
 
 def offhook(version: str, *arguments: str) -> int:
