@@ -56,7 +56,7 @@ def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        threads = len(os.listdir(f"/proc/{pid}/task"))
+        threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
     except (ProcessLookupError, FileNotFoundError):
         return False
     return state != "Z" or threads > 1

@@ -140,7 +140,7 @@ def test_a_node_that_is_away_holds_up_its_own_partitions_only(cluster: RedisClus
         exporter.export(events(first, first + 10))
     wait_for(lambda: exporter.backlog == of_its_own(100, 500), 20, what="the others have theirs")
     exporter.heartbeat(BEAT)
-    assert exporter.counters()["spooled"] == of_its_own(100, 500)
+    wait_for(lambda: exporter.counters()["spooled"] == of_its_own(100, 500), 20, what="its own are spooled")
     exporter.stop(FINAL)
 
     second = make()  # a collector that starts meanwhile
