@@ -179,7 +179,10 @@ A = TypeVar("A", bound=Attempt)
 
 
 class Attempts(Generic[A]):
-    """The attempts of one record, at least one. `current` is the last initial one; the last where there is none."""
+    """The attempts of one record, at least one.
+
+    `current` is the last initial one of the caller; the last where there is none.
+    """
 
     __slots__ = ("_all", "_make", "_most", "current")
 
@@ -223,9 +226,21 @@ class Attempts(Generic[A]):
         if len(self._all) == 1:
             self.current = attempt
         else:
-            initial = [each for each in self._all if each.initial]
+            initial = [each for each in self._all if each.initial and not self._beyond(each)]
             self.current = max(initial or self._all, key=lambda each: (each.first_us, each.cseq))
         return attempt
+
+    def _beyond(self, attempt: A) -> bool:
+        """Whether it is a leg that a B2BUA made under the Call-ID of the one that came to it: no try of the caller's."""
+        sources = {hop.source for hop in attempt.nearest()}
+        return any(
+            other.initial
+            and other.from_tag != attempt.from_tag
+            and other.first_us <= attempt.first_us
+            and not sources.isdisjoint(hop.destination for hop in other.transactions)
+            and sources.isdisjoint(hop.source for hop in other.nearest())
+            for other in self._all
+        )
 
     def keep(self, most: int) -> None:
         """Forget all but the last ones."""
@@ -233,9 +248,12 @@ class Attempts(Generic[A]):
             self._all = tuple(sorted(self._all, key=lambda each: (each.first_us, each.cseq))[-most:])
 
     def next_us(self, attempt: Attempt) -> int:
-        """When the initial attempt after this one began; 0 when there is none."""
-        later = (each.first_us for each in self._all if each.initial and each.first_us > attempt.first_us)
-        return min(later, default=0)
+        """When the initial attempt after this one began; 0 when there is none.
+
+        What a B2BUA sent on repairs nothing; where that was refused, too, it is where the refusal came from.
+        """
+        later = (each for each in self._all if each.initial and each.first_us > attempt.first_us)
+        return min((each.first_us for each in later if each.status() >= 300 or not self._beyond(each)), default=0)
 
 
 def _depth(transaction: Transaction) -> tuple[int, int, str]:

@@ -125,7 +125,7 @@ _REDIRECTION: Final = Refusal(
     "Does the client follow redirections, and is the Contact that it was given reachable?",
     Severity.MINOR,
 )
-_BUSY: Final = Refusal(
+BUSY: Final = Refusal(
     "busy",
     "the callee is busy, or does not take the call",
     "Nothing: that is how calls end.",
@@ -156,13 +156,13 @@ _BY_STATUS: Final = {
 # ITU-T Q.850 causes in a Reason header say more than the status that carries them.
 _BY_Q850: Final = {
     **dict.fromkeys((1, 3, 28), _NUMBER),
-    17: _BUSY,
+    17: BUSY,
     **dict.fromkeys((18, 19, 20), _UNAVAILABLE),
     **dict.fromkeys((34, 42, 44, 47), _CAPACITY),
     **dict.fromkeys((65, 79, 88), _MEDIA),
 }
 # So does a SIP status there, of a server error that a gateway made of it.
-_BY_SIP: Final = {**_BY_STATUS, **dict.fromkeys((486, 600, 603), _BUSY)}
+_BY_SIP: Final = {**_BY_STATUS, **dict.fromkeys((486, 600, 603), BUSY)}
 _VAGUE: Final = frozenset({400, 480, 500, 502, 503, 504, 580})
 # What a Warning says of a refusal that may be about the session description (RFC 3261 §20.43).
 _WARNED: Final = frozenset({*range(300, 308), 330, 331, 370})

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from monitor.core.attempt import CHALLENGES, Attempt
-from monitor.core.diagnosis.refusal import refusal
+from monitor.core.diagnosis.refusal import BUSY, refusal
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.setup import NO_FAULT
 from monitor.core.diagnosis.text import ends
@@ -83,11 +83,11 @@ def target_failed(subject: str, target: str, report: Report) -> Finding | None:
     """`transfer-failed` of a REFER that was taken, by the last report on it."""
     if report.status < 300:
         return None
-    why = refusal(report.status, "")
+    why = BUSY if report.status in NO_FAULT else refusal(report.status, "")
     client, _ = ends(report.hop)
     return TRANSFER_FAILED.finding(
         subject=subject,
-        severity=Severity.MINOR if report.status in NO_FAULT else why.severity,
+        severity=Severity.MINOR if why is BUSY else why.severity,
         state=FindingState.CONFIRMED,
         at_us=report.at_us,
         hop=report.hop,

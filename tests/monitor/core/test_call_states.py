@@ -339,3 +339,51 @@ def test_where_only_branches_of_a_fork_are_seen_all_must_be_cancelled() -> None:
     assert Watch([*forks, *ringing, *cancels], until=50).call.state == CallState.FAILED
     refused = response(486, 2, "proxy>carol", to_tag="c", vias=2, branch="proxy>carol")
     assert Watch([*forks, *ringing, refused, cancels[0]], until=50).call.state == CallState.FAILED
+
+
+def beyond_a_b2bua(*answers: SipEvent) -> list[SipEvent]:
+    """Some keep the Call-ID for the leg that they make: its tags and numbers are another dialog's."""
+    legs = [request("INVITE", 0, "alice>proxy"), request("INVITE", 0.1, "proxy>bob", from_tag="a2", cseq=200)]
+    return [*legs, response(100, 0.11, "alice>proxy"), *answers]
+
+
+def test_behind_a_b2bua_that_keeps_the_call_id_the_caller_is_who_called_it() -> None:
+    silent = [
+        request("CANCEL", 3, "alice>proxy"),
+        response(487, 3.1, "alice>proxy"),
+        request("ACK", 3.2, "alice>proxy"),
+    ]
+    call = Watch(beyond_a_b2bua(*silent), until=60).call
+    assert (call.state, call.status, call.ended_us) == (CallState.CANCELLED, 487, us(3.1))
+    ringing = [response(180, 1, "proxy>bob", from_tag="a2", cseq=200), response(180, 1.1, "alice>proxy")]
+    answered = [response(200, 2, "proxy>bob", from_tag="a2", cseq=200), response(200, 2.1, "alice>proxy")]
+    call = Watch(beyond_a_b2bua(*ringing, *answered), until=3).call
+    assert (call.state, call.status, call.caller, call.callee) == (
+        CallState.ANSWERED,
+        200,
+        "10.0.0.1:5060",
+        "10.0.0.2:5060",
+    )
+
+
+def test_what_a_b2bua_tries_next_does_not_repair_what_it_told_the_caller() -> None:
+    refused = response(404, 1, "alice>proxy")
+    watch = Watch(beyond_a_b2bua(refused), until=60)
+    assert (watch.call.state, watch.call.status) == (CallState.FAILED, 404)
+    assert watch.finding("rejected").hop == hop("alice>proxy")
+    # Where it was refused beyond, that is where it comes from, and told once.
+    watch = Watch(beyond_a_b2bua(response(404, 0.5, "proxy>bob", from_tag="a2", cseq=200), refused), until=60)
+    told = [(finding.hop, str(finding.state)) for finding in watch.call.findings if finding.code == "rejected"]
+    assert (hop("proxy>bob"), "confirmed") in told
+    assert (hop("alice>proxy"), "confirmed") not in told
+
+
+def test_a_caller_that_calls_itself_tries_again() -> None:
+    """All on one host: the address tells nothing, and the last try counts."""
+    again = [
+        request("INVITE", 0, "alice>alice", ports=(5060, 5080)),
+        response(486, 1, "alice>alice", ports=(5060, 5080)),
+        request("INVITE", 9, "alice>alice", from_tag="a2", cseq=2, ports=(5060, 5080)),
+        response(603, 10, "alice>alice", from_tag="a2", cseq=2, ports=(5060, 5080)),
+    ]
+    assert Watch(again, until=60).call.status == 603

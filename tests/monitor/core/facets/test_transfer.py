@@ -55,7 +55,7 @@ def test_a_challenge_that_is_answered_is_none() -> None:
 @pytest.mark.parametrize(
     ("line", "severity", "words"),
     [
-        ("SIP/2.0 486 Busy Here\r\n", Severity.MINOR, "got 486 Busy Here there"),
+        ("SIP/2.0 486 Busy Here\r\n", Severity.MINOR, "got 486 Busy Here there: the callee is busy"),
         ("SIP/2.0 404 Not Found\r\n", Severity.MINOR, "got 404 Not Found there: it does not know the number"),
         ("SIP/2.0 503 Service Unavailable", Severity.MAJOR, "got 503 Service Unavailable there"),
     ],
