@@ -16,7 +16,7 @@ from typing import Any, Final
 from monitor.core import out_of_sight
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
-from monitor.core.diagnosis import ack, progress, setup, timers
+from monitor.core.diagnosis import ack, nat, progress, setup, timers
 from monitor.core.diagnosis.flows import MEDIA
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
@@ -37,8 +37,8 @@ from monitor.core.updates import (
 )
 
 _MOST_ATTEMPTS: Final = 64
-# An answered call with one of these is over without a BYE.
-_WITHOUT_END: Final = frozenset({ack.DROPPED_AT_32S.code, timers.ZOMBIE_CALL.code})
+# A call with one of these is over as it stands, an answered one without a BYE.
+_WITHOUT_END: Final = frozenset({ack.DROPPED_AT_32S.code, timers.ZOMBIE_CALL.code, nat.ONE_SIDED_CAPTURE.code})
 # What a later message may change: another hop or attempt, a resend, an ACK.
 _REPAIRED: Final = frozenset({setup.REJECTED.code, setup.INVITE_UNANSWERED.code})
 _RESENT: Final = frozenset({setup.INVITE_UNANSWERED.code, progress.NO_TRYING.code})
@@ -319,6 +319,22 @@ class Call(Fold):
         )
         return min(filter(None, came_us), default=0)
 
+    def _judge_sight(self, at_us: int, out: list[Update]) -> None:
+        """Whether its last attempt, without a response for so long, had one that was not seen."""
+        attempt = self.attempts.current
+        verdict = nat.answered_unseen(attempt) if self._out_of_sight(attempt) else None
+        self.judge(nat.ONE_SIDED_CAPTURE, attempt.subject, verdict, attempt.first_us, at_us, out)
+
+    def _out_of_sight(self, attempt: Attempt) -> bool:
+        """Whether what timed out had a response all the same: of one that was sent on and on, by then."""
+        if attempt.response_us():
+            return False
+        for transaction in attempt.transactions:
+            came_us = self._answered_unseen_us(transaction, attempt)
+            if came_us and (transaction.sends < self.context.settings.suspect_sends or came_us < attempt.timed_out_us):
+                return True
+        return False
+
     def _judge_resent(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
         if transaction.sends >= self.context.settings.suspect_sends or setup.INVITE_UNANSWERED.code in self.found:
             self.judge_unanswered(transaction, at_us, out)
@@ -388,6 +404,8 @@ class Call(Fold):
 
     def review(self, at_us: int, out: list[Update]) -> None:
         """Compute the state; tell the end, once it can't be repaired any more."""
+        if self.attempts.current.timed_out_us:
+            self._judge_sight(at_us, out)
         self.state = state = self._present_state()
         if self._unseen_us and self.last_us > self._unseen_us:
             self._told_end, self._unseen_us = False, 0
@@ -418,7 +436,7 @@ class Call(Fold):
         status = attempt.status()
         if status == 487:
             return CallState.CANCELLED
-        if status >= 400 or (not status and attempt.timed_out_us):
+        if status >= 400 or (not status and attempt.timed_out_us and not self._out_of_sight(attempt)):
             return CallState.FAILED
         if status >= 300:
             return CallState.REDIRECTED

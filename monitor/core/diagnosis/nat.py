@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple
 
+from monitor.core.attempt import Attempt
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends
 from monitor.core.limits import Limits
@@ -59,13 +60,29 @@ ONE_SIDED_CAPTURE: Final = Rule(
     f"over 64·T1 no response; or responses to it, and none of the {Limits().sight_records} requests that they are for "
     "(*suspected* in the first 64·T1). The collector is blind there in one direction: what rests on the absence of "
     "responses of a peer that was never seen to respond is no more than suspected. *Cleared* by the first message "
-    "of the other direction.",
+    "of the other direction. Of a call: no response to its INVITE in 64·T1, and yet an ACK or a BYE that only follows "
+    "one (*suspected*): how that call went is not known.",
     source="RFC 3261 §18.2.2",
     remedy="Mirror both directions to the collector, or run one on the host itself; see whether its filter leaves the "
     "port out from which that peer answers.",
 )
 
 RULES: Final = (NAT_CONTACT, VIA_MISMATCH, SIP_ALG, ONE_SIDED_CAPTURE, NAT_BINDING_LOST)
+
+
+def answered_unseen(attempt: Attempt) -> Finding:
+    """`one-sided-capture` of a call, by what only a response to its INVITE lets its sides do."""
+    place = attempt.deepest()
+    client, server = ends(place.hop)
+    return ONE_SIDED_CAPTURE.finding(
+        subject=attempt.subject,
+        state=FindingState.SUSPECTED,
+        at_us=attempt.timed_out_us,
+        hop=place.hop,
+        messages=set(place.numbers[:1]),
+        cause=f"{client} went on as after an answer, and no response of {server} was seen: the capture is blind in one "
+        "direction there, and how this call went is not known.",
+    )
 
 
 class Aim(NamedTuple):

@@ -184,3 +184,36 @@ def test_a_cancel_that_overtakes_a_second_try_cancels_it() -> None:
     assert watch.call.state == CallState.FAILED
     assert watch.call.ended_us == Watch([*own, *again, cancel], until=300).call.ended_us
     assert "no-final-response" not in watch.findings()
+
+
+INVITE = request("INVITE", 0)
+RESENT = [request("INVITE", at) for at in (0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5)]
+ACKED = request("ACK", 9, to_tag="b", branch="own")
+BYE = request("BYE", 60, to_tag="b", cseq=2)
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "doubted"),
+    [
+        ([INVITE, ACKED, BYE], CallState.TRYING, True),
+        ([INVITE, ACKED], CallState.TRYING, True),
+        ([INVITE, BYE], CallState.TRYING, True),  # told failed after 64·T1, and then it was not
+        ([*RESENT, ACKED], CallState.TRYING, True),
+        ([*RESENT, BYE], CallState.FAILED, False),  # some hang up what never was
+        ([INVITE], CallState.FAILED, False),
+        ([INVITE, response(180, 1), request("CANCEL", 3), BYE], CallState.FAILED, False),
+    ],
+)
+def test_a_call_whose_responses_are_out_of_sight_is_no_failed_one(
+    events: list[SipEvent], state: CallState, doubted: bool
+) -> None:
+    call = Watch(events, until=120).call
+    assert (call.state, call.status, call.answered) == (state, None, False)
+    told = [(finding.code, str(finding.state)) for finding in call.findings if finding.code == "one-sided-capture"]
+    assert told == ([("one-sided-capture", "suspected")] if doubted else [])
+
+
+def test_it_leaves_memory_as_it_stands_and_a_response_settles_the_doubt() -> None:
+    assert len(Watch([INVITE, ACKED], until=120).correlator) == 0
+    late = Watch([INVITE, ACKED], until=40).see([response(200, 41)])
+    assert (late.call.state, late.findings()["one-sided-capture"]) == (CallState.ANSWERED, "cleared")
