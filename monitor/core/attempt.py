@@ -231,7 +231,7 @@ class Attempts(Generic[A]):
         return attempt
 
     def _beyond(self, attempt: A) -> bool:
-        """Whether it is a leg that a B2BUA made under the Call-ID of the one that came to it: no try of the caller's."""
+        """Whether a B2BUA made it, under the Call-ID of the one that came to it: no try of the caller's."""
         sources = {hop.source for hop in attempt.nearest()}
         return any(
             other.initial
