@@ -16,13 +16,13 @@ from urllib.parse import parse_qs
 import msgspec
 from channels.auth import get_user
 from channels.consumer import get_handler_name
-from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error
 from redis.exceptions import RedisError
 
+from dashboard.live.snapshots import shared
 from monitor import queries
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,6 @@ PERMISSION_S: Final = 10.0  # how long an answer of the session store is good fo
 # At ten frames a second a browser may fall three seconds behind before it is cut off; it then starts
 # afresh with a snapshot, which is less than what it missed.
 QUEUE_FRAMES: Final = 32
-SNAPSHOT_TIMEOUT_S: Final = 10.0
 SNAPSHOT_EVERY_S: Final = 1.0
 # Deltas that come while a snapshot is read, and are told again behind it; where more come, the browser sees a gap.
 KEPT_FRAMES: Final = 16
@@ -145,8 +144,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return []
         meanwhile = self._meanwhile = deque(maxlen=KEPT_FRAMES)
         try:
-            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
-                snapshot = await database_sync_to_async(queries.live_snapshot)(self._lists)
+            snapshot = await shared().fresh(self._lists)
         finally:
             self._snapshot_at = time.monotonic()
             self._meanwhile = None
