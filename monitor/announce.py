@@ -42,6 +42,7 @@ RECORD: Final = "record."  # and the slug
 # More changed rows than this in one list: a frame has those that tell of a serious failure, and the browser gets the
 # others with a snapshot now and then. A thousand rows a second are more than anybody reads, or draws in vain.
 ROWS: Final = 100
+_GROUP: Final = "__group__"  # before its name, in that of the layer's channel
 _TIMEOUT_S: Final = 2.0
 _RETRY_S: Final = 2.0
 
@@ -172,14 +173,18 @@ class Announcer:
         """Tell every page what this commit changed."""
         if time.monotonic() < self._try_again_at:
             return
-        slugs = {*touched.calls, *touched.registrations, *touched.transactions}
         try:
-            frame = delta(sequence, metrics, touched)
-            self._send([(LIVE, frame)])
+            # Who joins behind this look reads a snapshot behind it, too, and that has what is committed.
+            groups = self._groups()
+            slugs = (*touched.calls, *touched.registrations, *touched.transactions)
             self._send(
                 [
-                    (f"{RECORD}{slug}", RecordChanged(type="record", slug=slug, version=sequence))
-                    for slug in sorted(slugs & self._watched())
+                    *([(LIVE, delta(sequence, metrics, touched))] if LIVE in groups else ()),
+                    *(
+                        (f"{RECORD}{slug}", RecordChanged(type="record", slug=slug, version=sequence))
+                        for slug in slugs
+                        if f"{RECORD}{slug}" in groups
+                    ),
                 ]
             )
             self._lost = False
@@ -197,9 +202,9 @@ class Announcer:
         self._runner.close()
         self._bus.close()
 
-    def _watched(self) -> set[str]:
-        """The records that somebody looks at: hundreds change at a time, and few are open in a browser."""
-        return {name.rpartition(RECORD)[2] for name in self._bus.pubsub_channels(f"*{RECORD}*")}
+    def _groups(self) -> set[str]:
+        """Those in which somebody is: hundreds of records change at a time, and few are open in a browser, or none."""
+        return {name.partition(_GROUP)[2] for name in self._bus.pubsub_channels(f"*{_GROUP}*")}
 
     def _send(self, frames: Sequence[tuple[str, Delta | RecordChanged]]) -> None:
         async def send() -> None:

@@ -12,8 +12,8 @@ from channels.layers import get_channel_layer
 
 from collectors.sip.timers import SECOND
 from monitor import announce
-from monitor.announce import ROWS, Announcer, Touched, delta
-from monitor.core.metrics import Meter
+from monitor.announce import ROWS, Announcer, Delta, Touched, delta
+from monitor.core.metrics import Meter, Metrics
 from monitor.core.updates import AlertAcknowledged, Committed, Severity
 from monitor.models import Alert, Call, Collector, Registration
 from monitor.overview.bell import Bell
@@ -177,6 +177,27 @@ def test_a_record_frame_goes_out_only_where_somebody_looks(announcer: Announcer,
         assert client.info("commandstats")["cmdstat_publish"]["calls"] == 2
         end(announcer)
     assert [frame["type"] for frame in browser.frames] == ["delta", "record", "end"]
+
+
+def test_where_nobody_listens_no_frame_is_made(
+    announcer: Announcer, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def observed(sequence: int, metrics: Metrics, what: Touched) -> Delta:
+        made.append(sequence)
+        return delta(sequence, metrics, what)
+
+    monkeypatch.setattr(announce, "delta", observed)
+    with valkey.client() as client:
+        client.config_resetstat()
+        announcer.announce(1, METRICS, touched(transactions=["quiet"]))
+        assert "cmdstat_publish" not in client.info("commandstats")
+    with Browser("live") as browser:
+        announcer.announce(2, METRICS, touched())
+        end(announcer)
+    assert browser.frames[0]["sequence"] == 2
+    assert made == [2]
 
 
 def test_what_a_commit_touches_is_named_once() -> None:
