@@ -36,8 +36,9 @@ from monitor.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-# Rows of the log that one commit folds: as many as may wait after an outage, in bites of a second.
-BITE: Final = 2000
+# Rows of the log that one commit folds. After an outage many wait: alerts are told of with the end of each bite, which
+# takes some tenths of a second.
+BITE: Final = 500
 # One frame a commit, and ten frames a second at most.
 PACE_S: Final = 0.1
 # With nobody reporting, time passes by this process's clock, as far as ingest is there to say so.

@@ -88,7 +88,7 @@ def _over(table: str) -> dict[Name, tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT key, day, incarnation, last_us, messages FROM {table} "  # noqa: S608 - names of ours
-            f"WHERE shelf = {OPEN} AND NOT open AND import_id = 0 LIMIT {BATCH} {lock}"
+            f"WHERE shelf = {OPEN} AND NOT open LIMIT {BATCH} {lock}"
         )
         found = cursor.fetchall()
     over: dict[Name, tuple[int, int]] = {}
