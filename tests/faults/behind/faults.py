@@ -193,6 +193,25 @@ def read_only_database(house: House, _dice: random.Random) -> Heal:
     return heal
 
 
+@fault(most_s=4, weight=2)
+def fill_cluster_disk(house: House, _dice: random.Random) -> Heal:
+    """PostgreSQL finds no room: its tables can't grow, and where its log can't either, it goes down."""
+    cluster, disk = house.database.cluster, house.database.disk
+    if cluster is None or not disk.can_fill:
+        return _nothing
+    house.note("the disk of the database is full")
+    disk.fill()
+
+    def heal() -> None:
+        said = "ingest waits" if house.says("No space left on device") else "nobody has met it"
+        disk.free()
+        runs = "runs" if cluster.running else "went down, and is started"
+        house.note(f"{said}; there is room again; PostgreSQL {runs}")
+        cluster.start()
+
+    return heal
+
+
 @fault(most_s=1, weight=3)
 def answers_get_lost(house: House, _dice: random.Random) -> Heal:
     """What is asked of the database is done, and nobody hears it: a COMMIT may or may not be one."""

@@ -23,6 +23,7 @@ from monitor.overview.lease import myself
 from tests.faults.behind.post import Post
 from tests.faults.behind.roles import NEXT
 from tests.faults.behind.teller import Teller
+from tests.faults.disk import Disk
 from tests.faults.link import Link
 from tests.faults.world import PRELOADED, Process, Setting, World
 from tests.monitor.services.retention.store import DAY, NOW, store
@@ -50,8 +51,9 @@ _PRELOADED: Final = (
 class Database:
     """The database of a house. PostgreSQL is reached through a link, which can fail."""
 
-    def __init__(self, cluster: Postgres | None, path: Path) -> None:
+    def __init__(self, cluster: Postgres | None, path: Path, disk: Disk) -> None:
         self.cluster = cluster
+        self.disk = disk  # of the cluster
         self.path = path  # of SQLite's file
         self.link = Link(cluster.base / ".s.PGSQL.5432") if cluster else None
         self.locked = False  # by `lock`
@@ -180,6 +182,10 @@ class House(World):
 
         return thaw
 
+    def says(self, text: str) -> bool:
+        """Whether a process has said this, or does so soon."""
+        return _soon(lambda: text in self.log.read_text(errors="replace"))
+
     def migrate(self) -> None:
         """Begin to change the tables for the next version."""
         self._upgrading = True
@@ -187,9 +193,7 @@ class House(World):
 
     def replace(self) -> None:
         """Replace all that run by the next version's, once they have met its tables, if that comes soon."""
-        deadline = time.monotonic() + _MEETING_S
-        while time.monotonic() < deadline and not self._upgraded():
-            time.sleep(0.1)
+        _soon(self._upgraded)
         time.sleep(_MET_S)
         self.version = NEXT
         for process in (*self.workers, *self.others):
@@ -227,6 +231,16 @@ class House(World):
 
     def _start(self, role: str, *arguments: str) -> int:
         return self._nursery.start(f"tests.faults.behind.roles:{role}", *arguments, log=self.log)
+
+
+def _soon(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true while it can be waited for."""
+    deadline = time.monotonic() + _MEETING_S
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _resend() -> None:

@@ -13,12 +13,14 @@ from typing import Any, Final
 import django
 from django.core.management import call_command
 
+from tests.faults.disk import Disk
 from tests.support.postgres import Postgres
 
 _TAIL: Final = 6_000  # characters of its log
 POSTGRESQL: Final = "postgresql"
 UPGRADED: Final = "upgrade"
 QUIET: Final = "quiet"
+_CLUSTER_OCTETS: Final = 256 * 1024 * 1024
 
 
 def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
@@ -29,7 +31,8 @@ def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
     it, with two Celery workers and two beats.
     """
     folder = Path(tempfile.mkdtemp(prefix="offhook-house-"))
-    cluster = Postgres(durable=True) if kind == POSTGRESQL else None
+    disk = Disk(Path(tempfile.gettempdir()) / "cluster", _CLUSTER_OCTETS)
+    cluster = Postgres(durable=True, within=disk.folder) if kind == POSTGRESQL else None
     environment = {
         "DJANGO_SETTINGS_MODULE": "monitor.settings",
         "OFFHOOK_STATE_DIR": str(folder),
@@ -41,7 +44,7 @@ def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
     django.setup()
     try:
         call_command("migrate", interactive=False, verbosity=0)
-        told = _survive(seed, float(seconds), frozenset(filter(None, only.split(","))), folder, cluster)
+        told = _survive(seed, float(seconds), frozenset(filter(None, only.split(","))), folder, cluster, disk)
     except Exception:  # noqa: BLE001 - whoever started it reads this, and not a terminal
         told = {"problems": [traceback.format_exc()]}
     finally:
@@ -50,11 +53,14 @@ def main(seed: str, seconds: str, kind: str, only: str = "") -> int:
         shutil.rmtree(folder, ignore_errors=True)
         if cluster:
             cluster.stop()
+        disk.close()
     json.dump({"seed": seed, **told, "log": tail if told["problems"] else ""}, sys.stdout)
     return 1 if told["problems"] else 0
 
 
-def _survive(seed: str, seconds: float, only: frozenset[str], folder: Path, cluster: Postgres | None) -> dict[str, Any]:
+def _survive(
+    seed: str, seconds: float, only: frozenset[str], folder: Path, cluster: Postgres | None, disk: Disk
+) -> dict[str, Any]:
     # These read the settings.
     from tests.faults.account import account
     from tests.faults.behind.account import account as behind
@@ -74,7 +80,8 @@ def _survive(seed: str, seconds: float, only: frozenset[str], folder: Path, clus
         plan.blows.append(Blow(dice.uniform(0.3, seconds / 2), dice.uniform(0.5, 2), UPGRADED, f"{seed}/upgrade"))
     pairs = 2 if QUIET in only else dice.choice((1, 2))
     environment = {name: value for name, value in os.environ.items() if name != "PGAPPNAME"}
-    with House(plan.setting, folder, environment, Database(cluster, folder / "offhook.sqlite3"), pairs) as house:
+    database = Database(cluster, folder / "offhook.sqlite3", disk)
+    with House(plan.setting, folder, environment, database, pairs) as house:
         told: dict[str, Any] = {"faults": ", ".join(sorted({blow.name for blow in plan.blows}))}
         try:
             live(house, plan, FAULTS | UPGRADE)
