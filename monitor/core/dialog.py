@@ -17,7 +17,7 @@ from collectors.sip.timers import COPY_US, SECOND
 from monitor.core.attempt import Attempt
 from monitor.core.hop import address_of, ends
 from monitor.core.message import Message
-from monitor.core.transaction import EVIDENCE
+from monitor.core.transaction import EVIDENCE, numbered
 
 _MOST_DIALOGS: Final = 256  # of one call
 _MOST_ANSWERS: Final = 256  # 2xx of one call that are watched for their ACK
@@ -108,7 +108,7 @@ _APART_US: Final = 30 * SECOND
 class Sending:
     """How often one hop carried a 2xx. Times in µs."""
 
-    __slots__ = ("first_us", "hop", "last_us", "numbers", "sends", "times", "vias")
+    __slots__ = ("_times", "first_us", "hop", "last_us", "numbers", "sends", "vias")
 
     def __init__(self, hop: str, event: Message) -> None:
         self.hop = hop  # in the direction of the INVITE
@@ -117,24 +117,31 @@ class Sending:
         self.last_us = event.captured_us
         self.sends = 0
         self.numbers: tuple[int, ...] = ()
-        self.times: tuple[int, ...] = ()  # of the first ones, in order
+        self._times: tuple[int, ...] = ()  # where it is more than one
 
     def add(self, at_us: int, number: int) -> None:
         """One more copy on this hop. A call that passes here twice (a spiral) shows two at once."""
-        if self.sends and at_us > self.last_us + _APART_US:
-            return
-        if any(abs(at_us - known_us) < COPY_US for known_us in self.times):
-            return
-        self.first_us = min(self.first_us, at_us)
-        self.last_us = max(self.last_us, at_us)
+        if self.sends:
+            times = self.times
+            if at_us > self.last_us + _APART_US or any(abs(at_us - known_us) < COPY_US for known_us in times):
+                return
+            if self.sends < EVIDENCE:
+                self._times = tuple(sorted((*times, at_us)))
+            self.first_us = min(self.first_us, at_us)
+            self.last_us = max(self.last_us, at_us)
         self.sends += 1
         if self.sends <= EVIDENCE:
-            self.numbers += (number,)
-            self.times = tuple(sorted((*self.times, at_us)))
+            self.numbers += numbered(number)
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """Those of the first ones, in order."""
+        return self._times or (self.first_us,)
 
     def nth_us(self, nth: int) -> int:
         """When it was sent for the `nth` time; 0 when it was not so often."""
-        return self.times[nth - 1] if len(self.times) >= nth else 0
+        times = self.times
+        return times[nth - 1] if len(times) >= nth else 0
 
     def resends_after(self, at_us: int) -> int:
         """How often it was sent again later than that."""
@@ -148,7 +155,8 @@ class Answer:
     """
 
     __slots__ = (
-        "_acks",
+        "_ack_hop",
+        "_more_acks",
         "ack_numbers",
         "ack_us",
         "attempt",
@@ -158,7 +166,6 @@ class Answer:
         "first_us",
         "from_tag",
         "sendings",
-        "sends",
         "to_tag",
     )
 
@@ -171,9 +178,9 @@ class Answer:
         self.contact_vias = 0
         self.first_us = 0  # of the 2xx, anywhere
         self.sendings: tuple[Sending, ...] = ()  # one a hop of the INVITE
-        self.sends = 0  # how often a hop carried it, at most
         self.ack_us = 0  # of the first ACK, anywhere
-        self._acks: tuple[tuple[str, int], ...] = ()  # hop of the ACK, its first time there
+        self._ack_hop = ""
+        self._more_acks: tuple[tuple[str, int], ...] = ()  # its other hops, its first time there
         self.ack_numbers: tuple[int, ...] = ()
 
     @property
@@ -192,7 +199,12 @@ class Answer:
 
     def ack_hops(self) -> dict[str, int]:
         """The hops on which its ACK was seen, and when first; the first of them first."""
-        return dict(sorted(self._acks, key=lambda ack: (ack[1], ack[0])))
+        return {self._ack_hop: self.ack_us, **dict(self._more_acks)} if self.ack_us else {}
+
+    @property
+    def sends(self) -> int:
+        """How often a hop carried it, at most."""
+        return max((sending.sends for sending in self.sendings), default=0)
 
     def sending_on(self, hop: str) -> Sending | None:
         """How a hop of the INVITE carried it; None where it did not."""
@@ -211,19 +223,20 @@ class Answer:
         sending.add(event.captured_us, number)
         if not self.first_us or event.captured_us < self.first_us:
             self.first_us = event.captured_us
-        if sending.sends > self.sends:
-            self.sends = sending.sends
         return sending.sends
 
     def acknowledged(self, event: Message, number: int) -> None:
         """An ACK for it was seen."""
         at_us, hop = event.captured_us, event.hop
-        self.ack_us = min(self.ack_us or at_us, at_us)
-        known_us = next((known_us for known, known_us in self._acks if known == hop), _NEVER)
-        if at_us < known_us:
-            self._acks = (*(ack for ack in self._acks if ack[0] != hop), (hop, at_us))
+        if not self.ack_us:
+            self.ack_us, self._ack_hop = at_us, hop
+        elif hop != self._ack_hop or at_us < self.ack_us:
+            hops = self.ack_hops()
+            hops[hop] = min(hops.get(hop, at_us), at_us)
+            first, *self._more_acks = sorted(hops.items(), key=lambda ack: (ack[1], ack[0]))
+            self._ack_hop, self.ack_us = first
         if len(self.ack_numbers) < EVIDENCE:
-            self.ack_numbers += (number,)
+            self.ack_numbers += numbered(number)
 
 
 class Dialogs:

@@ -16,6 +16,7 @@ says what came after what: a transaction keeps the times, and walks its table by
 
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from collectors.sip.timers import SECOND
@@ -96,10 +97,17 @@ EVIDENCE: Final = 12
 _FEW: Final = 6  # names that are compared one after the other
 
 
+@lru_cache(1_024)
+def numbered(number: int) -> tuple[int, ...]:
+    """One message as evidence: the same for all records in which it has this number."""
+    return (number,)
+
+
 class Transaction:
     """One transaction on one hop: what was sent, how often, and what came back. Times in µs, 0: never."""
 
     __slots__ = (
+        "_sent_us",
         "acked_us",
         "branch",
         "cseq",
@@ -125,7 +133,6 @@ class Transaction:
         "rung_us",
         "seen_request",
         "sends",
-        "sent_us",
         "sibling",
         "silent",
         "source",
@@ -154,7 +161,7 @@ class Transaction:
         self.first_us = event.captured_us
         self.last_sent_us = 0
         self.sends = 0
-        self.sent_us: tuple[int, ...] = ()
+        self._sent_us: tuple[int, ...] = ()  # where it was sent more than once
         self.numbers: tuple[int, ...] = ()
         self.response_us = 0  # first response of any kind
         self.rung_us = 0  # first 18x
@@ -193,21 +200,29 @@ class Transaction:
     def sent(self, event: Message, number: int) -> None:
         """The request was seen, for the first time or again."""
         self.seen_request = True
-        at_us = event.captured_us
+        at_us, last_us = event.captured_us, self.last_sent_us
         if at_us < self.first_us:
             self.first_us = at_us
-        if at_us > self.last_sent_us:
-            if self.sends and at_us - self.last_sent_us > max(_APART_US, 2 * (self.last_sent_us - self.first_us)):
+        if self.sends:
+            if at_us - last_us > max(_APART_US, 2 * (last_us - self.first_us)):
                 return  # played again
+            if self.sends < EVIDENCE:
+                self._sent_us = (*self.sent_us, at_us)
+        if at_us > last_us:
             self.last_sent_us = at_us
         self.sends += 1
         if self.sends <= EVIDENCE:
-            self.numbers += (number,)
-            self.sent_us += (at_us,)
+            self.numbers += numbered(number)
+
+    @property
+    def sent_us(self) -> tuple[int, ...]:
+        """When the request was sent, as far as that is evidence, in the order of arrival."""
+        return self._sent_us or ((self.last_sent_us,) if self.sends else ())
 
     def nth_sent_us(self, nth: int) -> int:
         """When the request was sent for the `nth` time; 0 when it was not so often, or that is long past."""
-        return sorted(self.sent_us)[nth - 1] if len(self.sent_us) >= nth else 0
+        sent_us = self.sent_us
+        return sorted(sent_us)[nth - 1] if len(sent_us) >= nth else 0
 
     def answered(self, event: Message, number: int) -> None:
         """A response was seen."""
@@ -252,7 +267,7 @@ class Transaction:
             self.final_us = at_us
         self.final_sends += 1
         if self.final_sends <= EVIDENCE:
-            self.final_numbers += (number,)
+            self.final_numbers += numbered(number)
 
     @property
     def irregular(self) -> bool:
