@@ -184,50 +184,56 @@ class Attempts(Generic[A]):
     `current` is the last initial one of the caller; the last where there is none.
     """
 
-    __slots__ = ("_all", "_make", "_most", "current")
+    __slots__ = ("_make", "_most", "_several", "current")
 
     current: A
 
     def __init__(self, make: Callable[[Message], A], most: int) -> None:
         self._make = make
         self._most = most
-        self._all: tuple[A, ...] = ()
+        # All; empty where that is the current one, which a tuple of it would take six times as much to say. None: none.
+        self._several: tuple[A, ...] | None = None
+
+    def _all(self) -> tuple[A, ...]:
+        return self._several or (() if self._several is None else (self.current,))
 
     def __iter__(self) -> Iterator[A]:
-        return iter(self._all)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self._all())
 
     def of(self, event: Message) -> A | None:
         """The attempt that a message belongs to."""
-        for attempt in reversed(self._all):
+        for attempt in reversed(self._all()):
             if attempt.cseq == event.cseq and attempt.from_tag == event.from_tag:
                 return attempt
         return None
 
     def holding(self, transaction: Transaction) -> A | None:
         """The attempt that a transaction is a hop of; None where it is long forgotten."""
-        for attempt in reversed(self._all):
+        for attempt in reversed(self._all()):
             if transaction in attempt.transactions:
                 return attempt
         return None
 
     def on(self, transaction: Transaction, event: Message) -> A:
         """The attempt of a transaction that was seen for the first time; a new one, where it has none."""
-        attempt = self.of(event)
+        known, attempt = self._all(), self.of(event)
         if attempt is None:
             attempt = self._make(event)
-            if len(self._all) >= self._most:
-                oldest = next((old for old in self._all if not old.initial), self._all[0])
-                self._all = tuple([each for each in self._all if each is not oldest])
-            self._all += (attempt,)
+            if len(known) >= self._most:
+                oldest = next((old for old in known if not old.initial), known[0])
+                known = tuple([each for each in known if each is not oldest])
+            known += (attempt,)
         attempt.sent_on(transaction, event)
-        if len(self._all) == 1:
+        if len(known) == 1:
             self.current = attempt
         else:
-            initial = [each for each in self._all if each.initial and not self._beyond(each)]
-            self.current = max(initial or self._all, key=lambda each: (each.first_us, each.cseq))
+            self._several = known
+            initial = [each for each in known if each.initial and not self._beyond(each)]
+            self.current = max(initial or known, key=lambda each: (each.first_us, each.cseq))
+        self._hold(known)
         return attempt
 
     def _beyond(self, attempt: A) -> bool:
@@ -239,20 +245,24 @@ class Attempts(Generic[A]):
             and other.first_us <= attempt.first_us
             and not sources.isdisjoint(hop.destination for hop in other.transactions)
             and sources.isdisjoint(hop.source for hop in other.nearest())
-            for other in self._all
+            for other in self._all()
         )
 
     def keep(self, most: int) -> None:
         """Forget all but the last ones."""
-        if len(self._all) > most:
-            self._all = tuple(sorted(self._all, key=lambda each: (each.first_us, each.cseq))[-most:])
+        known = self._all()
+        if len(known) > most:
+            self._hold(tuple(sorted(known, key=lambda each: (each.first_us, each.cseq))[-most:]))
+
+    def _hold(self, attempts: tuple[A, ...]) -> None:
+        self._several = () if attempts == (self.current,) else attempts
 
     def next_us(self, attempt: Attempt) -> int:
         """When the initial attempt after this one began; 0 when there is none.
 
         What a B2BUA sent on repairs nothing; where that was refused, too, it is where the refusal came from.
         """
-        later = (each for each in self._all if each.initial and each.first_us > attempt.first_us)
+        later = (each for each in self._all() if each.initial and each.first_us > attempt.first_us)
         return min((each.first_us for each in later if each.status() >= 300 or not self._beyond(each)), default=0)
 
 

@@ -124,8 +124,8 @@ class Call(Fold):
     def _begin(self, transaction: Transaction, event: Message, out: list[Update]) -> Attempt:
         """A transaction appeared, by its request or a response: a hop of a known attempt, or a new attempt."""
         at_us = event.captured_us
-        self.add_hop(transaction)
         attempt = self.attempts.on(transaction, event)
+        self.add_hop(transaction, attempt)
         for cancel in self.transactions.named(event.branch, event.cseq, "CANCEL"):  # that overtook it
             self._cancelled(attempt, event.branch, cancel.first_us)
         if attempt.initial:

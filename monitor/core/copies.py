@@ -38,17 +38,19 @@ RETRANSMISSION: Final = Sight.RETRANSMISSION
 class Copies:
     """The messages of one record, by what they are copies of."""
 
-    __slots__ = ("_first", "_most", "_sights")
+    __slots__ = ("_first", "_sights")
 
-    def __init__(self, most: int) -> None:
-        self._most = most  # messages that are remembered; the oldest are not sent again
+    def __init__(self) -> None:
         # Digest and time of the first sight of each, in octets: a table of numbers would take four times as much.
-        self._first = bytearray()
+        self._first = b""
         # By digest: all sights of a message, where there is more to say than that the first observer saw it once.
         self._sights: dict[int, _Sights] | None = None
 
-    def add(self, event: Message, observers: tuple[str, ...]) -> Sight:
-        """What this message is; `observers` are those of the record in order of appearance."""
+    def add(self, event: Message, observers: tuple[str, ...], most: int) -> Sight:
+        """What this message is; `observers` are those of the record in order of appearance.
+
+        So many messages are remembered at `most`: the oldest are not sent again.
+        """
         digest = hash((event.raw, event.source_port, event.destination_port, event.source, event.destination))
         at_us = event.captured_us
         usual = 0 <= at_us < _LATEST_US
@@ -56,7 +58,7 @@ class Copies:
         place = self._place(entry[:_DIGEST])
         if place >= 0:
             return _compared(self._sights_at(place, digest, observers[0]), at_us, event.observer)
-        if len(self._first) >= _SIZE * self._most:
+        if len(self._first) >= _SIZE * most:
             self._forget()
         self._first += entry
         if not usual or len(observers) > 1:
@@ -81,7 +83,7 @@ class Copies:
 
     def _forget(self) -> None:
         digest, _ = _ENTRY.unpack_from(self._first)
-        del self._first[:_SIZE]
+        self._first = self._first[_SIZE:]
         if self._sights is not None:
             self._sights.pop(digest, None)
 

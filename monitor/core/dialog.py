@@ -108,7 +108,7 @@ _APART_US: Final = 30 * SECOND
 class Sending:
     """How often one hop carried a 2xx. Times in µs."""
 
-    __slots__ = ("_times", "first_us", "hop", "last_us", "numbers", "sends", "vias")
+    __slots__ = ("_times", "first_us", "hop", "last_us", "next", "numbers", "sends", "vias")
 
     def __init__(self, hop: str, event: Message) -> None:
         self.hop = hop  # in the direction of the INVITE
@@ -118,6 +118,7 @@ class Sending:
         self.sends = 0
         self.numbers: tuple[int, ...] = ()
         self._times: tuple[int, ...] = ()  # where it is more than one
+        self.next: Sending | None = None  # of the same 2xx on another hop
 
     def add(self, at_us: int, number: int) -> None:
         """One more copy on this hop. A call that passes here twice (a spiral) shows two at once."""
@@ -157,6 +158,7 @@ class Answer:
     __slots__ = (
         "_ack_hop",
         "_more_acks",
+        "_sending",
         "ack_numbers",
         "ack_us",
         "attempt",
@@ -165,7 +167,6 @@ class Answer:
         "cseq",
         "first_us",
         "from_tag",
-        "sendings",
         "to_tag",
     )
 
@@ -177,7 +178,7 @@ class Answer:
         self.contact = ""  # of the 2xx, as near to the caller as it was seen: where the ACK is to go
         self.contact_vias = 0
         self.first_us = 0  # of the 2xx, anywhere
-        self.sendings: tuple[Sending, ...] = ()  # one a hop of the INVITE
+        self._sending: Sending | None = None  # the last of those on which it was seen; they are a chain
         self.ack_us = 0  # of the first ACK, anywhere
         self._ack_hop = ""
         self._more_acks: tuple[tuple[str, int], ...] = ()  # its other hops, its first time there
@@ -202,13 +203,30 @@ class Answer:
         return {self._ack_hop: self.ack_us, **dict(self._more_acks)} if self.ack_us else {}
 
     @property
+    def sendings(self) -> list[Sending]:
+        """How the hops of the INVITE carried it, in order of appearance."""
+        found, sending = [], self._sending
+        while sending is not None:
+            found.append(sending)
+            sending = sending.next
+        return found[::-1]
+
+    @property
+    def seen(self) -> bool:
+        """Whether it was seen at all, and not only its ACK."""
+        return self._sending is not None
+
+    @property
     def sends(self) -> int:
         """How often a hop carried it, at most."""
         return max((sending.sends for sending in self.sendings), default=0)
 
     def sending_on(self, hop: str) -> Sending | None:
         """How a hop of the INVITE carried it; None where it did not."""
-        return next((sending for sending in self.sendings if sending.hop == hop), None)
+        sending = self._sending
+        while sending is not None and sending.hop != hop:
+            sending = sending.next
+        return sending
 
     def sent(self, event: Message, number: int, attempt: Attempt) -> int:
         """The 2xx was seen, for the first time or again; how often its hop has carried it."""
@@ -217,7 +235,7 @@ class Answer:
         sending = self.sending_on(hop)
         if sending is None:
             sending = Sending(hop, event)
-            self.sendings += (sending,)
+            sending.next, self._sending = self._sending, sending
             if not self.contact or event.vias < self.contact_vias:
                 self.contact, self.contact_vias = event.contact, event.vias
         sending.add(event.captured_us, number)
@@ -233,8 +251,8 @@ class Answer:
         elif hop != self._ack_hop or at_us < self.ack_us:
             hops = self.ack_hops()
             hops[hop] = min(hops.get(hop, at_us), at_us)
-            first, *self._more_acks = sorted(hops.items(), key=lambda ack: (ack[1], ack[0]))
-            self._ack_hop, self.ack_us = first
+            (self._ack_hop, self.ack_us), *others = sorted(hops.items(), key=lambda ack: (ack[1], ack[0]))
+            self._more_acks = tuple(others)
         if len(self.ack_numbers) < EVIDENCE:
             self.ack_numbers += numbered(number)
 
@@ -242,17 +260,25 @@ class Answer:
 class Dialogs:
     """The dialogs of a call, and the 2xx that wait for their ACK, by their tags."""
 
-    __slots__ = ("_answers", "_dialogs", "resent")
+    __slots__ = ("_answer", "_dialog", "_more_answers", "_more_dialogs", "resent")
 
     def __init__(self) -> None:
-        # Most calls have one of each: a tuple of it takes a fourth of what a table would.
+        # Most calls have one of each: a reference takes a sixth of what a tuple of it would.
+        self._dialog: Dialog | None = None
+        self._more_dialogs: tuple[Dialog, ...] = ()
+        self._answer: Answer | None = None
+        self._more_answers: tuple[Answer, ...] = ()
         self.resent: tuple[Answer, ...] = ()  # those that some hop carried more than once
-        self._dialogs: tuple[Dialog, ...] = ()
-        self._answers: tuple[Answer, ...] = ()
+
+    def _dialogs(self) -> tuple[Dialog, ...]:
+        return () if self._dialog is None else (self._dialog, *self._more_dialogs)
+
+    def _answers(self) -> tuple[Answer, ...]:
+        return () if self._answer is None else (self._answer, *self._more_answers)
 
     def find(self, one_tag: str, other_tag: str) -> Dialog | None:
         """The dialog of these tags, whoever says which."""
-        for dialog in self._dialogs:
+        for dialog in self._dialogs():
             if (dialog.from_tag == one_tag and dialog.to_tag == other_tag) or (
                 dialog.from_tag == other_tag and dialog.to_tag == one_tag
             ):
@@ -264,25 +290,27 @@ class Dialogs:
         dialog = self.find(one_tag, other_tag)
         if dialog is None:
             dialog = Dialog(one_tag, other_tag)
-            if len(self._dialogs) < _MOST_DIALOGS:
-                self._dialogs += (dialog,)
+            if self._dialog is None:
+                self._dialog = dialog
+            elif len(self._more_dialogs) < _MOST_DIALOGS - 1:
+                self._more_dialogs += (dialog,)
         return dialog
 
     def over(self, before_us: int = _NEVER) -> bool:
         """Whether each dialog that was answered has ended, before a time."""
         answered = alive = 0
-        for dialog in self._dialogs:
+        for dialog in self._dialogs():
             if dialog.answered_us:
                 answered += 1
                 alive += dialog.state is not TERMINATED or dialog.bye_us >= before_us
         if answered == alive == 1:
             # A BYE whose tags fit nothing is the end of the only dialog there is.
-            return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs)
+            return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs())
         return not alive
 
     def last_bye_us(self) -> int:
         """When the last of the dialogs that were answered ended; 0 where none has."""
-        return max((dialog.bye_us for dialog in self._dialogs if dialog.answered_us), default=0)
+        return max((dialog.bye_us for dialog in self._dialogs() if dialog.answered_us), default=0)
 
     def acknowledged(self) -> bool | None:
         """Whether each 2xx that forms a dialog got its ACK; None where there is none."""
@@ -295,39 +323,43 @@ class Dialogs:
 
         0: never.
         """
-        answers = [a for a in self._answers if a.cseq == attempt.cseq and a.from_tag == attempt.from_tag]
+        answers = [a for a in self._answers() if a.cseq == attempt.cseq and a.from_tag == attempt.from_tag]
         hops = ((hop, at_us) for answer in answers for hop, at_us in answer.ack_hops().items())
         return min((at_us for hop, at_us in hops if source in ("", address_of(ends(hop)[0]))), default=0)
 
     def answer_of(self, event: Message) -> Answer:
         """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""
         cseq, from_tag, to_tag = event.cseq, event.from_tag, event.to_tag
-        for answer in self._answers:
+        for answer in self._answers():
             if answer.cseq == cseq and answer.from_tag == from_tag and answer.to_tag == to_tag:
                 return answer
         answer = Answer(cseq, from_tag, to_tag)
-        self._answers += (answer,)
-        if len(self._answers) > _MOST_ANSWERS:
+        self._keep((*self._answers(), answer))
+        if len(self._more_answers) >= _MOST_ANSWERS:
             self._forget_answer()
         return answer
 
     def answers(self) -> list[Answer]:
         """The 2xx that were seen."""
-        return [answer for answer in self._answers if answer.sendings]
+        return [answer for answer in self._answers() if answer.seen]
 
     def strays(self, answer: Answer) -> list[Answer]:
         """What ACKs were seen of this dialog that belong to no 2xx: with another CSeq, or another tag."""
         return [
             other
-            for other in self._answers
-            if not other.sendings
+            for other in self._answers()
+            if not other.seen
             and other.from_tag == answer.from_tag
             and (other.cseq == answer.cseq or other.to_tag == answer.to_tag)
         ]
 
+    def _keep(self, answers: tuple[Answer, ...]) -> None:
+        self._answer, self._more_answers = answers[0], answers[1:]
+
     def _forget_answer(self) -> None:
         """Let the oldest go that nobody waits for; else the oldest."""
-        over = (answer for answer in self._answers if answer.ack_us and not answer.forms_dialog)
-        forgotten = next(over, self._answers[0])
-        self._answers = tuple([answer for answer in self._answers if answer is not forgotten])
+        answers = self._answers()
+        over = (answer for answer in answers if answer.ack_us and not answer.forms_dialog)
+        forgotten = next(over, answers[0])
+        self._keep(tuple([answer for answer in answers if answer is not forgotten]))
         self.resent = tuple([answer for answer in self.resent if answer is not forgotten])

@@ -13,11 +13,12 @@ cleared as soon as the message arrives that shows it wrong, and stays in the rec
 from abc import ABC, abstractmethod
 from enum import IntEnum, auto
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from msgspec.structs import replace
 
 from collectors.wire.events import SideEvent
+from monitor.core.attempt import Attempt
 from monitor.core.context import FAR, Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
@@ -116,9 +117,9 @@ class Fold(ABC):
         "undelivered",
     )
 
-    def __init__(
-        self, key: RecordKey, ident: int, context: Context, event: Message, most_messages: int = 1_024
-    ) -> None:
+    most_messages: ClassVar[int] = 1_024  # that are known again
+
+    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
         self.key = key
         self.ident = ident  # which of its correlator's it is, from 1
         self.older: Fold | None = None  # its neighbours in the order in which records were fed
@@ -148,7 +149,7 @@ class Fold(ABC):
         self._families = self._openers.families
         self._facets: tuple[Facet[Any], ...] = ()  # those that have begun, in the order of the families
         self._begun = 0  # which they are: a bit for each family
-        self._copies = Copies(most_messages)
+        self._copies = Copies()
         self._lingers = False
         self._opening: Message | None = event  # the message that is nearest to the client, until it is told of
         self.wake_at(event.captured_us, SOURCE)
@@ -186,7 +187,7 @@ class Fold(ABC):
             self.first_us = at_us
         if event.observer not in self.observers:
             self.observers += (event.observer,)
-        sight = self._copies.add(event, self.observers)
+        sight = self._copies.add(event, self.observers, self.most_messages)
         if sight is COPY:
             return
         transaction = self.add(event, number, out)
@@ -230,7 +231,7 @@ class Fold(ABC):
         facets = list(self._facets)
         for place in places:
             facets.insert(self._rank(place), self._families[place](self))
-            self._begun |= 1 << place
+            self._begun = _shared(self._begun | 1 << place)
         self._facets = tuple(facets)
 
     def _rank(self, place: int) -> int:
@@ -302,8 +303,11 @@ class Fold(ABC):
             )
         )
 
-    def add_hop(self, transaction: Transaction) -> None:
-        """Remember the hop of a transaction."""
+    def add_hop(self, transaction: Transaction, attempt: Attempt) -> None:
+        """Remember the hop of a transaction, the last one of its attempt."""
+        if not self.hops:
+            self.hops = attempt.transactions  # of most records that is all, and one tuple for both
+            return
         for place, known in enumerate(self.hops):
             if known.hop == transaction.hop:
                 if transaction.first_us < known.first_us:
@@ -440,6 +444,12 @@ class Fold(ABC):
 
 def _again(rule: Rule, known: Finding, verdict: Finding) -> bool:
     return rule.repeats and verdict.at_us > known.at_us
+
+
+@lru_cache(1_024)
+def _shared(begun: int) -> int:
+    """The same object for all records in which the same has begun."""
+    return begun
 
 
 @lru_cache(1_024)

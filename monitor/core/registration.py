@@ -69,7 +69,6 @@ _MOST_EXPIRES_S: Final = 2**31
 _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
 _MOST_TRANSACTIONS: Final = 16
-_MOST_MESSAGES: Final = 32
 _REFUSED_LOGIN: Final = frozenset({401, 403, 407})
 _MOST_NONCES: Final = 16
 # What another final response may repair.
@@ -155,8 +154,10 @@ class Registration(Fold):
         "transactions",
     )
 
+    most_messages = 32
+
     def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
-        super().__init__(key, ident, context, event, _MOST_MESSAGES)
+        super().__init__(key, ident, context, event)
         self.outcome = RegistrationOutcome.PENDING
         self.status = 0
         self.registered_us = 0
@@ -212,9 +213,9 @@ class Registration(Fold):
     def _begin(self, transaction: Transaction, event: Message) -> Login:
         """A hop of a REGISTER appeared."""
         self.introduce(event)
-        self.add_hop(transaction)
         another = self.logins.of(event) is None
         login = self.logins.on(transaction, event)
+        self.add_hop(transaction, login)
         timeout_us = self.context.settings.timers.timeout_us
         self.wake_at(event.captured_us + timeout_us, Timer.REQUEST, (login, transaction))
         if another and login is self.logins.current:

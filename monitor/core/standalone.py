@@ -53,8 +53,7 @@ class Standalone(Fold):
                 )
         if new:
             self.introduce(event)
-            self.add_hop(transaction)
-            self.attempts.on(transaction, event)
+            self.add_hop(transaction, self.attempts.on(transaction, event))
         return transaction
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:

@@ -16,7 +16,6 @@ says what came after what: a transaction keeps the times, and walks its table by
 
 from collections.abc import Iterator
 from enum import IntEnum
-from functools import lru_cache
 from typing import Final
 
 from collectors.sip.timers import SECOND
@@ -97,10 +96,13 @@ EVIDENCE: Final = 12
 _FEW: Final = 6  # names that are compared one after the other
 
 
-@lru_cache(1_024)
+_FIRST: Final = 64
+_NUMBERED: Final = tuple([(number,) for number in range(_FIRST)])
+
+
 def numbered(number: int) -> tuple[int, ...]:
-    """One message as evidence: the same for all records in which it has this number."""
-    return (number,)
+    """One message as evidence; of the first ones of a record, what all records share."""
+    return _NUMBERED[number] if number < _FIRST else (number,)
 
 
 class Transaction:

@@ -12,11 +12,11 @@ NEW, COPY, AGAIN = Sight.NEW, Sight.COPY, Sight.RETRANSMISSION
 
 def sights(*seen: tuple[float, str]) -> list[Sight]:
     """What each sight of one message is: (seconds, observer)."""
-    copies, observers, found = Copies(10), tuple[str, ...](), []
+    copies, observers, found = Copies(), tuple[str, ...](), []
     for at, observer in seen:
         if observer not in observers:
             observers += (observer,)
-        found.append(copies.add(Message(request("INVITE", at, observer=observer)), observers))
+        found.append(copies.add(Message(request("INVITE", at, observer=observer)), observers, 10))
     return found
 
 
@@ -49,15 +49,15 @@ def test_another_way_or_another_text_is_another_message() -> None:
         request("INVITE", 0, ports=(5060, 41000)),
         request("INVITE", 0, cseq=2),
     ]
-    copies = Copies(10)
-    assert {copies.add(Message(message), ("lab/eth0",)) for message in messages} == {NEW}
+    copies = Copies()
+    assert {copies.add(Message(message), ("lab/eth0",), 10) for message in messages} == {NEW}
 
 
 def test_of_too_many_messages_the_oldest_is_forgotten() -> None:
-    copies = Copies(2)
+    copies = Copies()
 
     def seen(event: SipEvent) -> Sight:
-        return copies.add(Message(event), ("lab/eth0",))
+        return copies.add(Message(event), ("lab/eth0",), 2)
 
     for cseq in (1, 2, 3):
         assert seen(request("INVITE", 0, cseq=cseq)) == NEW
@@ -70,7 +70,7 @@ def test_a_message_sent_for_ever_is_a_retransmission_each_time() -> None:
 
 
 def test_a_digest_is_looked_for_where_entries_begin() -> None:
-    copies, digest = Copies(10), b"12345678"
+    copies, digest = Copies(), b"12345678"
     copies._first += bytes(8) + digest
     assert copies._place(digest) == -1
     copies._first += digest + bytes(8)
