@@ -11,7 +11,6 @@ from collectors.sip.timers import MILLISECOND
 from collectors.wire.events import SideEvent
 from monitor.analyze.replay import Replay
 from monitor.analyze.result import Passage, Records
-from monitor.core.agreement import StreamRow
 from monitor.core.facets.media import Media
 from monitor.core.facets.quality import Quality
 from monitor.core.fold import Fold
@@ -19,6 +18,7 @@ from monitor.core.legs import Leg
 from monitor.core.quality import QualityRow
 from monitor.core.review import Review
 from monitor.core.sources.values import SubjectFinding
+from monitor.core.stream_row import StreamRow
 from monitor.core.updates import (
     CallRecord,
     EvidenceAdded,

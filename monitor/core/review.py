@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from collectors.wire.events import SideEvent, SipEvent
-from monitor.core.agreement import StreamRow
 from monitor.core.correlator import Correlator
 from monitor.core.facet import Families
 from monitor.core.facets.media import Media
 from monitor.core.facets.quality import Quality
 from monitor.core.quality import QualityRow
+from monitor.core.stream_row import StreamRow
 from monitor.core.updates import Kind
 
 

@@ -7,7 +7,7 @@ Descriptions are read once: a hop that carries the same octets costs a compariso
 from collections.abc import Set
 from typing import Any, ClassVar, Final
 
-from monitor.core.agreement import StreamRow, rows
+from monitor.core.agreement import rows
 from monitor.core.attempt import CHALLENGES, Attempt
 from monitor.core.call import Call
 from monitor.core.diagnosis import media, session
@@ -30,6 +30,7 @@ from monitor.core.negotiation import (
     exchanges,
 )
 from monitor.core.stream import streams
+from monitor.core.stream_row import StreamRow
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Update
 

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from collectors.wire.events import RTCP, SipEvent
-from monitor.core.agreement import Side
 from monitor.core.review import NOTHING, review
+from monitor.core.stream_row import Side
 from tests.support.beside import beside
 from tests.support.messages import request, response
 from tests.support.sdp import PCMA, PCMU, audio, sdp, video
