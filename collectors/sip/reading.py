@@ -54,6 +54,11 @@ class Reading:
     @property
     def target(self) -> str:
         """The Request-URI; "" where there is none."""
+        raw = self.raw
+        begin = raw.find(b" ") + 1
+        end = raw.find(b" ", begin)
+        if 0 < begin < end < _LONGEST_LINE and raw.find(b"\r", 0, end) < 0 and raw.find(b"\n", 0, end) < 0:
+            return raw[begin:end].decode("utf-8", "replace")
         words = self.start_line.split(" ", 2)
         return words[1] if len(words) == 3 else ""
 

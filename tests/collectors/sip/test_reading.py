@@ -43,6 +43,8 @@ def test_a_message_reads_the_same_however_it_is_written(raw: bytes) -> None:
 
     assert reading.sent_by == (via.host, via.port)
     assert reading.start_line == start_line(raw)
+    words = start_line(raw).split(" ", 2)
+    assert reading.target == (words[1] if len(words) == 3 else "")
     assert reading.body == body(raw)
     assert reading.all("subject") == header_values(raw, "subject")
     assert reading.first("via") == (header(raw, "via") or "")
