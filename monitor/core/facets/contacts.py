@@ -50,8 +50,9 @@ class PrivateContacts(Facet[Call]):
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Learn a Contact, see whether a request is sent to one, or answered from there."""
-        if event.contact and len(self._given) < _MOST and hidden(event.source, event.contact):
-            self._given.setdefault(event.contact, (event.source, number))
+        contact = event.contact
+        if contact and contact not in self._given and len(self._given) < _MOST and hidden(event.source, contact):
+            self._given[contact] = (event.source, number)
         if event.method and event.to_tag:
             self._aim(event, number, transaction, out)
         elif not event.method:

@@ -47,7 +47,7 @@ class Ringing(Facet[Call]):
         if event.status == 180 and transaction is not None:
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
-                self._rings(attempt, Rung(event.captured_us, transaction.hop, event.vias, number, attempt))
+                self._rings(attempt, event, transaction, number)
         elif self._due_us <= self.fold.now_us and rules.UNANSWERED_RINGING.code in self.fold.found:
             for attempt in dict.fromkeys(rung.attempt for rung in self._rung):
                 self._judge(attempt, event.captured_us, out)
@@ -60,17 +60,26 @@ class Ringing(Facet[Call]):
 
     def _settle(self, event: Message) -> None:
         """Forget where it rang: it was answered in time."""
-        since_us = min((rung.at_us for rung in self._rung), default=0)
+        since_us = min([rung.at_us for rung in self._rung], default=0)
         if event.captured_us < since_us + self.fold.context.settings.ringing_us:
             self._rung = ()
 
-    def _rings(self, attempt: Attempt, rung: Rung) -> None:
-        places, due_us = self._places(attempt), rung.at_us + self.fold.context.settings.ringing_us
+    def _rings(self, attempt: Attempt, event: Message, transaction: Transaction, number: int) -> None:
+        """Keep the place, unless it rang elsewhere before, and farther from the caller."""
+        at_us, vias = event.captured_us, event.vias
+        places = self._places(attempt)
+        if (
+            places
+            and min([rung.at_us for rung in places]) <= at_us
+            and max([(rung.vias, -rung.at_us) for rung in places]) >= (vias, -at_us)
+        ):
+            return
+        due_us = at_us + self.fold.context.settings.ringing_us
         if not places:
             self.fold.wake_facet(due_us, self, attempt)
         self._due_us = min(self._due_us or due_us, due_us)
         if len(places) < _MOST_RUNG:
-            self._rung += (rung,)
+            self._rung += (Rung(at_us, transaction.hop, vias, number, attempt),)
 
     def _places(self, attempt: Attempt) -> list[Rung]:
         return [rung for rung in self._rung if rung.attempt is attempt]

@@ -103,14 +103,19 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         fold = self.fold
-        silent = {each for each in self._large if not each.response_us and self._is_overdue(each)}
-        worst = max(self._large, key=lambda each: (each in silent, self._large[each][0], -each.first_us, each.hop))
+        worst = max(self._large, key=self._rank)
         size, number = self._large[worst]
-        heard = fold.context.peers.answers(worst.destination, at_us)
+        unanswered = self._is_silent(worst) and fold.context.peers.answers(worst.destination, at_us)
         verdict = rules.fragmentation_risk(
-            worst, size, number, unanswered=worst in silent and heard, pieces=dict(self._pieces).get(worst, 0)
+            worst, size, number, unanswered=unanswered, pieces=dict(self._pieces).get(worst, 0)
         )
         fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
+
+    def _rank(self, large: Transaction) -> tuple[bool, int, int, str]:
+        return self._is_silent(large), self._large[large][0], -large.first_us, large.hop
+
+    def _is_silent(self, large: Transaction) -> bool:
+        return not large.response_us and self._is_overdue(large)
 
     def _is_overdue(self, transaction: Transaction) -> bool:
         """Whether it was to have its response by now."""
@@ -233,18 +238,16 @@ class RouteSets(Facet[Call]):
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A 2xx that begins a dialog, or a request within one."""
-        if event.method and event.to_tag and event.vias == 1:
+        if event.method:
+            if not event.to_tag or event.vias != 1:
+                return
             if transaction is not None and event.method in ("ACK", "PRACK", "CANCEL"):
                 return
-            if not self._sent(event, number):
-                return
-        elif self.begins(event) and transaction is not None:
-            attempt = self.fold.attempts.holding(transaction)
-            if attempt is not None and attempt.initial and self._may_tell(event):
-                self._recorded(event, transaction.hop, number)
-        else:
-            return
-        self._judge(event.captured_us, out)
+            if self._sent(event, number):
+                self._judge(event.captured_us, out)
+        elif transaction is not None and self._may_tell(event, transaction):
+            self._recorded(event, transaction.hop, number)
+            self._judge(event.captured_us, out)
 
     def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
@@ -260,10 +263,16 @@ class RouteSets(Facet[Call]):
         side.requests += (Routed(event.method, event.captured_us, event.hop, number, uri, routes),)
         return True
 
-    def _may_tell(self, event: Message) -> bool:
+    def _may_tell(self, event: Message, transaction: Transaction) -> bool:
         """Whether `_set_of` may go by what a 2xx names on this hop: at the caller, or farther than known."""
+        attempt = self.fold.attempts.holding(transaction)
+        if attempt is None or not attempt.initial:
+            return False
+        vias = event.vias
         known = [each.vias for each in self._sets if each.from_tag == event.from_tag and each.to_tag == event.to_tag]
-        return not known or event.vias > max(known) or (event.vias < 2 and event.vias < min(known))
+        if known and vias <= max(known) and (vias > 1 or vias >= min(known)):
+            return False
+        return self.begins(event)
 
     def _recorded(self, event: Message, hop: str, number: int) -> None:
         uris = _uris(tuple(event.all("record-route")))

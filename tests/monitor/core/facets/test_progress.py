@@ -5,7 +5,7 @@ import pytest
 from collectors.scenario.library import play
 from collectors.wire.events import SipEvent
 from monitor.core.settings import Settings
-from tests.support.messages import hop, request, response
+from tests.support.messages import hop, request, response, us
 from tests.support.watch import Watch
 
 INVITE = request("INVITE", 0)
@@ -95,8 +95,17 @@ def test_the_phone_that_rings_first_begins_it_and_the_deepest_hop_is_named() -> 
     assert Watch(play("long-ringing").events(), until=200).findings()["unanswered-ringing"] == "confirmed"
 
 
+def test_whichever_place_is_seen_first_the_earliest_and_the_deepest_count() -> None:
+    hops = [("alice>proxy", 1, 1.01), ("proxy>edge", 2, 1.005), ("edge>bob", 3, 1)]
+    invites = [request("INVITE", vias / 100, on, vias=vias) for on, vias, _ in hops]
+    rings = [response(180, at, on, vias=vias) for on, vias, at in hops]
+    for order in (rings, rings[::-1], [rings[1], rings[0], rings[2]]):
+        finding = Watch([*invites, *order], until=70).finding("unanswered-ringing")
+        assert (finding.at_us, finding.hop) == (us(61), hop("edge>bob"))
+
+
 def test_ringing_at_more_places_than_are_kept_changes_nothing() -> None:
-    many = [response(180, 1 + port / 100, ports=(5060, 6000 + port), vias=2) for port in range(40)]
+    many = [response(180, 1 + port / 100, ports=(5060, 6000 + port), vias=2 + port) for port in range(40)]
     assert Watch([INVITE, *many], until=70).findings() == {"unanswered-ringing": "confirmed"}
 
 
