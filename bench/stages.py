@@ -4,6 +4,7 @@ Each stage is fed from memory with what the one before it gave, and is timed ove
 stage → the seconds of each round. `collector` is all that a collector does, from the file to the octets of batches.
 """
 
+import gc
 import json
 import sys
 import time
@@ -22,6 +23,7 @@ from collectors.receivers.capture_file import CaptureFile
 from collectors.wire import codec
 from collectors.wire.events import SCHEMA, Batch, SipEvent
 from monitor.core.correlator import Correlator
+from monitor.garbage import keep_pauses_short
 
 BATCH = 200  # events, as a busy collector sends them
 PARTITIONS = 8
@@ -71,7 +73,17 @@ def decode(batches: list[bytes]) -> list[Batch]:
 
 
 def correlate(sip_events: list[SipEvent]) -> int:
-    """Events → updates: how many."""
+    """Events → updates: how many; garbage is collected as an ingest worker does it."""
+    thresholds = gc.get_threshold()
+    keep_pauses_short()
+    try:
+        return _correlate(sip_events)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+
+
+def _correlate(sip_events: list[SipEvent]) -> int:
     correlator = Correlator()
     updates = 0
     turn_us = 0
