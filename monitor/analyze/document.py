@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from collectors.sip.timers import SECOND
-from monitor.analyze.measures import By, measure, measure_by
+from monitor.analyze.measures import By, measure
 from monitor.analyze.result import Records, Result
 from monitor.core.legs import Link
 from monitor.core.measures import Figures
@@ -42,11 +42,7 @@ def encode(document: Document) -> bytes:
 
 def build(result: Result) -> Document:
     """The document of a result: JSON types only."""
-    document = outline(
-        result,
-        measure(result.calls, result.registrations, result.registration_delays_ms),
-        measure_by(result.calls, result.registrations, result.registration_delays_ms),
-    )
+    document = outline(result, *measure(result.calls, result.registrations, result.registration_delays_ms))
     legs = legs_of(result.links)
     document["calls"] = list(calls(result, legs))
     document["registrations"] = list(registrations(result))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from monitor.analyze.document import Document, calls, encode, legs_of, outline, registrations, transactions
-from monitor.analyze.measures import By, measure, measure_by
+from monitor.analyze.measures import By, measure
 from monitor.analyze.result import Records, Result
 from monitor.core.measures import Figures
 
@@ -60,6 +60,5 @@ def document(result: Result) -> Iterator[bytes]:
     written["calls"] = (
         with_legs(each, legs.get(call.key, [])) for each, call in zip(written["calls"], result.calls, strict=True)
     )
-    figures = measure(result.calls, result.registrations, result.registration_delays_ms)
-    by = measure_by(result.calls, result.registrations, result.registration_delays_ms)
+    figures, by = measure(result.calls, result.registrations, result.registration_delays_ms)
     return pieces(result, figures, by, written)

@@ -24,21 +24,17 @@ class PartMeasures(msgspec.Struct, frozen=True):
 
 def measure(
     calls: Sequence[CallRecord], registrations: Sequence[RegistrationRecord], delays_ms: Mapping[RecordKey, float]
-) -> Figures:
-    """The measures of these records; `delays_ms`: the registration request delays."""
-    return figures(_tally(calls, registrations, delays_ms))
+) -> tuple[Figures, By]:
+    """The measures of these records, and by each dimension: those with the most calls, or registrations, first.
 
-
-def measure_by(
-    calls: Sequence[CallRecord], registrations: Sequence[RegistrationRecord], delays_ms: Mapping[RecordKey, float]
-) -> By:
-    """The measures of these records by each dimension: those with the most calls, or registrations, first."""
+    `delays_ms`: the registration request delays.
+    """
     found = Breakdown()
     for call in calls:
         found.add(Sample.of(call), parts(call.caller, call.callee, call.to_uri, call.user_agent))
     for registration in registrations:
         found.register(registration.outcome, delays_ms.get(registration.key), registration.registrar)
-    return _figures_by(found)
+    return figures(found.whole()), _figures_by(found)
 
 
 def measure_part(

@@ -134,7 +134,7 @@ def _parts(result: Result, console: Console, options: Options) -> Iterator[Rende
         yield from _table("Other transactions", transaction_table(rows_of), len(result.transactions), options)
     if result.calls or result.registrations:
         yield _title("Measures")
-        yield measure_table(measure(result.calls, result.registrations, result.registration_delays_ms))
+        yield measure_table(measure(result.calls, result.registrations, result.registration_delays_ms)[0])
 
 
 def _title(words: str, note: str = "") -> Text:

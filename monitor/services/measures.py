@@ -51,18 +51,17 @@ def _computed(bucket: int) -> Breakdown:
         import_id=0, ended_us__gte=bucket * BUCKET_US, ended_us__lt=(bucket + 1) * BUCKET_US
     ).order_by("ended_us")
     for row in calls.values(*_COLUMNS).iterator(chunk_size=_READ):
-        answered = row["answered_us"] is not None
-        failed = not answered and row["status"] is not None
-        sample = Sample(
+        sample = Sample.told(
             state=CallState(row["state"]),
             status=row["status"],
-            answered=answered,
-            complete=answered and row["state"] == CallState.ENDED and row["acked"] is True,
+            answered=row["answered_us"] is not None,
+            acked=row["acked"],
+            first_us=row["first_us"],
+            ended_us=row["ended_us"],
             pdd_ms=row["pdd_ms"],
             setup_ms=row["setup_ms"],
             duration_ms=row["duration_ms"],
             disconnect_ms=row["disconnect_ms"],
-            failed_ms=(row["ended_us"] - row["first_us"]) / 1000 if failed else None,
         )
         found.add(sample, parts(row["caller"], row["callee"], row["to_uri"], row["user_agent"]))
     _add_registrations(found, bucket)

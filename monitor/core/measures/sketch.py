@@ -17,6 +17,11 @@ _LEAST: Final = 0.001  # ms; what is less counts as this
 _MOST: Final = 86_400_000.0
 
 
+def bucket_of(value: float) -> int:
+    """The bucket that a value falls into."""
+    return math.ceil(math.log(min(max(value, _LEAST), _MOST)) / _LOG_GAMMA)
+
+
 class Sketch(msgspec.Struct):
     """Counts by bucket. Values are not negative: times in ms."""
 
@@ -25,8 +30,12 @@ class Sketch(msgspec.Struct):
 
     def add(self, value: float) -> None:
         """One more value."""
-        bucket = math.ceil(math.log(min(max(value, _LEAST), _MOST)) / _LOG_GAMMA)
-        self.counts[bucket] = self.counts.get(bucket, 0) + 1
+        self.count(bucket_of(value))
+
+    def count(self, bucket: int) -> None:
+        """One more value of this bucket."""
+        counts = self.counts
+        counts[bucket] = counts.get(bucket, 0) + 1
         self.total += 1
 
     def merge(self, other: "Sketch") -> None:
@@ -37,9 +46,11 @@ class Sketch(msgspec.Struct):
 
     def percentile(self, percent: float) -> float | None:
         """The value that `percent` of all do not exceed (nearest rank), within `ACCURACY`; None of none."""
+        if not self.total:
+            return None
         rank = max(math.ceil(self.total * percent / 100), 1)
         for bucket in sorted(self.counts):
             rank -= self.counts[bucket]
             if rank <= 0:
-                return round(2 * _GAMMA**bucket / (_GAMMA + 1), 3)
-        return None
+                break
+        return round(2 * _GAMMA**bucket / (_GAMMA + 1), 3)

@@ -97,6 +97,16 @@ class Breakdown(msgspec.Struct):
     def of(self, dimension: Dimension, key: str) -> Tally:
         """The tally of a key, made when it is not there; beyond a bound, that of the others."""
         tallies = self.tallies.setdefault(dimension, {})
-        if key not in tallies and len(tallies) >= MOST_KEYS:
-            key = OTHERS
-        return tallies.setdefault(key, Tally())
+        found = tallies.get(key)
+        if found is None:
+            key = key if len(tallies) < MOST_KEYS else OTHERS
+            found = tallies.get(key) or tallies.setdefault(key, Tally())
+        return found
+
+    def whole(self) -> Tally:
+        """The tally of all: a call has one direction, and a registration one registrar."""
+        found = Tally()
+        for dimension in (Dimension.DIRECTION, Dimension.REGISTRAR):
+            for tally in self.tallies.get(dimension, {}).values():
+                found.merge(tally)
+        return found

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.core.measures.sketch import Sketch
+from monitor.core.measures.sketch import Sketch, bucket_of
 from monitor.core.metrics import USER_ENDED
 from monitor.core.updates import CallRecord, CallState, RegistrationOutcome
 
@@ -22,39 +22,73 @@ def outcome(told: RegistrationOutcome) -> RegistrationOutcome:
     return _OUTCOMES.get(told, told)
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call is to the measures; times in ms, None: has not happened."""
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """What a call adds to each of the tallies in which it counts."""
 
-    state: CallState
-    status: int | None
-    answered: bool
+    state: str
+    status: str  # the final response at the caller; "none" where none came
+    decided: bool  # came to an outcome: a 2xx, or an end without one; a 3xx that nobody followed is none
+    answered: bool  # of those decided, as the four that follow
     complete: bool  # answered, acknowledged, ended by BYE
-    pdd_ms: float | None
-    setup_ms: float | None
-    duration_ms: float | None
-    disconnect_ms: float | None  # BYE → its 2xx
-    failed_ms: float | None  # first INVITE → final response, of a call that failed
+    cancelled: bool
+    by_user: bool
+    ineffective: bool
+    talk_us: int | None
+    pdd: int | None  # buckets of sketches, as those that follow
+    setup: int | None
+    disconnect: int | None  # BYE → its 2xx
+    failed: int | None  # first INVITE → final response, of a call that failed
 
     @classmethod
     def of(cls, call: CallRecord) -> "Sample":
         """The sample that a call is."""
-        failed = not call.answered and call.status is not None and call.ended_us is not None
-        return cls(
+        return cls.told(
             state=call.state,
             status=call.status,
             answered=call.answered,
-            complete=call.answered and call.state == CallState.ENDED and call.acked is True,
+            acked=call.acked,
+            first_us=call.first_us,
+            ended_us=call.ended_us,
             pdd_ms=call.pdd_ms,
             setup_ms=call.setup_ms,
             duration_ms=call.duration_ms,
             disconnect_ms=call.disconnect_ms,
-            failed_ms=((call.ended_us or 0) - call.first_us) / 1000 if failed else None,
         )
 
-    @property
-    def decided(self) -> bool:
-        """Whether it came to an outcome: a 2xx, or an end without one. A 3xx that nobody followed is none."""
-        return self.answered or self.state in (CallState.FAILED, CallState.CANCELLED)
+    @classmethod
+    def told(
+        cls,
+        *,
+        state: CallState,
+        status: int | None,
+        answered: bool,
+        acked: bool | None,
+        first_us: int,
+        ended_us: int | None,
+        pdd_ms: float | None,
+        setup_ms: float | None,
+        duration_ms: float | None,
+        disconnect_ms: float | None,
+    ) -> "Sample":
+        """Of a call of which this is told; None: has not happened."""
+        cancelled = state == CallState.CANCELLED
+        failed = not answered and (cancelled or state == CallState.FAILED)
+        refused = failed and status is not None and ended_us is not None
+        return cls(
+            state.value,
+            str(status or "none"),
+            answered or failed,
+            answered,
+            answered and state == CallState.ENDED and acked is True,
+            failed and cancelled,
+            failed and status in USER_ENDED,
+            failed and (status is None or status in INEFFECTIVE),
+            None if duration_ms is None else round(duration_ms * 1000),
+            _bucket(pdd_ms),
+            _bucket(setup_ms),
+            _bucket(disconnect_ms),
+            bucket_of(((ended_us or 0) - first_us) / 1000) if refused else None,
+        )
 
 
 class Tally(msgspec.Struct):
@@ -83,32 +117,25 @@ class Tally(msgspec.Struct):
     def add(self, call: Sample) -> None:
         """One more call."""
         self.calls += 1
-        _count(self.states, call.state.value, 1)
-        _count(self.statuses, str(call.status or "none"), 1)
-        for sketch, value in (
-            (self.pdd, call.pdd_ms),
-            (self.setup, call.setup_ms),
-            (self.disconnect, call.disconnect_ms),
-        ):
-            if value is not None:
-                sketch.add(value)
-        if call.duration_ms is not None:
-            self.talks += 1
-            self.talk_us += round(call.duration_ms * 1000)
-        if not call.decided:
-            return
-        self.decided += 1
+        _count(self.states, call.state, 1)
+        _count(self.statuses, call.status, 1)
+        self.decided += call.decided
         self.answered += call.answered
         self.complete += call.complete
-        if not call.answered:
-            self._fail(call)
-
-    def _fail(self, call: Sample) -> None:
-        self.cancelled += call.state == CallState.CANCELLED
-        self.by_user += call.status in USER_ENDED
-        self.ineffective += call.status is None or call.status in INEFFECTIVE
-        if call.failed_ms is not None:
-            self.failed.add(call.failed_ms)
+        self.cancelled += call.cancelled
+        self.by_user += call.by_user
+        self.ineffective += call.ineffective
+        if call.talk_us is not None:
+            self.talks += 1
+            self.talk_us += call.talk_us
+        if call.pdd is not None:
+            self.pdd.count(call.pdd)
+        if call.setup is not None:
+            self.setup.count(call.setup)
+        if call.disconnect is not None:
+            self.disconnect.count(call.disconnect)
+        if call.failed is not None:
+            self.failed.count(call.failed)
 
     def register(self, told: RegistrationOutcome, delay_ms: float | None) -> None:
         """One more registration; `delay_ms`: first REGISTER → first 2xx, challenge included."""
@@ -129,6 +156,10 @@ class Tally(msgspec.Struct):
                     _count(own, key, count)
             else:
                 setattr(self, name, own + its)
+
+
+def _bucket(value_ms: float | None) -> int | None:
+    return None if value_ms is None else bucket_of(value_ms)
 
 
 def _count(counts: dict[str, int], name: str, by: int) -> None:

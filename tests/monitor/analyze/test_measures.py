@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from monitor.analyze.measures import measure, measure_by
+from monitor.analyze.measures import measure
 from monitor.core.measures import Dimension
 from monitor.core.updates import (
     CallRecord,
@@ -100,7 +100,7 @@ def test_ratios_are_over_the_calls_that_came_to_an_outcome(
     isa: float | None,
     scr: float | None,
 ) -> None:
-    figures = measure(calls, [], {})
+    figures, _ = measure(calls, [], {})
     assert (figures.asr_percent, figures.ser_percent) == (asr, asr)
     assert (figures.ner_percent, figures.seer_percent) == (ner, seer)
     assert (figures.isa_percent, figures.scr_percent) == (isa, scr)
@@ -113,7 +113,7 @@ def test_delays_are_percentiles_within_a_hundredth_and_durations_a_mean() -> Non
         call(FAILED, 404, ended_us=1_250_000),
     ]
     registered = registration(RegistrationOutcome.REGISTERED)
-    figures = measure(calls, [registered], {registered.key: 40.0})
+    figures, _ = measure(calls, [registered], {registered.key: 40.0})
     assert (figures.pdd_p50_ms, figures.pdd_p95_ms) == approx((100.0, 300.0))
     assert (figures.setup_p50_ms, figures.setup_p95_ms) == approx((1000.0, 3000.0))
     assert (figures.failed_srd_p50_ms, figures.failed_srd_p95_ms) == approx((250.0, 250.0))
@@ -127,7 +127,7 @@ def test_delays_are_percentiles_within_a_hundredth_and_durations_a_mean() -> Non
 def test_the_measures_of_a_file_are_told_apart_by_each_dimension_the_most_calls_first() -> None:
     elsewhere = replace(call(FAILED, 503), callee="198.51.100.7:5060", user_agent="Phone 1", to_uri="sip:+4312345678@x")
     some = [replace(registration(RegistrationOutcome.FAILED), registrar=f"192.0.2.{host}:5060") for host in (7, 8, 8)]
-    found = measure_by([elsewhere, call(ENDED, acked=True), call(ENDED, acked=True)], some, {some[0].key: 30.0})
+    _, found = measure([elsewhere, call(ENDED, acked=True), call(ENDED, acked=True)], some, {some[0].key: 30.0})
     by_peer = {key: (figures.calls, figures.asr_percent) for key, figures in found[Dimension.DESTINATION].items()}
     assert list(by_peer.items()) == [("192.0.2.2", (2, 100.0)), ("198.51.100.7", (1, 0.0))]
     assert list(found[Dimension.SOURCE]) == ["192.0.2.1"]
@@ -148,7 +148,7 @@ def test_registrations_that_still_wait_are_not_ineffective() -> None:
         RegistrationOutcome.CHALLENGED,
         RegistrationOutcome.PENDING,
     )
-    figures = measure([], [registration(outcome) for outcome in outcomes], {})
+    figures, _ = measure([], [registration(outcome) for outcome in outcomes], {})
     assert figures.ira_percent == 50.0
     assert figures.registrations == 5
     assert figures.registrations_by_outcome == {"unanswered": 2, "challenged": 1, "failed": 1, "registered": 1}

@@ -23,8 +23,8 @@ def sketch(values: list[float]) -> Sketch:
 
 def sample(state: CallState = CallState.ENDED, status: int | None = 200, **fields: float) -> Sample:
     answered = state in (CallState.ENDED, CallState.ANSWERED)
-    times = {"pdd_ms": None, "setup_ms": None, "duration_ms": None, "disconnect_ms": None, "failed_ms": None} | fields
-    return Sample(state=state, status=status, answered=answered, complete=answered, **times)
+    times = {"pdd_ms": None, "setup_ms": None, "duration_ms": None, "disconnect_ms": None} | fields
+    return Sample.told(state=state, status=status, answered=answered, acked=True, first_us=0, ended_us=7_000, **times)
 
 
 @given(TIMES, st.floats(0, 100))
@@ -49,7 +49,7 @@ def test_the_sum_of_the_minutes_is_the_hour() -> None:
     calls = [
         sample(dice.choice(list(CallState)), dice.choice([None, 200, 404, 480, 486, 503]), pdd_ms=dice.random() * 9000)
         for _ in range(300)
-    ] + [sample(failed_ms=12.0, duration_ms=60_000.0), sample(CallState.FAILED, 503, failed_ms=7.0)]
+    ] + [sample(duration_ms=60_000.0), sample(CallState.FAILED, 503)]
     whole, merged = Tally(), Tally()
     minutes = [Tally() for _ in range(6)]
     for number, call in enumerate(calls):
@@ -112,4 +112,5 @@ def test_beyond_a_bound_keys_count_as_others() -> None:
     tallies = found.tallies[Dimension.SOURCE]
     assert len(tallies) == MOST_KEYS + 1
     assert tallies[OTHERS].calls == 10
+    assert found.whole().calls == MOST_KEYS + 10
     assert found.of(Dimension.USER_AGENT, "unknown").calls == MOST_KEYS + 10
