@@ -13,7 +13,7 @@ from monitor.analyze.result import Records, Result
 from monitor.core.legs import Link
 from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
-from monitor.core.review import NOTHING
+from monitor.core.review import NOTHING, Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import (
     CallRecord,
@@ -29,14 +29,15 @@ SCHEMA: Final = 1
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as all wire time is
 
 Document = dict[str, Any]
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def encode(document: Document) -> bytes:
     """The document as indented UTF-8 with a final newline; characters that are no text become "?"."""
     try:
-        encoded = msgspec.json.encode(document)
+        encoded = _encode(document)
     except UnicodeEncodeError:
-        encoded = msgspec.json.encode(_as_text(document))
+        encoded = _encode(_as_text(msgspec.to_builtins(document)))
     return msgspec.json.format(encoded, indent=2) + b"\n"
 
 
@@ -47,11 +48,12 @@ def build(result: Result) -> Document:
     document["calls"] = list(calls(result, legs))
     document["registrations"] = list(registrations(result))
     document["transactions"] = list(transactions(result))
-    return document
+    built: Document = msgspec.to_builtins(document)
+    return built
 
 
 def outline(result: Result, measures: Figures, measures_by: By) -> Document:
-    """The document without its records, for which there are empty lists."""
+    """The document without its records, for which there are empty lists. As all below, it may hold Structs."""
     return {
         "schema": SCHEMA,
         "file": result.file,
@@ -64,8 +66,8 @@ def outline(result: Result, measures: Figures, measures_by: By) -> Document:
         "registrations": [],
         "transactions": [],
         "findings": [_subject(subject) for subject in result.subjects],
-        "measures": msgspec.to_builtins(measures),
-        "measures_by": msgspec.to_builtins(measures_by),
+        "measures": measures,
+        "measures_by": measures_by,
         "skipped": dict(sorted(result.skipped.items())),
         "capture_drops": result.capture_drops,
         "evicted": result.evicted,
@@ -77,19 +79,29 @@ def outline(result: Result, measures: Figures, measures_by: By) -> Document:
 def calls(found: Result | Records, legs: Mapping[RecordKey, list[Document]]) -> Iterator[Document]:
     """The calls, with their legs."""
     for call in found.calls:
-        yield _call(call, legs.get(call.key, [])) | _media(found, call) | {"side": _side(found, call)}
+        entry = _call(call, legs.get(call.key, []))
+        _add_common(entry, call)
+        _add_media(entry, found.media.get(call.key, NOTHING))
+        entry["side"] = _side(found, call)
+        yield entry
 
 
 def registrations(found: Result | Records) -> Iterator[Document]:
     """The registrations."""
     for each in found.registrations:
-        yield _registration(each) | {"side": _side(found, each)}
+        entry = _registration(each)
+        _add_common(entry, each)
+        entry["side"] = _side(found, each)
+        yield entry
 
 
 def transactions(found: Result | Records) -> Iterator[Document]:
     """All other transactions."""
     for each in found.transactions:
-        yield _transaction(each) | {"side": _side(found, each)}
+        entry = _transaction(each)
+        _add_common(entry, each)
+        entry["side"] = _side(found, each)
+        yield entry
 
 
 def timestamp(us: int | None) -> str | None:
@@ -138,7 +150,6 @@ def _call(call: CallRecord, legs: list[Document]) -> Document:
         "disconnect_ms": call.disconnect_ms,
         "user_agent": call.user_agent,
         "legs": legs,
-        **_common(call),
     }
 
 
@@ -152,7 +163,6 @@ def _registration(registration: RegistrationRecord) -> Document:
         "outcome": str(outcome(registration.outcome)),
         "status": registration.status,
         "first": timestamp(registration.first_us),
-        **_common(registration),
     }
 
 
@@ -167,19 +177,16 @@ def _transaction(transaction: TransactionRecord) -> Document:
         "status": transaction.status,
         "first": timestamp(transaction.first_us),
         "fault": transaction.fault or None,
-        **_common(transaction),
     }
 
 
-def _common(record: Record) -> Document:
-    """What every record ends with."""
-    return {
-        "messages": record.messages,
-        "retransmissions": record.retransmissions,
-        "hops": list(record.hops),
-        "findings": _findings(record.findings),
-        "anomalies": list(record.anomalies),
-    }
+def _add_common(entry: Document, record: Record) -> None:
+    """Behind what only a record of its kind has, what every one has."""
+    entry["messages"] = record.messages
+    entry["retransmissions"] = record.retransmissions
+    entry["hops"] = record.hops
+    entry["findings"] = _findings(record.findings)
+    entry["anomalies"] = record.anomalies
 
 
 def _findings(findings: Sequence[Finding]) -> list[Document]:
@@ -200,13 +207,22 @@ def _findings(findings: Sequence[Finding]) -> list[Document]:
     ]
 
 
-def _media(result: Result | Records, call: CallRecord) -> Document:
+def _add_media(entry: Document, review: Review) -> None:
     """What was offered, in order of time, and what receivers reported."""
-    review = result.media.get(call.key, NOTHING)
-    streams = [{"at": timestamp(row.at_us), **msgspec.to_builtins(row)} for row in review.streams]
-    for stream in streams:
-        del stream["at_us"]
-    return {"media": streams, "quality": msgspec.to_builtins(review.quality)}
+    entry["media"] = [
+        {
+            "at": timestamp(row.at_us),
+            "messages": row.messages,
+            "method": row.method,
+            "kind": row.kind,
+            "state": row.state,
+            "offer": row.offer,
+            "answer": row.answer,
+            "common": row.common,
+        }
+        for row in review.streams
+    ]
+    entry["quality"] = review.quality
 
 
 def _side(result: Result | Records, record: Record) -> list[Document]:

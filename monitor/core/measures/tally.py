@@ -28,9 +28,9 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     state: str
     status: str  # the final response at the caller; "none" where none came
     decided: bool  # came to an outcome: a 2xx, or an end without one; a 3xx that nobody followed is none
-    answered: bool  # of those decided, as the four that follow
+    answered: bool
     complete: bool  # answered, acknowledged, ended by BYE
-    cancelled: bool
+    cancelled: bool  # this and the next two count where it was decided without an answer
     by_user: bool
     ineffective: bool
     talk_us: int | None
@@ -71,8 +71,7 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
         disconnect_ms: float | None,
     ) -> "Sample":
         """Of a call of which this is told; None: has not happened."""
-        cancelled = state == CallState.CANCELLED
-        failed = not answered and (cancelled or state == CallState.FAILED)
+        failed = not answered and state in (CallState.FAILED, CallState.CANCELLED)
         refused = failed and status is not None and ended_us is not None
         return cls(
             state.value,
@@ -80,9 +79,9 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
             answered or failed,
             answered,
             answered and state == CallState.ENDED and acked is True,
-            failed and cancelled,
-            failed and status in USER_ENDED,
-            failed and (status is None or status in INEFFECTIVE),
+            state == CallState.CANCELLED,
+            status in USER_ENDED,
+            status is None or status in INEFFECTIVE,
             None if duration_ms is None else round(duration_ms * 1000),
             _bucket(pdd_ms),
             _bucket(setup_ms),
@@ -120,11 +119,13 @@ class Tally(msgspec.Struct):
         _count(self.states, call.state, 1)
         _count(self.statuses, call.status, 1)
         self.decided += call.decided
-        self.answered += call.answered
-        self.complete += call.complete
-        self.cancelled += call.cancelled
-        self.by_user += call.by_user
-        self.ineffective += call.ineffective
+        if call.answered:
+            self.answered += 1
+            self.complete += call.complete
+        elif call.decided:
+            self.cancelled += call.cancelled
+            self.by_user += call.by_user
+            self.ineffective += call.ineffective
         if call.talk_us is not None:
             self.talks += 1
             self.talk_us += call.talk_us
