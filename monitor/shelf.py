@@ -9,6 +9,9 @@ from collectors.sip.timers import SECOND
 
 OPEN: Final = 0
 IMPORTED: Final = -1
+# As SQL: what no import made. Whoever looks for rows by their keys says so, and not "import_id = 0", for which SQLite
+# would look through all that is live: it knows nothing of how many rows that are.
+LIVE: Final = f"shelf >= {OPEN}"
 _LAST_S: Final = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 

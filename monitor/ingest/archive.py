@@ -46,7 +46,7 @@ def latest(names: Iterable[Name], since_us: int) -> dict[Name, Stored]:
     for name in names:
         by_kind[name[0]][RecordKey(*name, day=0).hash] = name
     for kind, hashes in by_kind.items():
-        # Imports lie on another shelf. To ask for `import_id`, too, makes SQLite look through all that is live.
+        # No import lies there: see `monitor.shelf.LIVE` for why it is not asked for by its id.
         statement = (
             f"SELECT key, day, incarnation, messages, last_us FROM {_TABLES[kind]} "  # noqa: S608 - a name of ours
             f"WHERE (shelf = {OPEN} OR shelf >= {day_of(since_us)}) AND key IN "

@@ -156,7 +156,7 @@ def _move(table: str, condition: str, shelf: int, names: Iterable[Name]) -> None
 
     PostgreSQL could do it in an UPDATE; but who waits for a row that goes to another partition gets an error.
     """
-    where = f"import_id = 0 AND {condition} AND {{named}}"
+    where = f"{condition} AND {{named}}"
     if connection.vendor == "sqlite":
         _run(f"UPDATE {table} SET shelf = {shelf} WHERE {where}", names)  # noqa: S608 - names of ours
         return

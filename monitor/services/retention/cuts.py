@@ -33,6 +33,7 @@ from monitor.models import (
 from monitor.models.measures import BUCKET_US
 from monitor.services import imports, shelves
 from monitor.services.sql import Name, named
+from monitor.shelf import LIVE
 
 RECORDS: Final[dict[str, type[Model]]] = {
     Kind.CALL: Call,
@@ -277,7 +278,7 @@ def _over(kind: str, names: Collection[Name]) -> dict[Name, tuple[int, int]]:
     condition, parameters = named(list(names))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT key, day, incarnation, first_us, last_us FROM {name} WHERE import_id = 0 AND NOT open "  # noqa: S608 - names of ours
+            f"SELECT key, day, incarnation, first_us, last_us FROM {name} WHERE {LIVE} AND NOT open "  # noqa: S608 - names of ours
             f"AND {condition}{_locked()}",
             parameters,
         )
@@ -291,7 +292,7 @@ def _delete(table: str, names: list[Name]) -> int:
     condition, parameters = named(names)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM {table} WHERE import_id = 0 AND {condition}",  # noqa: S608 - names of ours
+            f"DELETE FROM {table} WHERE {LIVE} AND {condition}",  # noqa: S608 - names of ours
             parameters,
         )
         deleted: int = cursor.rowcount

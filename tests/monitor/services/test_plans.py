@@ -12,8 +12,9 @@ from collectors.sip.timers import SECOND
 from monitor import queries
 from monitor.core.updates import Kind
 from monitor.ingest import archive
+from monitor.services.retention.cuts import Messages, Records
 from monitor.services.shelving import put_away
-from tests.monitor.overview.stage import clock_us
+from tests.monitor.services.retention.store import clock_us, store
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -45,17 +46,31 @@ def test_records_that_ingest_may_go_on_with_are_found_by_their_keys(names: int) 
     wanted = [(kind, f"{number}@here", "") for kind in Kind for number in range(names)]
     found = plans(lambda: archive.latest(wanted, clock_us() - 86_400 * SECOND))
     assert len(found) == len(Kind)
-    assert all("(key=?)" in step for step in found), found
+    assert all("(key=?" in step for step in found), found
 
 
 @pytest.mark.parametrize("rows", [queries.call_rows, queries.registration_rows])
 def test_rows_of_frames_are_found_by_their_keys(rows: Callable[[list[str]], list[Any]]) -> None:
     found = plans(lambda: rows([SLUG]))
     assert found
-    assert all("(key=?)" in step for step in found), found
+    assert all("(key=?" in step for step in found), found
 
 
-def test_what_is_over_is_found_among_what_is_not_put_away() -> None:
+def test_what_is_over_is_found_among_what_is_not_put_away_and_moved_by_its_keys() -> None:
+    store("missing-ack", 3)
     found = plans(lambda: put_away(clock_us()))
     assert [step for step in found if "_over" in step], found
-    assert all("_over" in step for step in found), found
+    assert [step for step in found if "(key=?" in step], found
+    assert all("_over" in step or "(key=?" in step for step in found), found
+
+
+@pytest.mark.parametrize("cutter", [Messages, Records])
+def test_what_is_old_is_removed_by_its_keys(cutter: type[Messages | Records]) -> None:
+    for days in range(3, 8):
+        store("missing-ack", days)
+    found = plans(lambda: cutter().cut(10, clock_us()))
+    by_key = [step for step in found if "(key=?" in step]
+    assert by_key, found
+    # The oldest are found in their order, a slice at a time.
+    in_order = [step for step in found if "rowid>?" in step or "first_us" in step]
+    assert len(by_key) + len(in_order) == len(found), found
