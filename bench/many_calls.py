@@ -1,7 +1,8 @@
 """Many calls of thirty days, made up within PostgreSQL: `fill`.
 
 Numbers that call often and numbers that call once, trunks with most of all calls and phones with a few, failures with
-their findings; a day at a time, each loaded before its indexes are built.
+their findings; a day at a time, each loaded before its indexes are built. And calls that go on, as many as where a
+hundred a second begin.
 """
 
 import sys
@@ -11,6 +12,7 @@ from typing import Final
 DAYS: Final = 30
 SUBSCRIBERS: Final = 2_000_000
 TRUNKS: Final = 200
+GOING_ON: Final = 20_000  # at most one of a hundred
 _SEED: Final = 0.506
 
 # One call of a day. `n` counts within the day, {first} to {last} are its microseconds.
@@ -51,6 +53,20 @@ INSERT INTO {leaf} (kind, day, key, incarnation, import_id, shelf, code, subject
 SELECT 'call', day, key, 1, 0, shelf, trim(codes), '', severity, 'confirmed', last_us, '\\x9101', '{told}', ''
 FROM {calls} WHERE codes <> ''
 """
+# Calls of the last day once more, begun one after the other until now.
+_GOING_ON: Final = """
+INSERT INTO monitor_call (
+    day, key, incarnation, call_id, discriminator, partition, import_id, shelf, open, status, first_us, last_us,
+    messages, retransmissions, hops, anomalies, severity, codes, version, from_uri, to_uri, caller, callee, state,
+    acked, answered_us, ended_us, setup_ms, pdd_ms, duration_ms, user_agent)
+SELECT day, key, 2, call_id, discriminator, partition, import_id, {open}, true, 200, begun_us, begun_us + 3000000,
+    10, 0, hops, '', '', '', begun_us, from_uri, to_uri, caller, callee, 'answered',
+    true, begun_us + 3000000, NULL, 3000, 1500, NULL, user_agent
+FROM (
+    SELECT *, {until} - (row_number() OVER ()) * 10000 AS begun_us
+    FROM monitor_call_{day} WHERE state = 'ended' LIMIT {count}
+) AS like_them
+"""
 
 
 def fill(calls: int, until: datetime, days: int = DAYS) -> None:
@@ -59,6 +75,7 @@ def fill(calls: int, until: datetime, days: int = DAYS) -> None:
 
     from monitor.packed import pack_prose
     from monitor.services import shelves
+    from monitor.shelf import OPEN
 
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT setseed({_SEED})")
@@ -87,3 +104,6 @@ def fill(calls: int, until: datetime, days: int = DAYS) -> None:
                     f"ALTER TABLE {table} ATTACH PARTITION {leaf} FOR VALUES FROM ({number}) TO ({number + 1})"
                 )
             print(f"  {day:%Y-%m-%d}", file=sys.stderr, flush=True)
+        until_us = int(until.timestamp()) * 1_000_000
+        count = min(GOING_ON, calls // 100)
+        cursor.execute(_GOING_ON.format(open=OPEN, until=until_us, day=number, count=count))

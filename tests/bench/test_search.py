@@ -24,12 +24,13 @@ def test_each_kind_of_search_finds_what_was_made_up() -> None:
     if connection.vendor != "postgresql":
         return
     fill(1_000, UNTIL, days=2)
-    assert Call.objects.count() == 1_000
+    assert Call.objects.count() == 1_010
     asked = searches(int(UNTIL.timestamp()) * 1_000_000, random.Random(1), days=2)
     rows = {kind: len(page(Kind.CALL, *ask(), 50).rows) for kind, _, ask in asked}
     assert rows["newest"] == rows["state"] == rows["common finding"] == 50
     assert min(rows[kind] for kind in ("Call-ID", "number", "number in national form", "URI", "peer with its port")) > 0
-    assert rows["Call-ID that is not there"] == rows["active calls"] == 0
+    assert rows["Call-ID that is not there"] == 0
+    assert rows["active calls"] == 10
 
 
 def test_a_slow_kind_is_told_unless_it_has_no_index() -> None:
