@@ -179,13 +179,12 @@ def missing_ack(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     deadline_us = answer.first_us + settings.timers.timeout_us
     suspected_us = sending.nth_us(settings.suspect_resends + 1)
     bye_us = seen.dialog.bye_us if seen.dialog else 0
-    given_up_us = (
-        hung_up_us if 0 < sending.nth_us(2) < hung_up_us and _still_resent(sending, hung_up_us, settings) else 0
-    )
+    # The first resend comes after T1: what comes sooner goes round in a loop.
+    resent_us = sending.nth_us(2) if sending.nth_us(2) - sending.first_us >= settings.timers.t1_us // 2 else 0
+    given_up_us = hung_up_us if 0 < resent_us < hung_up_us and _still_resent(sending, hung_up_us, settings) else 0
     waited_us = min(bye_us or deadline_us, deadline_us)
-    timed_out_us = (
-        deadline_us if suspected_us and now_us >= deadline_us and _still_resent(sending, waited_us, settings) else 0
-    )
+    timed_out = suspected_us and resent_us and now_us >= deadline_us and _still_resent(sending, waited_us, settings)
+    timed_out_us = deadline_us if timed_out else 0
     certain_us = given_up_us or timed_out_us
     state = standing(
         suspected_us=suspected_us or certain_us,

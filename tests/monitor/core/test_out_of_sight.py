@@ -147,6 +147,14 @@ def test_a_2xx_that_comes_round_in_a_loop_and_not_by_a_timer_is_not_resent() -> 
         assert watch.findings().get("missing-ack") == "suspected"
 
 
+@pytest.mark.parametrize("apart", [0.03, 0.11])
+def test_nor_is_it_where_the_callee_hangs_up_soon(apart: float) -> None:
+    answers = [response(200, 2 + apart * turn) for turn in range(8)]
+    hung_up = request("BYE", 3, "bob>alice", from_tag="b", to_tag="a")
+    watch = Watch([request("INVITE", 0), *answers, hung_up], until=60)
+    assert "confirmed" not in dict(watch.story("missing-ack"))
+
+
 # --- an ACK over a way that is not seen
 
 
