@@ -81,7 +81,7 @@ def fill(calls: int, until: datetime, days: int = DAYS) -> None:
         cursor.execute(f"SELECT setseed({_SEED})")
         for back in range(days, 0, -1):
             day = until - timedelta(days=back)
-            number = day.year * 10_000 + day.month * 100 + day.day
+            number = int(f"{day:%Y%m%d}")
             for table, statement in (("monitor_call", _CALLS), ("monitor_findingrow", _FINDINGS)):
                 leaf = f"{table}_{number}"
                 cursor.execute(f"DROP TABLE IF EXISTS {leaf}")
@@ -104,6 +104,6 @@ def fill(calls: int, until: datetime, days: int = DAYS) -> None:
                     f"ALTER TABLE {table} ATTACH PARTITION {leaf} FOR VALUES FROM ({number}) TO ({number + 1})"
                 )
             print(f"  {day:%Y-%m-%d}", file=sys.stderr, flush=True)
-        until_us = int(until.timestamp()) * 1_000_000
+        until_us, last = int(until.timestamp()) * 1_000_000, f"{until - timedelta(days=1):%Y%m%d}"
         count = min(GOING_ON, calls // 100)
-        cursor.execute(_GOING_ON.format(open=OPEN, until=until_us, day=number, count=count))
+        cursor.execute(_GOING_ON.format(open=OPEN, until=until_us, day=last, count=count))
