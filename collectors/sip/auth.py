@@ -10,6 +10,14 @@ _PARAMETER: Final = re.compile(
 )
 
 _NAME: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+# As nearly all spell them.
+_USUAL: Final = {
+    name: name
+    for name in (
+        "algorithm", "auts", "cnonce", "domain", "nc", "nonce", "opaque", "qop", "realm", "response", "stale", "uri",
+        "userhash", "username",
+    )
+}  # fmt: skip
 
 
 @lru_cache(64)  # several look at one challenge
@@ -18,17 +26,21 @@ def parameters(value: str) -> Mapping[str, str]:
     scheme, _, rest = value.strip().partition(" ")
     found = {"": scheme.lower()}
     for part in rest.split(","):
-        name, _, said = part.strip().partition("=")
-        if said[:1] == '"':
-            text = said[1:-1]
-            plain = len(said) > 1 and said[-1] == '"' and '"' not in text and "\\" not in text
-        else:
-            text = said
-            plain = '"' not in said and said.split(None, 1) == [said]
-        if not (plain and name and _NAME.issuperset(name)):
+        spelled, _, said = part.strip().partition("=")
+        name = _USUAL.get(spelled) or (spelled.lower() if _NAME.issuperset(spelled) else "")
+        text = _plain(said)
+        if not name or text is None:
             return taken_apart(scheme, rest)  # a comma in quotes, blanks around the sign, or junk
-        found.setdefault(name.lower(), text)
+        if name not in found:
+            found[name] = text
     return found
+
+
+def _plain(said: str) -> str | None:
+    """What is said, without its quotes; None where something in it needs a closer look."""
+    if said[:1] == '"':
+        return said[1:-1] if 0 < said.find('"', 1) == len(said) - 1 and "\\" not in said else None
+    return said if said.isalnum() or ('"' not in said and said.split(None, 1) == [said]) else None
 
 
 def taken_apart(scheme: str, rest: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -35,6 +35,7 @@ from monitor.core.updates import (
 if TYPE_CHECKING:
     from monitor.core.marks import Mark
 
+_NOTED: Final = frozenset({EvidenceAdded, LegMarked, RegistrationSucceeded})
 _Row = TypeVar("_Row", StreamRow, QualityRow)
 
 
@@ -72,13 +73,17 @@ class Notes:
     def add(self, told: list[Update]) -> None:
         """Note what these say."""
         for update in told:
-            key = update.key
-            if type(update) is EvidenceAdded:
-                self.side.setdefault(key, []).append(_shown_side(update.side))
-            elif type(update) is LegMarked:
-                self.marks.setdefault(key, []).extend(update.marks)
-            elif type(update) is RegistrationSucceeded and key not in self.delays_ms:
-                self.delays_ms[key] = (update.at_us - self._replay.record(key).first_us) / MILLISECOND
+            if type(update) in _NOTED:
+                self._add(update)
+
+    def _add(self, update: Update) -> None:
+        key = update.key
+        if type(update) is EvidenceAdded:
+            self.side.setdefault(key, []).append(_shown_side(update.side))
+        elif type(update) is LegMarked:
+            self.marks.setdefault(key, []).extend(update.marks)
+        elif type(update) is RegistrationSucceeded and key not in self.delays_ms:
+            self.delays_ms[key] = (update.at_us - self._replay.record(key).first_us) / MILLISECOND
 
 
 def passage(replay: Replay) -> Passage:

@@ -6,7 +6,7 @@ from collectors.sip.auth import parameters
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 
-_MOST_CHALLENGES: Final = 8  # in one response
+_MOST_CHALLENGES: Final = 8  # in one message
 
 
 class Nonce(NamedTuple):
@@ -15,6 +15,29 @@ class Nonce(NamedTuple):
     at_us: int
     realm: str
     nonce: str
+
+
+def challenges(event: Message) -> list[tuple[Nonce, bool]]:
+    """Of a 401 or 407: each nonce that is given out, and whether it is because that of the request was stale."""
+    given: list[tuple[Nonce, bool]] = []
+    for value in event.all("www-authenticate" if event.status == 401 else "proxy-authenticate")[:_MOST_CHALLENGES]:
+        asked = parameters(value)
+        nonce = Nonce(event.captured_us, asked.get("realm", ""), asked.get("nonce", ""))
+        given.append((nonce, asked.get("stale", "").lower() == "true"))
+    return given
+
+
+def credentials(event: Message) -> dict[str, str]:
+    """Realm → nonce of the digest credentials in a request."""
+    found: dict[str, str] = {}
+    if b"uthorization" not in event.raw and b"UTHORIZATION" not in event.raw:
+        return found  # the usual case: spare the search
+    for name in ("authorization", "proxy-authorization"):
+        for value in event.all(name)[:_MOST_CHALLENGES]:
+            digest = parameters(value)
+            if digest.get("response") and "auts" not in digest:
+                found[digest.get("realm", "")] = digest.get("nonce", "")
+    return found
 
 
 class Try:
@@ -55,14 +78,11 @@ class Try:
 
     def challenge(self, event: Message, number: int, transaction: Transaction) -> list[Nonce]:
         """It was challenged on one of its hops; the nonces that were given out."""
-        name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
         given = []
-        for value in event.all(name)[:_MOST_CHALLENGES]:
-            asked = parameters(value)
-            realm = asked.get("realm", "")
-            given.append(Nonce(event.captured_us, realm, asked.get("nonce", "")))
-            if asked.get("stale", "").lower() != "true":
-                self.challenged.add(realm)
+        for nonce, stale in challenges(event):
+            given.append(nonce)
+            if not stale:
+                self.challenged.add(nonce.realm)
         self.challenged_us = max(self.challenged_us, event.captured_us)
         if not self.hop or event.vias < self.vias:
             self.hop, self.vias, self.status = transaction.hop, event.vias, event.status

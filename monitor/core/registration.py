@@ -8,22 +8,21 @@ then the request's); a refresh prolongs it, Expires 0 removes it, and otherwise 
 Phones keep one Call-ID for months: of a session only its last REGISTERs are remembered.
 """
 
-from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from collectors.sip.auth import parameters
-from collectors.sip.contact import Contact, read_contacts
 from collectors.sip.timers import SECOND
-from collectors.sip.uri import without_parameters
 from monitor.core import out_of_sight
-from monitor.core.attempt import CHALLENGES, Attempt, Attempts, repairable
+from monitor.core.attempt import CHALLENGES, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import registration as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.diagnosis.text import ends
 from monitor.core.fold import Fold, Timer
+from monitor.core.login import Login
+from monitor.core.logins import Nonce, challenges
 from monitor.core.message import Message
+from monitor.core.offers import granted_s
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import report_on
 from monitor.core.updates import (
@@ -64,7 +63,6 @@ OUTCOME_TABLE: Final[dict[tuple[RegistrationOutcome, RegistrationInput], Registr
 }
 
 _DEFAULT_EXPIRES_S: Final = 3600  # §10.2.1.1: where nobody says, the registrar's default is meant
-_MOST_EXPIRES_S: Final = 2**31
 # What is remembered of a session: enough for a login that fails again and again, little of one that succeeds.
 _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
@@ -75,67 +73,6 @@ _MOST_NONCES: Final = 16
 _REPAIRED: Final = frozenset(
     rule.code for rule in (rules.REGISTRATION_REJECTED, rules.REGISTRATION_AUTH_FAILED, rules.REGISTRATION_UNANSWERED)
 )
-_MOST_CHALLENGES: Final = 8  # in one response
-_LONGEST_IDENTITY: Final = 200
-
-
-class Nonce(NamedTuple):
-    """A nonce that a server gave out."""
-
-    at_us: int
-    realm: str
-    nonce: str
-
-
-class Login(Attempt):
-    """A REGISTER on all its hops, with what it asks for and the credentials that it carries."""
-
-    __slots__ = ("challenged", "contact", "early_final", "expires_s", "identity", "nonces", "success_us", "tried")
-
-    def __init__(self, event: Message) -> None:
-        super().__init__(event)
-        self.contact = ""
-        self.identity = ""
-        self.expires_s = -1
-        # realm → nonce of each credential that is one (an empty response is none: IMS AKA, RFC 3310).
-        self.nonces: dict[str, str] = {}
-        self.challenged: set[str] = set()  # realms that asked for credentials, and don't call those sent stale
-        self.tried: list[Transaction] = []  # those with credentials; guessers send several under one CSeq
-        self.success_us = 0  # first 2xx
-        self.early_final: Message | None = None  # a response that came before its request
-
-    def sent_on(self, transaction: Transaction, event: Message) -> None:
-        """One of its hops was seen for the first time, by its request or a response."""
-        super().sent_on(transaction, event)
-        self.initial = True  # there is no dialog that it could be within
-        if event.method:
-            contacts = read_contacts(event.all("contact"))
-            self.contact = event.contact
-            self.identity = identity_of(contacts)
-            self.expires_s = _requested_expiry(event, contacts)
-            self.nonces = credentials(event)
-            if self.nonces:
-                self.tried.append(transaction)
-                del self.tried[:-_MOST_TRANSACTIONS]
-
-    def before(self, other: "Login") -> bool:
-        """Whether it was sent before another one."""
-        if self.from_tag == other.from_tag:
-            return self.cseq < other.cseq  # §10.2: it counts up, whichever message is seen first
-        return self.first_us < other.first_us
-
-
-def credentials(event: Message) -> dict[str, str]:
-    """Realm → nonce of the digest credentials in a request."""
-    found: dict[str, str] = {}
-    if b"uthorization" not in event.raw and b"UTHORIZATION" not in event.raw:
-        return found  # the usual case: spare the search
-    for name in ("authorization", "proxy-authorization"):
-        for value in event.all(name)[:_MOST_CHALLENGES]:
-            digest = parameters(value)
-            if digest.get("response") and "auts" not in digest:
-                found[digest.get("realm", "")] = digest.get("nonce", "")
-    return found
 
 
 class Registration(Fold):
@@ -238,13 +175,10 @@ class Registration(Fold):
 
     def _challenged(self, event: Message, login: Login) -> None:
         """Learn the nonces, and who asked for credentials."""
-        name = "www-authenticate" if event.status == 401 else "proxy-authenticate"
-        for value in event.all(name)[:_MOST_CHALLENGES]:
-            challenge = parameters(value)
-            realm = challenge.get("realm", "")
-            self._nonces.append(Nonce(event.captured_us, realm, challenge.get("nonce", "")))
-            if challenge.get("stale", "").lower() != "true":
-                login.challenged.add(realm)
+        for nonce, stale in challenges(event):
+            self._nonces.append(nonce)
+            if not stale:
+                login.challenged |= {nonce.realm}
         del self._nonces[:-_MOST_NONCES]
 
     def _decide(self, event: Message, login: Login, status: int, out: list[Update]) -> None:
@@ -276,7 +210,10 @@ class Registration(Fold):
         if self.outcome != RegistrationOutcome.REGISTERED or login is self._bound_by:
             self.registered_us, self._bound_by = at_us, login
         self._move(RegistrationInput.SUCCESS)
-        self.expires_us = at_us + _granted_expiry(event, login) * SECOND
+        granted = granted_s(event, login.contact, login.identity)
+        if granted < 0:
+            granted = login.expires_s if login.expires_s >= 0 else _DEFAULT_EXPIRES_S
+        self.expires_us = at_us + granted * SECOND
         self.wake_at(self.expires_us, Timer.EXPIRY)
         self._told_end = False
         client, registrar = self._ends()
@@ -465,48 +402,3 @@ class Registration(Fold):
             findings=tuple(self.findings.values()),
             anomalies=self.anomalies(),
         )
-
-
-def identity_of(contacts: Sequence[Contact]) -> str:
-    """What makes a binding the same one at the next REGISTER: instance and flow (RFC 5626 §4.2), else its Contact.
-
-    "*" where all bindings are meant (§10.2.2), "" where none is (a query).
-    """
-    first = contacts[0] if contacts else None
-    if first is None or first.star:
-        return "*" if first else ""
-    if not first.instance:
-        return without_parameters(first.uri.text)[:_LONGEST_IDENTITY]
-    flow = "" if first.reg_id is None else f" {first.reg_id}"
-    return f"{first.instance.lower()}{flow}"[:_LONGEST_IDENTITY]
-
-
-def _requested_expiry(event: Message, contacts: Sequence[Contact]) -> int:
-    """What a REGISTER asks for, in seconds; -1 where it leaves that to the registrar."""
-    asked = [contact.expires for contact in contacts if contact.expires is not None]
-    if asked:
-        return min(max(asked), _MOST_EXPIRES_S)
-    return _seconds(event.first("expires"))
-
-
-def _granted_expiry(event: Message, login: Login) -> int:
-    """What the 2xx gave to the Contact that asked (§10.3 step 8), in seconds.
-
-    A registrar behind a NAT may give its address anew, and keep its instance.
-    """
-    contacts = read_contacts(event.all("contact"))
-    granted = [contact for contact in contacts if contact.expires is not None]
-    own = [contact for contact in granted if without_parameters(contact.uri.text) == login.contact]
-    own = own or [contact for contact in granted if contact.instance and identity_of((contact,)) == login.identity]
-    given = [contact.expires for contact in own or granted if contact.expires is not None]
-    if given:
-        return min(max(given), _MOST_EXPIRES_S)
-    for seconds in (_seconds(event.first("expires")), login.expires_s):
-        if seconds >= 0:
-            return seconds
-    return _DEFAULT_EXPIRES_S
-
-
-def _seconds(text: str) -> int:
-    text = text.strip()
-    return min(int(text), _MOST_EXPIRES_S) if text.isascii() and text.isdigit() and len(text) < 20 else -1

@@ -7,9 +7,8 @@ from monitor.core.diagnosis import access as rules
 from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
-from monitor.core.logins import Nonce, Try
+from monitor.core.logins import Nonce, Try, credentials
 from monitor.core.message import Message
-from monitor.core.registration import credentials
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LoginFailed, Update
 
