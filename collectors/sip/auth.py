@@ -26,9 +26,11 @@ def parameters(value: str) -> Mapping[str, str]:
     scheme, _, rest = value.strip().partition(" ")
     found = {"": scheme.lower()}
     for part in rest.split(","):
-        spelled, _, said = part.strip().partition("=")
+        part = part.strip()
+        sign = part.find("=")
+        spelled = part[: max(sign, 0)]
         name = _USUAL.get(spelled) or (spelled.lower() if _NAME.issuperset(spelled) else "")
-        text = _plain(said)
+        text = _plain(part[sign + 1 :])
         if not name or text is None:
             return taken_apart(scheme, rest)  # a comma in quotes, blanks around the sign, or junk
         if name not in found:

@@ -83,7 +83,7 @@ class Notes:
         elif type(update) is LegMarked:
             self.marks.setdefault(key, []).extend(update.marks)
         elif type(update) is RegistrationSucceeded and key not in self.delays_ms:
-            self.delays_ms[key] = (update.at_us - self._replay.record(key).first_us) / MILLISECOND
+            self.delays_ms[key] = (update.at_us - self._replay.first_us(key)) / MILLISECOND
 
 
 def passage(replay: Replay) -> Passage:

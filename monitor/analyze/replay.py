@@ -157,6 +157,11 @@ class Replay:
         closed = self.closed.get(key)
         return self.correlator.record(key) if closed is None else closed
 
+    def first_us(self, key: RecordKey) -> int:
+        """When the first message of a record was captured, as far as is known. Raises KeyError as `record`."""
+        closed = self.closed.get(key)
+        return self.correlator.first_us(key) if closed is None else closed.first_us
+
     def _pass(self, captured_us: int, out: list[Update]) -> None:
         """Move the watermark."""
         self.watermark_us = captured_us - self._window_us

@@ -138,10 +138,15 @@ class Correlator:
 
         Raises KeyError for any other.
         """
+        return self._fold(key).record()
+
+    def first_us(self, key: RecordKey) -> int:
+        """When the first message of such a record was captured, as far as is known. Raises KeyError as `record`."""
+        return self._fold(key).first_us
+
+    def _fold(self, key: RecordKey) -> Fold:
         fold = self._known(_name_of(key))
-        if fold is not None and fold.key == key:
-            return fold.record()
-        return self._closed[key].record()
+        return fold if fold is not None and fold.key == key else self._closed[key]
 
     def facet(self, key: RecordKey, family: type[T]) -> T | None:
         """What a family of findings keeps of an open record; None where nothing concerned it, or it is not open."""

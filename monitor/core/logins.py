@@ -27,16 +27,21 @@ def challenges(event: Message) -> list[tuple[Nonce, bool]]:
     return given
 
 
-def credentials(event: Message) -> dict[str, str]:
-    """Realm → nonce of the digest credentials in a request."""
-    found: dict[str, str] = {}
+def proofs(event: Message) -> tuple[str, ...]:
+    """The credentials in a request, as they stand."""
     if b"uthorization" not in event.raw and b"UTHORIZATION" not in event.raw:
-        return found  # the usual case: spare the search
-    for name in ("authorization", "proxy-authorization"):
-        for value in event.all(name)[:_MOST_CHALLENGES]:
-            digest = parameters(value)
-            if digest.get("response") and "auts" not in digest:
-                found[digest.get("realm", "")] = digest.get("nonce", "")
+        return ()  # spare the search
+    own, of_proxies = event.all("authorization"), event.all("proxy-authorization")
+    return (*own[:_MOST_CHALLENGES], *of_proxies[:_MOST_CHALLENGES])
+
+
+def nonces_of(values: tuple[str, ...]) -> dict[str, str]:
+    """Realm → nonce of the credentials that are a digest; an empty response is none (IMS AKA, RFC 3310)."""
+    found: dict[str, str] = {}
+    for value in values:
+        digest = parameters(value)
+        if digest.get("response") and "auts" not in digest:
+            found[digest.get("realm", "")] = digest.get("nonce", "")
     return found
 
 

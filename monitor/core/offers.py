@@ -1,6 +1,5 @@
 """Contacts of a REGISTER and of its 2xx: the binding that each means, and for how long (RFC 3261 §10, RFC 5626)."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -43,7 +42,7 @@ def offers(event: Message) -> list[Offer]:
     return found
 
 
-def asked_s(event: Message, asked: Sequence[Offer]) -> int:
+def asked_s(event: Message, asked: list[Offer]) -> int:
     """For how long a REGISTER asks, in seconds; -1 where it leaves that to the registrar."""
     own = _longest(asked)
     return own if own >= 0 else _seconds(event.first("expires"))
@@ -61,7 +60,7 @@ def granted_s(event: Message, contact: str, identity: str) -> int:
     return given if given >= 0 else _seconds(event.first("expires"))
 
 
-def _longest(found: Sequence[Offer]) -> int:
+def _longest(found: list[Offer]) -> int:
     longest = -1
     for offer in found:
         if offer.expires_s > longest:

@@ -19,8 +19,7 @@ from monitor.core.diagnosis import registration as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.diagnosis.text import ends
 from monitor.core.fold import Fold, Timer
-from monitor.core.login import Login
-from monitor.core.logins import Nonce, challenges
+from monitor.core.login import Login, Nonces
 from monitor.core.message import Message
 from monitor.core.offers import granted_s
 from monitor.core.transaction import Transaction, Transactions
@@ -47,16 +46,19 @@ class RegistrationInput(IntEnum):
     EXPIRY = 5  # the binding ran out
 
 
-_O, _I = RegistrationOutcome, RegistrationInput
+# Looked up often, and through the classes slowly (Python 3.11).
+PENDING, REGISTERED, UNREGISTERED, FAILED, CHALLENGED, UNANSWERED, EXPIRED = RegistrationOutcome
+SUCCESS, REMOVAL, CHALLENGE, REFUSAL, SILENCE, EXPIRY = RegistrationInput
+
 # The last final response decides, whatever went before; only expiry depends on the state.
 OUTCOME_TABLE: Final[dict[tuple[RegistrationOutcome, RegistrationInput], RegistrationOutcome]] = {
     (outcome, message): {
-        _I.SUCCESS: _O.REGISTERED,
-        _I.REMOVAL: _O.UNREGISTERED,
-        _I.CHALLENGE: _O.CHALLENGED,
-        _I.REFUSAL: _O.FAILED,
-        _I.SILENCE: _O.UNANSWERED if outcome == _O.PENDING else outcome,
-        _I.EXPIRY: _O.EXPIRED if outcome == _O.REGISTERED else outcome,
+        SUCCESS: REGISTERED,
+        REMOVAL: UNREGISTERED,
+        CHALLENGE: CHALLENGED,
+        REFUSAL: FAILED,
+        SILENCE: UNANSWERED if outcome == PENDING else outcome,
+        EXPIRY: EXPIRED if outcome == REGISTERED else outcome,
     }[message]
     for outcome in RegistrationOutcome
     for message in RegistrationInput
@@ -68,7 +70,6 @@ _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
 _MOST_TRANSACTIONS: Final = 16
 _REFUSED_LOGIN: Final = frozenset({401, 403, 407})
-_MOST_NONCES: Final = 16
 # What another final response may repair.
 _REPAIRED: Final = frozenset(
     rule.code for rule in (rules.REGISTRATION_REJECTED, rules.REGISTRATION_AUTH_FAILED, rules.REGISTRATION_UNANSWERED)
@@ -95,7 +96,7 @@ class Registration(Fold):
 
     def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
         super().__init__(key, ident, context, event)
-        self.outcome = RegistrationOutcome.PENDING
+        self.outcome = PENDING
         self.status = 0
         self.registered_us = 0
         self.expires_us = 0
@@ -103,7 +104,7 @@ class Registration(Fold):
         self.transactions = Transactions(_MOST_TRANSACTIONS)
         self._decided: Login | None = None  # whose final response made the outcome
         self._bound_by: Login | None = None  # who began the present binding
-        self._nonces: list[Nonce] = []
+        self._nonces = Nonces()
         self._told_end = False
 
     # --- messages
@@ -142,7 +143,7 @@ class Registration(Fold):
             if not transaction.seen_request:
                 login.early_final = event
             self._final(event, login, out)
-            if event.status in _REFUSED_LOGIN and transaction in login.tried and self._tried_latest(login):
+            if event.status in _REFUSED_LOGIN and login.tried(transaction) and self._nonces.latest_used_by(login):
                 client, server = ends(transaction.hop)
                 out.append(LoginFailed(self.key, event.captured_us, client, server, self.to_uri, event.status))
         return transaction
@@ -162,7 +163,7 @@ class Registration(Fold):
     def _final(self, event: Message, login: Login, out: list[Update]) -> None:
         at_us, status = event.captured_us, login.status() or event.status
         if event.status in CHALLENGES:
-            self._challenged(event, login)
+            self._nonces.learn(event, login)
         elif event.status < 300:
             login.success_us = min(login.success_us or at_us, at_us)
         # A first challenge is how a registration begins: nothing to judge.
@@ -173,14 +174,6 @@ class Registration(Fold):
         if self._decided is None or not login.before(self._decided):
             self._decide(event, login, status, out)
 
-    def _challenged(self, event: Message, login: Login) -> None:
-        """Learn the nonces, and who asked for credentials."""
-        for nonce, stale in challenges(event):
-            self._nonces.append(nonce)
-            if not stale:
-                login.challenged |= {nonce.realm}
-        del self._nonces[:-_MOST_NONCES]
-
     def _decide(self, event: Message, login: Login, status: int, out: list[Update]) -> None:
         """The final response of the latest REGISTER that has one makes the outcome."""
         at_us = event.captured_us
@@ -188,11 +181,11 @@ class Registration(Fold):
         if status < 300:
             self._succeeded(event, login, out)
         elif status in CHALLENGES and not login.nonces:
-            self._move(RegistrationInput.CHALLENGE)
+            self._move(CHALLENGE)
             self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.REPAIR, login)
         else:
-            self._move(RegistrationInput.REFUSAL)
-            if repairable(status) and not self._nonce_us(login):
+            self._move(REFUSAL)
+            if repairable(status) and not self._nonces.refused_us(login, self.logins):
                 self.wake_at(at_us + self.context.settings.repair_us, Timer.REPAIR, login)
             else:
                 self._tell_end(at_us, out)
@@ -202,14 +195,14 @@ class Registration(Fold):
         self.logins.keep(_MOST_AFTER_SUCCESS)
         self._expire(at_us, out)
         if login.expires_s == 0:
-            self._move(RegistrationInput.REMOVAL)
+            self._move(REMOVAL)
             self.registered_us = self.expires_us = 0
             self._tell_end(at_us, out)
             return
         self._judge_slow(login, at_us, out)
-        if self.outcome != RegistrationOutcome.REGISTERED or login is self._bound_by:
+        if self.outcome != REGISTERED or login is self._bound_by:
             self.registered_us, self._bound_by = at_us, login
-        self._move(RegistrationInput.SUCCESS)
+        self._move(SUCCESS)
         granted = granted_s(event, login.contact, login.identity)
         if granted < 0:
             granted = login.expires_s if login.expires_s >= 0 else _DEFAULT_EXPIRES_S
@@ -234,30 +227,49 @@ class Registration(Fold):
             self._settle(due_us, out)
         else:
             login, transaction = about
-            self.judge_unanswered(transaction, due_us, out)
-            final = login.final()
-            answered = final is not None and final.final_us <= due_us
-            retried = 0 < self.logins.next_us(login) <= due_us
-            if timer == Timer.REQUEST and not answered and not retried:
-                self._move(RegistrationInput.SILENCE)
+            if not self._was_answered(transaction):
+                self.judge_unanswered(transaction, due_us, out)
             if timer == Timer.REQUEST:
+                self._time_out(login, due_us)
                 self._settle(due_us, out)
+
+    def _was_answered(self, transaction: Transaction) -> bool:
+        """Whether it went as usual: no suspicion before the response came. There is nothing to judge then."""
+        settings = self.context.settings
+        within_us = settings.unanswered_reliable_us if transaction.reliable else settings.timers.timeout_us
+        return (
+            0 < transaction.response_us <= transaction.first_us + within_us
+            and transaction.sends < settings.suspect_sends
+            and not (self.undelivered or rules.REGISTRATION_UNANSWERED.code in self.found)
+        )
+
+    def _time_out(self, login: Login, due_us: int) -> None:
+        """64·T1 are over: a REGISTER without a final response, and without a retry, is unanswered."""
+        if self.outcome == PENDING and not 0 < self.logins.next_us(login) <= due_us:
+            final = login.final()
+            if final is None or final.final_us > due_us:
+                self._move(SILENCE)
 
     def _settle(self, at_us: int, out: list[Update]) -> None:
         """Tell the end, unless a REGISTER still waits for its final response."""
+        if self._told_end or self._is_bound(at_us):
+            return
         timeout_us = self.context.settings.timers.timeout_us
         if not any(login.final() is None and at_us < login.first_us + timeout_us for login in self.logins):
             self._tell_end(at_us, out)
 
     def _expire(self, at_us: int, out: list[Update]) -> None:
         """The binding runs out, if nothing has prolonged it."""
-        if self.outcome == RegistrationOutcome.REGISTERED and at_us >= self.expires_us:
-            self._move(RegistrationInput.EXPIRY)
+        if self.outcome == REGISTERED and at_us >= self.expires_us:
+            self._move(EXPIRY)
             self._tell_end(self.expires_us, out)
 
+    def _is_bound(self, at_us: int) -> bool:
+        """Whether a binding is in force."""
+        return self.outcome == REGISTERED and self.expires_us > at_us
+
     def _tell_end(self, at_us: int, out: list[Update]) -> None:
-        bound = self.outcome == RegistrationOutcome.REGISTERED and self.expires_us > at_us
-        if not self._told_end and not bound:
+        if not self._told_end and not self._is_bound(at_us):
             self._told_end = True
             client, registrar = self._ends()
             login = self._decided or self.logins.current
@@ -332,34 +344,12 @@ class Registration(Fold):
         rejected = rules.rejected(since, settings, now_us, registered_us=0)
         rejected = rejected or rules.rejected(until, settings, now_us, registered_us=success_us)
         self.judge(rules.REGISTRATION_REJECTED, "", rejected, logins[-1].first_us, at_us, out)
-        failed = [login for login in since if self._nonce_us(login)]
-        failed_before = [login for login in until if self._nonce_us(login)]
+        failed = [login for login in since if self._nonces.refused_us(login, self.logins)]
+        failed_before = [login for login in until if self._nonces.refused_us(login, self.logins)]
         wrong = rules.auth_failed(failed, self.to_uri, registered_us=0)
         wrong = wrong or rules.auth_failed(failed_before, self.to_uri, registered_us=success_us)
-        given_us = min((self._nonce_us(login) for login in failed), default=0)
+        given_us = min((self._nonces.refused_us(login, self.logins) for login in failed), default=0)
         self.judge(rules.REGISTRATION_AUTH_FAILED, "", wrong, given_us, at_us, out)
-
-    def _nonce_us(self, login: Login) -> int:
-        """When the latest nonce was given out with which a login was refused; 0 where it was not refused so."""
-        for realm in login.challenged & login.nonces.keys():
-            used = login.nonces[realm]
-            given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= login.first_us]
-            # Of an earlier use that was not refused, the success may be out of sight.
-            served = any(
-                realm not in other.challenged and other.first_us < login.first_us and used in other.nonces.values()
-                for other in self.logins
-            )
-            if given and max(given).nonce == used and not served:
-                return max(given).at_us
-        return 0
-
-    def _tried_latest(self, login: Login) -> bool:
-        """Whether the credentials of a login were for a nonce that was the latest, and not said to be stale."""
-        for realm, used in login.nonces.items():
-            given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= login.first_us]
-            if given and max(given).nonce == used:
-                return login.status() not in CHALLENGES or realm in login.challenged
-        return False
 
     # --- state
 
@@ -373,12 +363,19 @@ class Registration(Fold):
 
     def _contact(self) -> str:
         """What the last REGISTER that says so wants to be reached at."""
-        said = [login for login in self.logins if login.contact]
-        return max(said, key=lambda login: (login.first_us, login.cseq)).contact if said else ""
+        last: Login | None = None
+        for login in self.logins:
+            if login.contact and (last is None or (login.first_us, login.cseq) > (last.first_us, last.cseq)):
+                last = login
+        return last.contact if last is not None else ""
 
     def _ends(self) -> tuple[str, str]:
         """Client and registrar of the last REGISTER, as near to the client as it was seen."""
-        return ends(min(self.logins.current.nearest(), key=lambda hop: hop.first_us).hop)
+        first, *others = self.logins.current.nearest()
+        for other in others:
+            if other.first_us < first.first_us:
+                first = other
+        return ends(first.hop)
 
     def record(self) -> RegistrationRecord:
         """The present value."""

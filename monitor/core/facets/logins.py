@@ -7,7 +7,7 @@ from monitor.core.diagnosis import access as rules
 from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
-from monitor.core.logins import Nonce, Try, credentials
+from monitor.core.logins import Nonce, Try, nonces_of, proofs
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LoginFailed, Update
@@ -56,7 +56,7 @@ class Logins(Facet[Fold]):
         tried.first_us = min(tried.first_us, at_us)
         if event.method:
             tried.asked = True
-            tried.nonces = tried.nonces or (credentials(event) if carries else {})
+            tried.nonces = tried.nonces or (nonces_of(proofs(event)) if carries else {})
         elif event.status in CHALLENGES:
             self._nonces += tried.challenge(event, number, transaction)
             del self._nonces[:-_MOST_NONCES]
