@@ -244,11 +244,9 @@ class Registration(Fold):
         )
 
     def _time_out(self, login: Login, due_us: int) -> None:
-        """64·T1 are over: a REGISTER without a final response, and without a retry, is unanswered."""
+        """64·T1 are over: without a final response, which would have made an outcome, and without a retry."""
         if self.outcome == PENDING and not 0 < self.logins.next_us(login) <= due_us:
-            final = login.final()
-            if final is None or final.final_us > due_us:
-                self._move(SILENCE)
+            self._move(SILENCE)
 
     def _settle(self, at_us: int, out: list[Update]) -> None:
         """Tell the end, unless a REGISTER still waits for its final response."""

@@ -11,6 +11,7 @@ from collectors.wire.events import SipEvent
 from monitor.core.correlator import Correlator
 from monitor.core.updates import (
     FindingRaised,
+    LoginFailed,
     MessageAdded,
     RecordClosed,
     RegistrationEnded,
@@ -214,6 +215,28 @@ def test_two_registrars_asked_at_once_are_answered_when_one_is() -> None:
     both = [register(0), request("REGISTER", 0, "alice>proxy")]
     assert Watch([*both, answer(200, 1)]).registration.outcome == RegistrationOutcome.REGISTERED
     assert Watch([*both, answer(403, 1)]).registration.outcome == RegistrationOutcome.FAILED
+    assert Watch([request("REGISTER", 0.1, "alice>proxy"), register(0)]).registration.registrar == "10.0.0.5:5060"
+
+
+def test_a_password_that_is_refused_behind_a_proxy_is_one_failed_login() -> None:
+    challenge = [("WWW-Authenticate", 'Digest realm="r", nonce="n"')]
+    login = [CONTACT, ("Authorization", 'Digest realm="r", nonce="n", response="0f"')]
+    events = [
+        register(0),
+        answer(401, 0.1, headers=challenge),
+        register(1, 2, login),
+        request("REGISTER", 1.01, "edge>proxy", vias=2, cseq=2, headers=login),
+        response(403, 1.02, "edge>proxy", method="REGISTER", vias=2, cseq=2),
+        answer(403, 1.03, 2),
+    ]
+    failed = [update for update in Watch(events).told if isinstance(update, LoginFailed)]
+    assert [(update.source, update.status) for update in failed] == [("10.0.0.1:5060", 403)]
+
+
+def test_of_many_registers_at_once_the_last_is_waited_for() -> None:
+    watch = Watch([register(number / 10, number + 1) for number in range(20)], until=33.8)
+    assert watch.registration.outcome == RegistrationOutcome.PENDING
+    assert watch.wait(33.9).registration.outcome == RegistrationOutcome.UNANSWERED
 
 
 def grown(correlator: Correlator, exchange: Callable[[int], list[SipEvent]]) -> int:
