@@ -378,6 +378,13 @@ def test_what_a_b2bua_tries_next_does_not_repair_what_it_told_the_caller() -> No
     assert (hop("alice>proxy"), "confirmed") not in told
 
 
+def test_what_a_b2bua_tries_elsewhere_repairs_its_first_try() -> None:
+    refused = response(503, 0.2, "proxy>bob", from_tag="a2", cseq=200)
+    elsewhere = request("INVITE", 0.3, "proxy>carol", from_tag="a3", cseq=300)
+    taken = [response(200, 2, "proxy>carol", from_tag="a3", cseq=300, to_tag="c"), response(200, 2.1, "alice>proxy")]
+    assert "rejected" not in Watch(beyond_a_b2bua(refused, elsewhere, *taken), until=20).standing()
+
+
 def test_a_caller_that_calls_itself_tries_again() -> None:
     """All on one host: the address tells nothing, and the last try counts."""
     again = [
