@@ -34,7 +34,8 @@ from monitor.services.commit import PartitionCommit
 from monitor.services.database import is_away
 from monitor.services.schema import OtherSchemaError
 
-CYCLE_S: Final = 0.1
+# Less than the time between two batches of a collector: who has waited for one falls into step with it.
+CYCLE_S: Final = 0.08
 BLOCK_MS: Final = 500
 # Of one cycle; from then on it takes no further entry. Who is behind catches up sooner in larger bites, but what is
 # seen in a bite is told of with its end: this one takes a tenth of a second or two.
