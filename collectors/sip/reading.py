@@ -6,6 +6,7 @@
 import re
 from typing import Final
 
+from collectors.sip.line import COMPACT
 from collectors.sip.message import head, start_line, values
 from collectors.sip.via import read_via
 
@@ -16,6 +17,36 @@ _SENT_BY: Final = re.compile(
     rb"\r\nVia: ?SIP/2\.0/[A-Za-z]{1,8} (\[[0-9A-Fa-f:.]{1,50}\]|[A-Za-z0-9.-]{1,100})(?::([0-9]{1,5}))?;"
 )
 _NO_PORT: Final = 65_536
+
+_ANY: Final = 255  # no second octet of a name
+_LOWER: Final = 32  # the bit that makes a letter lower case
+
+
+class Names:
+    """Headers that few messages have, to be looked for at once. Long forms in lower case."""
+
+    __slots__ = ("_names", "_seconds")
+
+    def __init__(self, *names: str) -> None:
+        spelled = {each: COMPACT.get(each, each) for each in (*names, *COMPACT)}
+        self._names = {spelling.encode(): name for spelling, name in spelled.items() if name in names}
+        seconds = bytearray(256)  # by the first octet of a name the second one, 0: none begins so
+        for name in self._names:
+            second = name[1] if len(name) > 1 else _ANY
+            for first in (name[0], name[:1].upper()[0]):
+                seconds[first] = second if seconds[first] in (0, second) else _ANY
+        self._seconds = bytes(seconds)
+
+    def there(self, lines: list[bytes]) -> set[str]:
+        """Those that there are in the lines of a head."""
+        seconds, found = self._seconds, set[str]()
+        for line in lines[1:]:
+            second = seconds[line[0]]
+            if second and (second == _ANY or (len(line) > 1 and line[1] | _LOWER == second)):
+                name = self._names.get(line.partition(b":")[0].rstrip(b" \t").lower())
+                if name is not None:
+                    found.add(name)
+        return found
 
 
 class Reading:
@@ -38,6 +69,12 @@ class Reading:
         if not self._lines:
             self._split()
         return values(self._lines, name)
+
+    def among(self, names: "Names") -> set[str]:
+        """Which of these headers there are."""
+        if not self._lines:
+            self._split()
+        return names.there(self._lines)
 
     def _split(self) -> None:
         self._lines, self._begin = head(self.raw)

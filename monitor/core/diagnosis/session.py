@@ -71,6 +71,8 @@ RULES: Final = (PRIVATE_MEDIA_ADDRESS, DIRECTION_MISMATCH, MISSING_ANSWER, UNANS
 
 _BRIEF_US: Final = 5 * SECOND
 _OF_CLIENT: Final = frozenset({REQUEST, ACK})
+_PUBLIC: Final = Scope.PUBLIC  # through the class they are looked up slowly (Python 3.11)
+_LOOPBACK: Final = Scope.LOOPBACK
 _SCOPES: Final = {
     Scope.PRIVATE: "a private address (RFC 1918)",
     Scope.SHARED: "an address within a carrier's NAT (RFC 6598)",
@@ -89,9 +91,9 @@ def exposed(streams: Iterable[Stream], source: str, destination: str) -> bool:
     """Whether a description between these two names a media address that one of them can't reach."""
     for stream in streams:
         if stream.port > 0 and not stream.terms.ice and inside(stream.address):
-            if scope(stream.address) is Scope.LOOPBACK:
-                return Scope.LOOPBACK not in (scope(source), scope(destination))
-            return scope(source) is Scope.PUBLIC or scope(destination) is Scope.PUBLIC
+            if scope(stream.address) is _LOOPBACK:
+                return _LOOPBACK not in (scope(source), scope(destination))
+            return scope(source) is _PUBLIC or scope(destination) is _PUBLIC
     return False
 
 

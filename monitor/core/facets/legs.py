@@ -5,6 +5,7 @@ from array import array
 from functools import lru_cache
 from typing import Final
 
+from collectors.sip.reading import Names
 from collectors.sip.uri import addr_spec, user_of
 from monitor.core.call import Call
 from monitor.core.facet import Facet
@@ -19,6 +20,9 @@ _LONGEST: Final = 160
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
 # Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
 _CARRIED: Final = ("cisco-guid", "av-global-session-id", "x-genesys-calluuid")
+_TELLING: Final = Names("session-id", *_NAMING, *_CARRIED, "replaces", "referred-by", "p-charging-vector")
+# Looked up often, and through the class slowly (Python 3.11).
+_SESSION_ID, _CALL_ID, _GUID, _ICID_VALUE, _REFERRAL, _ORIGIN, _MEDIA, _CALLED, _CALLING = MarkKind
 _NIL_UUID: Final = "0" * 32
 _UUID: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ICID: Final = re.compile(r'icid-value\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
@@ -79,7 +83,7 @@ class LegMarks(Facet[Call]):
             marks += _of_headers(event, self.fold.context.settings.leg_headers)
         target = event.target
         if target != event.to_uri and (called := _party(target)) and called != _party(event.to_uri):
-            marks.append(Mark(MarkKind.CALLED, called))
+            marks.append(Mark(_CALLED, called))
         body = event.description
         if body is None:
             body = event.body  # cut: its origin may be there
@@ -98,36 +102,32 @@ def _of_parties(event: Message) -> list[Mark]:
     """What each INVITE tells: its Call-ID, who calls, who is called."""
     marks = []
     if event.call_id:
-        marks.append(_mark(MarkKind.CALL_ID, event.call_id))
+        marks.append(_mark(_CALL_ID, event.call_id))
         stem = _SUFFIX.sub("", event.call_id) if "b2b" in event.call_id.lower() else ""
         if stem:
-            marks.append(_mark(MarkKind.CALL_ID, stem))
+            marks.append(_mark(_CALL_ID, stem))
     if calling := _party(event.from_uri):
-        marks.append(Mark(MarkKind.CALLING, calling))
+        marks.append(Mark(_CALLING, calling))
     if called := _party(event.to_uri):
-        marks.append(Mark(MarkKind.CALLED, called))
+        marks.append(Mark(_CALLED, called))
     return marks
 
 
 def _of_headers(event: Message, own_headers: tuple[str, ...]) -> list[Mark]:
-    """What headers tell that few carry: those are looked for that there may be."""
-    text = event.raw.lower()
-    marks = _session_ids(event) if text.find(b"\nsession-id") >= 0 else []
-    if text.find(b"\nx-") >= 0:
-        marks += [_mark(MarkKind.CALL_ID, value) for name in _NAMING if (value := event.first(name))]
-        carried = (*_CARRIED, *own_headers)
-    elif text.find(b"\ncisco-guid") >= 0 or text.find(b"\nav-global-") >= 0:
-        carried = (*_CARRIED, *own_headers)
-    else:
-        carried = own_headers
-    marks += [_mark(MarkKind.GUID, f"{name} {value}") for name in carried if (value := event.first(name))]
-    if text.find(b"\nreplaces") >= 0 and (replaces := event.first("replaces").partition(";")[0]):
-        marks.append(_mark(MarkKind.CALL_ID, replaces))
-    # It has a compact form.
-    if (text.find(b"\nreferred-by") >= 0 or text.find(b"\nb") >= 0) and event.first("referred-by"):
+    """What headers tell that few carry."""
+    said = event.among(_TELLING)
+    if not said and not own_headers:
+        return []
+    marks = _session_ids(event) if "session-id" in said else []
+    marks += [_mark(_CALL_ID, value) for name in _NAMING if name in said and (value := event.first(name))]
+    carried = (*[name for name in _CARRIED if name in said], *own_headers)
+    marks += [_mark(_GUID, f"{name} {value}") for name in carried if (value := event.first(name))]
+    if "replaces" in said and (replaces := event.first("replaces").partition(";")[0]):
+        marks.append(_mark(_CALL_ID, replaces))
+    if "referred-by" in said and event.first("referred-by"):
         marks += _referral(event.to_uri)
-    if text.find(b"\np-charging-vector") >= 0 and (icid := _ICID.search(event.first("p-charging-vector"))):
-        marks.append(_mark(MarkKind.ICID, icid[1]))
+    if "p-charging-vector" in said and (icid := _ICID.search(event.first("p-charging-vector"))):
+        marks.append(_mark(_ICID_VALUE, icid[1]))
     return marks
 
 
@@ -135,12 +135,12 @@ def _session_ids(event: Message) -> list[Mark]:
     """The UUIDs of Session-ID: of the sender and, as "remote", of the other side."""
     said = event.first("session-id")[:_LONGEST]
     uuids = _UUID.findall(said) if said else ()
-    return [Mark(MarkKind.SESSION_ID, uuid.lower()) for uuid in uuids if uuid != _NIL_UUID]
+    return [Mark(_SESSION_ID, uuid.lower()) for uuid in uuids if uuid != _NIL_UUID]
 
 
 def _referral(target: str) -> list[Mark]:
     party = _party(target)
-    return [Mark(MarkKind.REFERRAL, party)] if party else []
+    return [Mark(_REFERRAL, party)] if party else []
 
 
 @lru_cache(8192)
@@ -165,13 +165,13 @@ def _media(body: bytes) -> list[Mark]:
     marks = []
     origin = session.find(b"\no=")
     if origin >= 0:
-        marks.append(_mark(MarkKind.ORIGIN, _line(session, origin + 3)))
+        marks.append(_mark(_ORIGIN, _line(session, origin + 3)))
     if audio >= 0:
         stream = body[audio + 1 :].partition(b"\nm=")[0]
         port = _line(stream, len("m=audio ")).partition(" ")[0]
         place = _address(stream, stream.find(b"\nc=")) or _address(session, session.rfind(b"\nc="))
         if place and place != "0.0.0.0" and port not in ("0", "9"):  # noqa: S104 - a stream on hold
-            marks.append(_mark(MarkKind.MEDIA, f"{place} {port}"))
+            marks.append(_mark(_MEDIA, f"{place} {port}"))
     return marks
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from collectors.sip.message import body, header, header_values, start_line
-from collectors.sip.reading import Reading
+from collectors.sip.reading import Names, Reading
 from collectors.sip.via import read_via
 
 REQUEST = b"INVITE sip:bob@example.com SIP/2.0"
@@ -56,3 +56,24 @@ def test_headers_may_be_asked_for_before_the_body() -> None:
     assert reading.first("subject") == "one"
     assert reading.body == b"v=0\r\n\r\n"
     assert reading.target == "sip:bob@example.com"
+
+
+def test_rare_headers_are_looked_for_at_once() -> None:
+    rare = Names("session-id", "x-cid", "referred-by", "replaces", "cisco-guid", "call-info")
+    head = b"INVITE sip:b@x SIP/2.0\r\n%b\r\n\r\nX-CID: 1\r\n"
+
+    def there(*lines: bytes) -> set[str]:
+        return Reading(head % b"\r\n".join(lines)).among(rare)
+
+    assert (
+        there(b"Supported: timer", b"Session-Expires: 90", b"X: 1", b"c", b"Contact: <sip:a@x>", b"Require: x") == set()
+    )
+    assert there(b"SESSION-ID \t: 1", b"x-cid:1", b"b: <sip:c@x>") == {"session-id", "x-cid", "referred-by"}
+    assert there(b"Replaces: 1", b"Referred-By: 2", b"Cisco-Guid: 3", b"Call-Info: 4") == {
+        "replaces",
+        "referred-by",
+        "cisco-guid",
+        "call-info",
+    }
+    reading = Reading(head % b"Replaces: 1")
+    assert (reading.first("replaces"), reading.among(rare)) == ("1", {"replaces"})
