@@ -236,7 +236,7 @@ class Attempts(Generic[A]):
         self._hold(known)
         return attempt
 
-    def _beyond(self, attempt: A) -> bool:
+    def _beyond(self, attempt: Attempt) -> bool:
         """Whether a B2BUA made it, under the Call-ID of the one that came to it: no try of the caller's."""
         sources = {hop.source for hop in attempt.nearest()}
         return any(
@@ -260,10 +260,12 @@ class Attempts(Generic[A]):
     def next_us(self, attempt: Attempt) -> int:
         """When the initial attempt after this one began; 0 when there is none.
 
-        What a B2BUA sent on repairs nothing; where that was refused, too, it is where the refusal came from.
+        What a B2BUA sent on repairs nothing of the caller's; where that was refused, too, the refusal came from there.
         """
-        later = (each for each in self._all() if each.initial and each.first_us > attempt.first_us)
-        return min((each.first_us for each in later if each.status() >= 300 or not self._beyond(each)), default=0)
+        later = [each for each in self._all() if each.initial and each.first_us > attempt.first_us]
+        if later and not self._beyond(attempt):
+            later = [each for each in later if each.status() >= 300 or not self._beyond(each)]
+        return min((each.first_us for each in later), default=0)
 
 
 def _depth(transaction: Transaction) -> tuple[int, int, str]:
