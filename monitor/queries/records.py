@@ -272,7 +272,7 @@ def _code(table: _Table, code: str, import_id: int) -> Q:
     """Records with a rare finding are found by it; those with a common one are met soon in any order."""
     carries = Q(codes__contains=f" {code} ")
     if connection.vendor == "postgresql":
-        return Q(search.Mentions(table.model._meta.db_table, term_of(code)))
+        return Q(search.Mentions(table.model._meta.db_table, term_of(code))) & search.at_a_glance(carries)
     findings = FindingRow.objects.filter(code=code, import_id=import_id).exclude(state=FindingState.CLEARED)
     keys = list(findings.order_by().values_list("key", flat=True)[: _RARE + 1])
     if len(keys) > _RARE:
