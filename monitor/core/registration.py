@@ -369,8 +369,9 @@ class Registration(Fold):
 
     def _ends(self) -> tuple[str, str]:
         """Client and registrar of the last REGISTER, as near to the client as it was seen."""
-        first, *others = self.logins.current.nearest()
-        for other in others:
+        nearest = self.logins.current.nearest()
+        first = nearest[0]
+        for other in nearest:
             if other.first_us < first.first_us:
                 first = other
         return ends(first.hop)

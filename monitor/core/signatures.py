@@ -32,7 +32,7 @@ def signature(event: Message, agent: str) -> str:
         return f"User-Agent: {agent[:80]}"
     if event.contact == "sip:123@1.1.1.1":
         return f"Contact: {event.contact}"
-    if b"sipvicious" in event.raw[:1500].lower():
+    if event.raw[:1500].lower().find(b"sipvicious") >= 0:  # `in` takes the octets for a number first
         return "From: sipvicious"
     if _has_its_shape(event):
         return "the Call-ID, branch and From tag of SIPVicious"
