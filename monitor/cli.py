@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from monitor.analyze import arguments as analyze_arguments
 
@@ -45,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         description="Watches SIP signaling and says what fails and why, while the call is still failing.",
         epilog="Settings are environment variables (OFFHOOK_…): see docs/configuration.md.",
     )
-    root.add_argument("--version", action="version", version=f"offhook {_version()}")
+    root.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, run: Action, text: str) -> argparse.ArgumentParser:
@@ -92,11 +91,17 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def _version() -> str:
-    try:
-        return version("offhook")
-    except PackageNotFoundError:
-        return "from a source tree that is not installed"
+class _Version(argparse.Action):
+    """Prints the version, which takes a while to find."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_said: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"offhook {version('offhook')}")
+        except PackageNotFoundError:
+            print("offhook from a source tree that is not installed")
+        parser.exit()
 
 
 def _django() -> None:

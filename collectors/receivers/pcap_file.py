@@ -10,7 +10,6 @@ import msgspec
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.pipeline import Pipeline
-from collectors.receivers.bpf import FrameFilter
 from collectors.receivers.capture_file import CaptureFile
 from collectors.receivers.pace import DISORDER_US, Pacer
 from collectors.wire.events import Loss, SideEvent, SipEvent
@@ -49,8 +48,7 @@ class FileReceiver:
 
     def start(self) -> None:
         """Open the file. Raises `ReceiverError`."""
-        wanted = FrameFilter(self._bpf) if self._bpf else None
-        self._file = CaptureFile(self._path, self._collector, wanted, self._key_log)
+        self._file = CaptureFile(self._path, self._collector, _filter(self._bpf), self._key_log)
 
     def stop(self) -> None:
         """Close the file."""
@@ -105,6 +103,15 @@ class FileReceiver:
             msgspec.structs.replace(loss, from_us=loss.from_us + shift_us, to_us=loss.to_us + shift_us)
             for loss in found
         ]
+
+
+def _filter(bpf: str) -> Callable[[int, bytes], bool] | None:
+    if not bpf:
+        return None
+    # libpcap, which a file is read without.
+    from collectors.receivers.bpf import FrameFilter
+
+    return FrameFilter(bpf)
 
 
 class Reading:

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -140,24 +140,30 @@ def _reviews(
 
 
 def _renumbered(row: _Row, numbers: "array[int]") -> _Row:
-    return replace(row, messages=tuple(numbers[number - 1] for number in row.messages))
+    return replace(row, messages=_ordinals(row.messages, numbers)) if row.messages else row
+
+
+def _ordinals(messages: tuple[int, ...], numbers: "array[int]") -> tuple[int, ...]:
+    return tuple([numbers[number - 1] for number in messages])
 
 
 def _shown(record: Record, numbers: "array[int]") -> Record:
     """The record without passwords, the messages of its findings numbered as in the file."""
+    names = ("aor", "contact") if isinstance(record, RegistrationRecord) else ("from_uri", "to_uri")
+    changed: dict[str, Any] = {}
+    for name in names:
+        uri = getattr(record, name)
+        shown = _without_password(uri)
+        if shown != uri:
+            changed[name] = shown
+    if record.findings:
+        changed["findings"] = tuple([_shown_finding(each, numbers) for each in record.findings])
+    return replace(record, **changed) if changed else record
 
-    def shown(finding: Finding) -> Finding:
-        ordinals = tuple(numbers[number - 1] for number in finding.messages)
-        return replace(finding, messages=ordinals, cause=_without_password(finding.cause))
 
-    if isinstance(record, RegistrationRecord):
-        uris = {"aor": record.aor, "contact": record.contact}
-    else:
-        uris = {"from_uri": record.from_uri, "to_uri": record.to_uri}
-    secret = {name: masked for name, uri in uris.items() if (masked := _without_password(uri)) != uri}
-    if not record.findings and not secret:
-        return record
-    return replace(record, findings=tuple(shown(finding) for finding in record.findings), **secret)
+def _shown_finding(finding: Finding, numbers: "array[int]") -> Finding:
+    messages = _ordinals(finding.messages, numbers)
+    return replace(finding, messages=messages, cause=_without_password(finding.cause))
 
 
 def _shown_side(side: SideEvent) -> SideEvent:
@@ -173,6 +179,7 @@ def masked(subject: SubjectFinding) -> SubjectFinding:
 
 def _without_password(text: str) -> str:
     """The text with the passwords of its URIs ("sip:user:password@host") in x's."""
-    if text.count(":", 0, max(text.rfind("@"), 0)) < 2:
+    at = text.rfind("@")
+    if at < 0 or text[:at].count(":") < 2:
         return text  # but for a scheme, no colon comes before a host
     return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
