@@ -310,7 +310,7 @@ class Dialogs:
 
     def last_bye_us(self) -> int:
         """When the last of the dialogs that were answered ended; 0 where none has."""
-        return max((dialog.bye_us for dialog in self._dialogs() if dialog.answered_us), default=0)
+        return max([dialog.bye_us for dialog in self._dialogs() if dialog.answered_us], default=0)
 
     def acknowledged(self) -> bool | None:
         """Whether each 2xx that forms a dialog got its ACK; None where there is none."""
