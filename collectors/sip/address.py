@@ -50,10 +50,13 @@ PUBLIC: Final = Scope.PUBLIC
 @lru_cache(8192)
 def scope(address: str) -> Scope:
     """The scope of an address as text, IPv6 with or without brackets; an IPv4 one within IPv6 is that IPv4."""
-    version, number = 4, _dotted(address)
+    text = address.strip("[]")
+    version, number = 4, _dotted(text)
     if number < 0:
+        if ":" not in text:
+            return Scope.NONE
         try:
-            parsed = ip_address(address.strip("[]"))
+            parsed = ip_address(text)
         except ValueError:
             return Scope.NONE
         if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:

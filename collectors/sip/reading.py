@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from collectors.sip.line import COMPACT
@@ -12,11 +13,9 @@ from collectors.sip.via import read_via
 
 _UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
-# Host and port, as nearly every Via gives them.
-_SENT_BY: Final = re.compile(
-    rb"\r\nVia: ?SIP/2\.0/[A-Za-z]{1,8} (\[[0-9A-Fa-f:.]{1,50}\]|[A-Za-z0-9.-]{1,100})(?::([0-9]{1,5}))?;"
-)
-_NO_PORT: Final = 65_536
+_VIA: Final = b"\r\nVia: "  # as nearly every message has it behind its first line
+_LONGEST_SENT_BY: Final = 100
+_SENT_BY: Final = re.compile(rb"[A-Za-z0-9:./ \[\]-]+")
 
 _ANY: Final = 255  # no second octet of a name
 _LOWER: Final = 32  # the bit that makes a letter lower case
@@ -105,10 +104,11 @@ class Reading:
         raw = self.raw
         at = raw.find(b"\r")
         if at > 0 and raw.find(b"\n", 0, at) < 0:
-            found = _SENT_BY.match(raw, at)
-            if found:  # the first header, as nearly always
-                port = int(found[2] or _NO_PORT)
-                return found[1].decode().lower(), port if port < _NO_PORT else None
+            begin, end = at + len(_VIA), raw.find(b";", at)
+            if begin < end < begin + _LONGEST_SENT_BY and raw.startswith(_VIA, at):
+                found = _sent_by(raw[begin:end])
+                if found is not None:
+                    return found
         via = read_via(self.first("via"))
         return via.host, via.port
 
@@ -118,3 +118,12 @@ class Reading:
         if not self._begin:
             self._split()
         return self.raw[self._begin :]
+
+
+@lru_cache(8192)
+def _sent_by(value: bytes) -> tuple[str, int | None] | None:
+    """Host and port of a Via without its parameters; None where it may go on behind them, or be no Via."""
+    if _SENT_BY.fullmatch(value) is None:
+        return None
+    via = read_via(value.decode())
+    return via.host, via.port

@@ -1,6 +1,5 @@
 """The session timers of a call, by dialog, and the call of which nothing is heard any more."""
 
-import re
 from typing import Any, Final
 
 from collectors.sip.intervals import read_delta, read_session_expires
@@ -16,8 +15,6 @@ from monitor.core.updates import CallState, Update
 _MOST_DIALOGS: Final = 32
 _MOST_REQUESTS: Final = 32
 _METHODS: Final = frozenset({"INVITE", "UPDATE"})
-# Whether there may be one: most messages have none.
-_NAMING: Final = re.compile(rb"\n(?:session-expires|x\s*:)", re.IGNORECASE)
 _CODES: Final = frozenset({rules.SESSION_TIMER_MISCONFIGURED.code, rules.SESSION_EXPIRED.code})
 
 
@@ -42,7 +39,10 @@ class SessionTimers(Facet[Call]):
         """With the first message that names an interval, or refuses one."""
         if event.cseq_method not in _METHODS:
             return False
-        return event.status == 422 or (_NAMING.search(event.raw) is not None and event.first("session-expires") != "")
+        if event.status == 422:
+            return True
+        raw = event.raw
+        return (raw.find(b"ession-") >= 0 or raw.find(b"\nx") >= 0) and event.first("session-expires") != ""
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

@@ -29,6 +29,7 @@ from collectors.sip.address import Scope, family, inside, scope
         ("pbx.example.com", Scope.NONE),
         ("[10.0.0.1]", Scope.PRIVATE),
         ("10.0.0.01", Scope.NONE),
+        ("2001:db8::1::2", Scope.NONE),
         ("10.0.0.256", Scope.NONE),
         ("10.0.0.0001", Scope.NONE),
         ("10.0.0.", Scope.NONE),
