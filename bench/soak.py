@@ -26,8 +26,8 @@ SPOOL_SIZE: Final = "32M"
 MAX_RECORDS: Final = 30_000  # as many as are open in this traffic or linger; some never end: their BYE was lost
 _SAMPLES: Final = 240
 _LEAST_STEP_S: Final = 1.0
-_DRAIN_S: Final = 900.0
-_QUIET_S: Final = 5.0
+_QUIET_S: Final = 5.0  # with nothing more stored, where nothing waits
+_STALLED_S: Final = 120.0  # and where something does
 _MAY_GROW: Final = 1.15  # from the third quarter to the last, at the median
 _MAY_GROW_MIB: Final = 16.0
 _MAY_MISS: Final = 0.02  # of what was lost: the kernel counts packets, and some messages have several
@@ -169,17 +169,14 @@ def _sample(system: Installation, at_s: float) -> Sample:
 
 
 def _settle(system: Installation) -> None:
-    """Until nothing waits any more, and nothing more is stored for a while."""
+    """Until nothing waits any more, or nothing is done about it, and nothing more is stored for a while."""
     stored, changed = -1, time.monotonic()
-    deadline = changed + _DRAIN_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < changed + (_STALLED_S if system.waiting() else _QUIET_S):
         time.sleep(1)
         system.check()
         now_stored = system.stored()
-        if now_stored != stored or system.waiting():
+        if now_stored != stored:
             stored, changed = now_stored, time.monotonic()
-        elif time.monotonic() > changed + _QUIET_S:
-            return
 
 
 def _median(samples: list[Sample], name: str) -> float:
