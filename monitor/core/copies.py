@@ -55,7 +55,7 @@ class Copies:
         at_us = event.captured_us
         usual = 0 <= at_us < _LATEST_US
         entry = _ENTRY.pack(digest, at_us if usual else 0)
-        place = self._place(entry[:_DIGEST])
+        place = place_of(entry[:_DIGEST], self._first, _SIZE)
         if place >= 0:
             return _compared(self._sights_at(place, digest, observers[0]), at_us, event.observer)
         if len(self._first) >= _SIZE * most:
@@ -65,13 +65,6 @@ class Copies:
             self._sights = self._sights or {}
             self._sights[digest] = [(at_us, event.observer)]
         return NEW
-
-    def _place(self, digest: bytes) -> int:
-        """Where the entry of a digest begins; -1 where there is none."""
-        place = self._first.find(digest)
-        while place >= 0 and place % _SIZE:
-            place = self._first.find(digest, place + 1)
-        return place
 
     def _sights_at(self, place: int, digest: int, observer: str) -> _Sights:
         self._sights = self._sights or {}
@@ -86,6 +79,14 @@ class Copies:
         self._first = self._first[_SIZE:]
         if self._sights is not None:
             self._sights.pop(digest, None)
+
+
+def place_of(digest: bytes, entries: bytes, size: int) -> int:
+    """Where the entry that begins with a digest is, among entries of one size; -1 where there is none."""
+    place = entries.find(digest)
+    while place >= 0 and place % size:
+        place = entries.find(digest, place + 1)
+    return place
 
 
 def _compared(sights: _Sights, at_us: int, observer: str) -> Sight:

@@ -45,38 +45,49 @@ class Sight:
         self.streams = streams
 
 
-class Carried:
-    """The description of one message, on the hop nearest to who sent the request and on the farthest one."""
+class Carried(Sight):
+    """The description of one message: as the hop nearest to who sent the request carried it, and the farthest one."""
 
-    __slots__ = ("digest", "exposed", "far", "near", "role", "to_tag")
+    __slots__ = ("_far", "digest", "exposed", "role", "to_tag")
 
     def __init__(self, role: Role, to_tag: str, sight: Sight, digest: int) -> None:
+        super().__init__(sight.number, sight.at_us, sight.hop, sight.vias, sight.streams)
         self.role = role
         self.to_tag = to_tag
         self.digest = digest  # of the body on the nearest hop, to know it again on another
-        self.near = sight
-        self.far = sight
+        self._far: Sight | None = None  # where that is another
         self.exposed: Sight | None = None  # where it took a private address to the public, first
+
+    @property
+    def near(self) -> Sight:
+        """On the nearest hop."""
+        return self
+
+    @property
+    def far(self) -> Sight:
+        """On the farthest hop."""
+        return self if self._far is None else self._far
 
     def seen(self, sight: Sight, digest: int) -> bool:
         """It was seen on another hop; whether that is the nearest one now."""
         if (sight.vias, sight.at_us) > (self.far.vias, self.far.at_us):
-            self.far = sight
-        if (sight.vias, sight.at_us) >= (self.near.vias, self.near.at_us):
+            self._far = sight
+        if (sight.vias, sight.at_us) >= (self.vias, self.at_us):
             return False
-        self.near, self.digest = sight, digest
+        self._far = self._far or Sight(self.number, self.at_us, self.hop, self.vias, self.streams)
+        self.number, self.at_us, self.hop, self.vias = sight.number, sight.at_us, sight.hop, sight.vias
+        self.streams, self.digest = sight.streams, digest
         return True
 
     @property
     def described(self) -> bool:
         """Whether there is a description at all, on any hop."""
-        return bool(self.near.streams or self.far.streams)
+        return bool(self.streams or self.far.streams)
 
     @property
     def rewritten(self) -> bool:
         """Whether something on the way changed it."""
-        near, far = self.near.streams, self.far.streams
-        return near is not far and near != far
+        return self._far is not None and self._far.streams != self.streams
 
 
 class Bid:

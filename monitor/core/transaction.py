@@ -299,14 +299,14 @@ class Transaction:
 class Transactions:
     """The transactions of one record, found by (branch, CSeq, method) and hop."""
 
-    __slots__ = ("_count", "_few", "_many", "_most")
+    __slots__ = ("_eldest", "_few", "_many", "_room")
 
     def __init__(self, most: int = 1_024) -> None:
         # Of each name the first; in a table where they are many, which takes five times as much.
-        self._few: tuple[Transaction, ...] = ()
+        self._eldest: Transaction | None = None
+        self._few: tuple[Transaction, ...] = ()  # the others
         self._many: dict[tuple[str, int, str], Transaction] | None = None
-        self._count = 0
-        self._most = most  # that are looked up; the oldest are over long since
+        self._room = most  # for so many more; the oldest are over long since
 
     def of_request(self, event: Message) -> tuple[Transaction, bool]:
         """The transaction of a request, and whether it is new."""
@@ -352,7 +352,7 @@ class Transactions:
 
     def _without_branch(self, event: Message) -> Transaction | None:
         """The transaction on the hop of a response whose branch is lost or altered, by CSeq (RFC 2543)."""
-        for candidate in self._few if self._many is None else self._many.values():
+        for candidate in self._firsts() if self._many is None else self._many.values():
             if candidate.cseq == event.cseq and candidate.method == event.cseq_method and candidate.carries(event):
                 return candidate
         return None
@@ -361,10 +361,14 @@ class Transactions:
         """The first of this name."""
         if self._many is not None:
             return self._many.get((branch, cseq, method))
-        for transaction in self._few:
+        for transaction in self._firsts():
             if transaction.branch == branch and transaction.cseq == cseq and transaction.method == method:
                 return transaction
         return None
+
+    def _firsts(self) -> tuple[Transaction, ...]:
+        """The first of each name, where they are few."""
+        return () if self._eldest is None else (self._eldest, *self._few)
 
     def _add(self, first: Transaction | None, event: Message, method: str) -> Transaction:
         transaction = Transaction(event, method)
@@ -373,13 +377,15 @@ class Transactions:
             first.sibling = transaction
         elif self._many is not None:
             self._many[_name(transaction)] = transaction
-        elif len(self._few) < _FEW:
+        elif self._eldest is None:
+            self._eldest = transaction
+        elif len(self._few) < _FEW - 1:
             self._few += (transaction,)
         else:
-            self._many = {_name(each): each for each in (*self._few, transaction)}
-            self._few = ()
-        self._count += 1
-        if self._count > self._most:
+            self._many = {_name(each): each for each in (*self._firsts(), transaction)}
+            self._eldest, self._few = None, ()
+        self._room -= 1
+        if self._room < 0:
             self._forget()
         return transaction
 
@@ -388,9 +394,10 @@ class Transactions:
         if self._many is not None:
             oldest: Transaction | None = self._many.pop(next(iter(self._many)))
         else:
-            oldest, self._few = self._few[0], self._few[1:]
+            oldest = self._eldest
+            self._eldest, self._few = self._few[0] if self._few else None, self._few[1:]
         while oldest is not None:
-            self._count -= 1
+            self._room += 1
             oldest = oldest.sibling
 
 

@@ -1,13 +1,14 @@
 """By what a call may be found again behind a B2BUA: the marks of its INVITE and of its answer."""
 
 import re
-from array import array
 from functools import lru_cache
+from struct import Struct
 from typing import Final
 
 from collectors.sip.reading import Names
 from collectors.sip.uri import addr_spec, user_of
 from monitor.core.call import Call
+from monitor.core.copies import place_of
 from monitor.core.facet import Facet
 from monitor.core.marks import Mark, MarkKind
 from monitor.core.message import Message
@@ -16,6 +17,7 @@ from monitor.core.updates import LegMarked, Update
 
 _MOST_TOLD: Final = 32  # marks and bodies of one call
 _LONGEST: Final = 160
+_DIGEST: Final = Struct("<q")
 # Headers in which B2BUAs name the Call-ID of the other leg, where they are told to.
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
 # Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
@@ -42,7 +44,7 @@ class LegMarks(Facet[Call]):
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._asked = 0  # digest of CSeq and From tag of the INVITE that was read last
-        self._told = array("q")  # digests of bodies that were read, and of marks that were told: there are many calls
+        self._told = b""  # digests of bodies that were read, and of marks that were told: there are many calls
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -76,7 +78,7 @@ class LegMarks(Facet[Call]):
     def _of_invite(self, event: Message) -> list[Mark]:
         """All that the first tells; of the same on other hops, what proxies change: the target, and the body."""
         marks: list[Mark] = []
-        asked = hash((event.cseq, event.from_tag))
+        asked = hash((event.cseq, event.from_tag)) >> 4  # a number of 60 bits takes less room
         if asked != self._asked:
             self._asked = asked
             marks += _of_parties(event)
@@ -92,9 +94,10 @@ class LegMarks(Facet[Call]):
         return marks
 
     def _is_fresh(self, digest: int) -> bool:
-        if digest in self._told or len(self._told) >= _MOST_TOLD:
+        octets = _DIGEST.pack(digest)
+        if place_of(octets, self._told, _DIGEST.size) >= 0 or len(self._told) >= _MOST_TOLD * _DIGEST.size:
             return False
-        self._told.append(digest)
+        self._told += octets
         return True
 
 

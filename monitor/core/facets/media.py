@@ -55,13 +55,14 @@ _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 class Media(Facet[Call]):
     """Offers and answers of a call."""
 
-    __slots__ = ("_pracked", "_reached", "_silent", "bids")
+    __slots__ = ("_first", "_later", "_pracked", "_reached", "_silent")
 
     most: ClassVar[int] = 6  # offers that are kept: the first, and the last ones
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self.bids: tuple[Bid, ...] = ()
+        self._first: Bid | None = None  # of most calls, the only one
+        self._later: tuple[Bid, ...] = ()
         self._pracked = False  # a PRACK was seen
         self._reached: frozenset[Place] = _NONE  # where RTP was seen to go, and where it was missed
         self._silent: frozenset[Place] = _NONE
@@ -75,6 +76,11 @@ class Media(Facet[Call]):
     def begins(event: Message) -> bool:
         """With the first description."""
         return bool(event.description)
+
+    @property
+    def bids(self) -> tuple[Bid, ...]:
+        """The offers that are kept, in the order of their arrival."""
+        return () if self._first is None else (self._first, *self._later)
 
     def rows(self) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept."""
@@ -190,9 +196,10 @@ class Media(Facet[Call]):
 
     def _begin(self, method: str, event: Message, to_tag: str) -> Bid:
         bid = Bid(method, event.cseq, event.from_tag, to_tag, event.captured_us)
-        if len(self.bids) >= self.most:
-            self.bids = (self.bids[0], *self.bids[2:])
-        self.bids += (bid,)
+        if self._first is None:
+            self._first = bid
+        else:
+            self._later = (*self._later, bid)[1 - self.most :]
         return bid
 
     def _late(self) -> bool:
@@ -203,7 +210,7 @@ class Media(Facet[Call]):
         """Keep the description of a message, or that it has none; whether that changes what is to be said."""
         if octets is None:
             return False
-        known, digest = bid.find(role, tag), hash(octets)
+        known, digest = bid.find(role, tag), hash(octets) >> 4  # a number of 60 bits takes less room
         if known is not None and known.digest == digest:
             read = known.near.streams
             same = known.far.streams is read

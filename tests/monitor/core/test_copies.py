@@ -3,7 +3,7 @@
 import pytest
 
 from collectors.wire.events import SipEvent
-from monitor.core.copies import Copies, Sight
+from monitor.core.copies import Copies, Sight, place_of
 from monitor.core.message import Message
 from tests.support.messages import request
 
@@ -70,8 +70,7 @@ def test_a_message_sent_for_ever_is_a_retransmission_each_time() -> None:
 
 
 def test_a_digest_is_looked_for_where_entries_begin() -> None:
-    copies, digest = Copies(), b"12345678"
-    copies._first += bytes(8) + digest
-    assert copies._place(digest) == -1
-    copies._first += digest + bytes(8)
-    assert copies._place(digest) == 16
+    digest = b"12345678"
+    across = bytes(8) + digest
+    assert place_of(digest, across, 16) == -1
+    assert place_of(digest, across + digest + bytes(8), 16) == 16
