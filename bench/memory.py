@@ -1,8 +1,8 @@
 """What open dialogs take in memory: `python -m bench.memory DIALOGS HOPS` prints JSON.
 
 Calls that were answered and go on, all at once, each as one observer sees it: from INVITE with its offer to the ACK,
-over one hop (a PBX or a trunk) or over two (both sides of a proxy). In a process of its own, whose resident memory is
-compared before and after.
+over one hop (a PBX or a trunk) or over two (both sides of a proxy). They are encoded and decoded, so that each has its
+own texts and numbers, as what ingest feeds. In a process of its own, whose resident memory is compared before and after.
 """
 
 import gc
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import replace
 
 from collectors.scenario.library import play
@@ -25,6 +26,9 @@ DIALOGS: Final = 100_000
 _PARSED_FROM: Final = SipEvent.__struct_fields__.index("fault")
 _WITHIN_US: Final = 300 * SECOND  # they all begin, evenly: as many calls as last five minutes
 _WINDOW_US: Final = 2_000_000
+_FILLING: Final = 10_000  # calls that fill what remembers texts
+_ENCODER: Final = Encoder()
+_DECODER: Final = Decoder(SipEvent)
 
 
 def dialogs(number: int, hops: int) -> Iterator[list[SipEvent]]:
@@ -56,13 +60,14 @@ def _renamed(event: SipEvent, told: list[tuple[bytes, bytes]], later_us: int) ->
         raw = raw.replace(name, new)
     fields = dict(zip(SipEvent.__struct_fields__[_PARSED_FROM:], parse(raw), strict=True))
     at_us = event.captured_us + later_us
-    return replace(event, captured_us=at_us, received_us=at_us, raw=raw, **fields)
+    renamed = replace(event, captured_us=at_us, received_us=at_us, raw=raw, **fields)
+    return _DECODER.decode(_ENCODER.encode(renamed))
 
 
 def measure(number: int, hops: int) -> dict[str, Any]:
     """Octets of resident memory a dialog, and all of the process."""
     correlator, spare = Correlator(Settings(max_records=number + 1)), Correlator()
-    for events in dialogs(100, hops):  # what is made once, and for all
+    for events in dialogs(min(number, _FILLING), hops):  # what is made once, and for all: tables of bounded size
         for event in events:
             spare.feed(event)
     before, messages = _resident(), 0

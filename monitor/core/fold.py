@@ -85,12 +85,13 @@ class Fold(ABC):
         "_begun",
         "_copies",
         "_facets",
-        "_families",
+        "_from_tag",
         "_lingers",
         "_openers",
         "_opening",
         "_rank_us",
         "_rank_vias",
+        "_to_tag",
         "asked",
         "client",
         "context",
@@ -129,6 +130,8 @@ class Fold(ABC):
         self.first_us = event.captured_us
         self.last_us = event.captured_us
         self.now_us = 0  # up to here deadlines have passed
+        self._from_tag = event.from_tag  # those of its first dialog; "": not known
+        self._to_tag = event.to_tag
         self.from_uri = event.from_uri
         self.to_uri = event.to_uri
         self.client, self.server = event.ends
@@ -146,7 +149,6 @@ class Fold(ABC):
         self.findings = _NO_FINDINGS  # by code and subject
         self.found = _NO_CODES  # of these
         self._openers = context.openers[key.kind]
-        self._families = self._openers.families
         self._facets: tuple[Facet[Any], ...] = ()  # those that have begun, in the order of the families
         self._begun = 0  # which they are: a bit for each family
         self._copies = Copies()
@@ -190,6 +192,7 @@ class Fold(ABC):
         sight = self._copies.add(event, self.observers, self.most_messages)
         if sight is COPY:
             return
+        self._share_tags(event)
         transaction = self.add(event, number, out)
         if sight is RETRANSMISSION:
             self.retransmissions += 1
@@ -197,6 +200,20 @@ class Fold(ABC):
                 facet.again(event, number, transaction, out)
         else:
             self._show(event, number, transaction, out)
+
+    def _share_tags(self, event: Message) -> None:
+        """Give a message the tags that are kept, where they are the same: each that was decoded has its own."""
+        one, other, from_tag, to_tag = self._from_tag, self._to_tag, event.from_tag, event.to_tag
+        if from_tag == one:
+            event.from_tag = one
+        elif from_tag == other:
+            event.from_tag = other
+        if not other:
+            self._to_tag = to_tag
+        elif to_tag == other:
+            event.to_tag = other
+        elif to_tag == one:
+            event.to_tag = one
 
     def _count_request(self, at_us: int, out: list[Update]) -> None:
         self.requests += 1
@@ -212,7 +229,7 @@ class Fold(ABC):
         kind = self._openers.of(event)
         audience = kind.audience(self._begun)
         if audience.ask:
-            begun = [place for place in audience.ask if self._families[place].begins(event)]
+            begun = [place for place in audience.ask if self._openers.families[place].begins(event)]
             if begun:
                 self._make(begun)
                 audience = kind.audience(self._begun)
@@ -230,7 +247,7 @@ class Fold(ABC):
         """Make the facets of the families with these places."""
         facets = list(self._facets)
         for place in places:
-            facets.insert(self._rank(place), self._families[place](self))
+            facets.insert(self._rank(place), self._openers.families[place](self))
             self._begun = _shared(self._begun | 1 << place)
         self._facets = tuple(facets)
 
@@ -258,7 +275,7 @@ class Fold(ABC):
         self.side = number = self.side + 1
         out.append(EvidenceAdded(self.key, side.captured_us, number, side))
         self.last_us = max(self.last_us, side.captured_us)
-        for index, family in enumerate(self._families):
+        for index, family in enumerate(self._openers.families):
             if side.kind in family.beside:
                 self._facet_at(index).witness(side, number, out)
         return True
@@ -266,7 +283,7 @@ class Fold(ABC):
     def fall_silent(self, limit_us: int, at_us: int, out: list[Update]) -> None:
         """Nothing was heard of it for so long, and deadlines have passed up to `at_us`."""
         self.now_us = max(self.now_us, at_us)
-        for index, family in enumerate(self._families):
+        for index, family in enumerate(self._openers.families):
             if family.on_silence:
                 self._facet_at(index).silent(limit_us, at_us, out)
 

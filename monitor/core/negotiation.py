@@ -11,6 +11,7 @@ What a proxy's hops carried may differ (a media relay writes itself in): the fir
 
 from collections.abc import Sequence
 from enum import IntEnum
+from sys import intern
 from typing import Final
 
 from monitor.core.stream import Stream
@@ -96,7 +97,7 @@ class Bid:
     __slots__ = ("asked", "at_us", "carried", "cseq", "from_tag", "method", "to_tag")
 
     def __init__(self, method: str, cseq: int, from_tag: str, to_tag: str, at_us: int) -> None:
-        self.method = method
+        self.method = intern(method)
         self.cseq = cseq
         self.from_tag = from_tag  # of who asks
         self.to_tag = to_tag  # of the request: "" where it begins a dialog

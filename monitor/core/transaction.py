@@ -16,6 +16,7 @@ says what came after what: a transaction keeps the times, and walks its table by
 
 from collections.abc import Iterator
 from enum import IntEnum
+from sys import intern
 from typing import Final
 
 from collectors.sip.timers import SECOND
@@ -147,17 +148,19 @@ class Transaction:
     def __init__(self, event: Message, method: str) -> None:
         """The transaction that `event`, a request or a response, belongs to."""
         request = event.method != ""
-        self.method = method
+        # Each event that was decoded has its own texts: of those that are everywhere the same, one is kept.
+        source, destination = intern(event.source), intern(event.destination)
+        self.method = intern(method)
         self.branch = event.branch
         self.cseq = event.cseq
         if request:
-            self.source, self.source_port = event.source, event.source_port
-            self.destination, self.destination_port = event.destination, event.destination_port
+            self.source, self.source_port = source, event.source_port
+            self.destination, self.destination_port = destination, event.destination_port
         else:
-            self.source, self.source_port = event.destination, event.destination_port
-            self.destination, self.destination_port = event.source, event.source_port
+            self.source, self.source_port = destination, event.destination_port
+            self.destination, self.destination_port = source, event.source_port
         self.hop = event.hop
-        self.transport = event.transport
+        self.transport = intern(event.transport)
         self.vias = event.vias
         self.seen_request = False
         self.first_us = event.captured_us
@@ -361,7 +364,10 @@ class Transactions:
         """The first of this name."""
         if self._many is not None:
             return self._many.get((branch, cseq, method))
-        for transaction in self._firsts():
+        eldest = self._eldest
+        if eldest is not None and eldest.branch == branch and eldest.cseq == cseq and eldest.method == method:
+            return eldest
+        for transaction in self._few:
             if transaction.branch == branch and transaction.cseq == cseq and transaction.method == method:
                 return transaction
         return None

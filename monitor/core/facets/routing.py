@@ -1,6 +1,7 @@
 """The way of requests: how large they are, where they came by again, and which Route they carry."""
 
 from functools import lru_cache
+from sys import intern
 from typing import Any, Final, NamedTuple
 
 from collectors.sip.address import Scope, scope
@@ -197,7 +198,7 @@ class Side:
     def __init__(self, event: Message) -> None:
         self.from_tag = event.from_tag
         self.to_tag = event.to_tag
-        self.sender = event.source  # an address
+        self.sender = intern(event.source)  # an address
         self.requests: tuple[Routed, ...] = ()  # none are kept where the first one went the right way
         self.right = False
 
@@ -214,12 +215,21 @@ class Side:
 class RouteSets(Facet[Call]):
     """The route set of each dialog at both of its ends, and the Route of the requests that leave there."""
 
-    __slots__ = ("_sets", "_sides")
+    __slots__ = ("_more_sets", "_more_sides", "_set", "_side")
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._sets: tuple[RouteSet, ...] = ()
-        self._sides: tuple[Side, ...] = ()
+        # Most calls have one of each: a reference takes a sixth of what a tuple of it would.
+        self._set: RouteSet | None = None
+        self._more_sets: tuple[RouteSet, ...] = ()
+        self._side: Side | None = None
+        self._more_sides: tuple[Side, ...] = ()
+
+    def _sets(self) -> tuple[RouteSet, ...]:
+        return () if self._set is None else (self._set, *self._more_sets)
+
+    def _sides(self) -> tuple[Side, ...]:
+        return () if self._side is None else (self._side, *self._more_sides)
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -251,12 +261,15 @@ class RouteSets(Facet[Call]):
 
     def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
-        side = next((side for side in self._sides if side.sent(event)), None)
+        side = next((side for side in self._sides() if side.sent(event)), None)
         if side is None:
-            if len(self._sides) >= _MOST_SIDES:
+            if len(self._more_sides) >= _MOST_SIDES - 1:
                 return False
             side = Side(event)
-            self._sides += (side,)
+            if self._side is None:
+                self._side = side
+            else:
+                self._more_sides += (side,)
         if side.right or len(side.requests) >= _MOST_REQUESTS:
             return False
         uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(event.all("route")))
@@ -269,7 +282,7 @@ class RouteSets(Facet[Call]):
         if attempt is None or not attempt.initial:
             return False
         vias = event.vias
-        known = [each.vias for each in self._sets if each.from_tag == event.from_tag and each.to_tag == event.to_tag]
+        known = [each.vias for each in self._sets() if each.from_tag == event.from_tag and each.to_tag == event.to_tag]
         if known and vias <= max(known) and (vias > 1 or vias >= min(known)):
             return False
         return self.begins(event)
@@ -277,10 +290,13 @@ class RouteSets(Facet[Call]):
     def _recorded(self, event: Message, hop: str, number: int) -> None:
         uris = _uris(tuple(event.all("record-route")))
         route_set = RouteSet(event.from_tag, event.to_tag, event.vias, hop, number, uris)
-        self._sets = (*self._sets, route_set)[:_MOST_SETS]
+        if self._set is None:
+            self._set = route_set
+        else:
+            self._more_sets = (*self._more_sets, route_set)[: _MOST_SETS - 1]
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
-        for side in self._sides:
+        for side in self._sides():
             if side.right:
                 continue
             answered, recorded = self._set_of(side)
@@ -297,8 +313,8 @@ class RouteSets(Facet[Call]):
         Who put itself into the path, and begins there what it sends, leaves itself out.
         """
         number, recorded = 0, tuple[str, ...]()
-        given = [each for each in self._sets if each.from_tag == side.from_tag and each.to_tag == side.to_tag]
-        taken = [each for each in self._sets if each.from_tag == side.to_tag and each.to_tag == side.from_tag]
+        given = [each for each in self._sets() if each.from_tag == side.from_tag and each.to_tag == side.to_tag]
+        taken = [each for each in self._sets() if each.from_tag == side.to_tag and each.to_tag == side.from_tag]
         nearest = min(given, key=lambda each: each.vias, default=None)
         farthest = max(taken, key=lambda each: each.vias, default=None)
         if nearest is not None and nearest.vias == 1 and address_of(nearest.hop.partition(">")[0]) == side.sender:
