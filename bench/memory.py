@@ -1,8 +1,9 @@
 """What open dialogs take in memory: `python -m bench.memory DIALOGS HOPS` prints JSON.
 
 Calls that were answered and go on, all at once, each as one observer sees it: from INVITE with its offer to the ACK,
-over one hop (a PBX or a trunk) or over two (both sides of a proxy). They are encoded and decoded, so that each has its
-own texts and numbers, as what ingest feeds. In a process of its own, whose resident memory is compared before and after.
+over one hop (a PBX or a trunk) or over two (both sides of a proxy). Each message has been encoded and decoded, so that
+it has its own texts and numbers, as those have that ingest feeds. In a process of its own, whose resident memory is
+compared before and after.
 """
 
 import gc

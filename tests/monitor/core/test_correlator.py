@@ -11,6 +11,7 @@ from collectors.scenario.library import CALLS, play
 from collectors.sip.message import METHODS
 from collectors.sip.timers import SECOND
 from collectors.wire.events import SipEvent
+from monitor.core.call import Call
 from monitor.core.correlator import Correlator
 from monitor.core.settings import Settings
 from monitor.core.updates import CallRecord, Kind, MessageAdded, RecordClosed, RecordKey, Update
@@ -170,6 +171,18 @@ def test_those_that_leave_keep_the_others_in_their_order() -> None:
         correlator.feed(request("OPTIONS" if name in "ace" else "INVITE", at, call_id=name))
     correlator.advance(us(50))
     assert [key.call_id for key in correlator.open_keys()] == ["b", "d"]
+
+
+def test_a_call_keeps_each_of_its_tags_once_however_many_messages_have_it() -> None:
+    correlator, out = Correlator(), list[Update]()
+    talk = [request("INVITE", 0), response(180, 1), response(200, 2), request("BYE", 9, from_tag="b", to_tag="a")]
+    for event in talk:
+        call = correlator.take(msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=SipEvent), out)
+    assert isinstance(call, Call)
+    (answer,), dialog = call.dialogs.answers(), call.dialogs.find("a", "b")
+    assert dialog is not None
+    assert call.attempts.current.from_tag is answer.from_tag is dialog.from_tag
+    assert answer.to_tag is dialog.to_tag is dialog.bye_tag
 
 
 def test_nobody_is_woken_for_what_left() -> None:
