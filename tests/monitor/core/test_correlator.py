@@ -176,8 +176,8 @@ def test_those_that_leave_keep_the_others_in_their_order() -> None:
 def test_a_call_keeps_each_of_its_tags_once_however_many_messages_have_it() -> None:
     correlator, out = Correlator(), list[Update]()
     talk = [request("INVITE", 0), response(180, 1), response(200, 2), request("BYE", 9, from_tag="b", to_tag="a")]
-    for event in talk:
-        call = correlator.take(msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=SipEvent), out)
+    decoded = [msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=SipEvent) for event in talk]
+    call, *_ = [correlator.take(event, out) for event in decoded]
     assert isinstance(call, Call)
     (answer,), dialog = call.dialogs.answers(), call.dialogs.find("a", "b")
     assert dialog is not None
