@@ -63,8 +63,10 @@ def watermark(marks: Marks, now_us: int, window_us: int) -> int:
     return min(told, default=0) - window_us
 
 
-def settle(marks: Marks, now_us: int) -> list[Loss]:
-    """Decide who lags, after a heartbeat; returns the lags that have ended."""
+def settle(marks: Marks) -> list[Loss]:
+    """Decide who lags, as of the last entry: a later moment, at which nothing has come, says nothing new, and would be
+    another whenever the stream is read. Returns the lags that have ended.
+    """
     told = {
         name: source
         for name, source in marks.sources.items()
@@ -74,7 +76,7 @@ def settle(marks: Marks, now_us: int) -> list[Loss]:
     ended = []
     for name, source in told.items():
         behind_us = farthest_us - source.low_water_us
-        if behind_us > LAGGING_US and now_us - marks.awake_us > SILENT_US:
+        if behind_us > LAGGING_US and marks.last_us - marks.awake_us > SILENT_US:
             _leave(source, Presence.LAGGING)
         elif behind_us <= CAUGHT_UP_US and source.presence is Presence.LAGGING:
             ended.append(whole(name, source.absent_us, source.low_water_us, Presence.LAGGING))

@@ -248,7 +248,7 @@ class Shard:
             self._collectors[name] = CollectorState(reported, source.clock_offset_us, source.low_water_us, rate)
 
     def _advance(self, now_us: int) -> None:
-        for loss in presence.settle(self._marks, now_us):
+        for loss in presence.settle(self._marks):
             self._note(loss)
         watermark_us = presence.watermark(self._marks, now_us, self._settings.window_us)
         if watermark_us <= self.watermark_us:

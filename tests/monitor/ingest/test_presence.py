@@ -42,7 +42,7 @@ class Partition:
         return self.settle(at_us)
 
     def settle(self, at_us: int) -> float:
-        self.ended = presence.settle(self.marks, at_us)
+        self.ended = presence.settle(self.marks)
         self.watermark_us = max(self.watermark_us, presence.watermark(self.marks, at_us, WINDOW))
         return (self.watermark_us - NOW) / SECOND
 
