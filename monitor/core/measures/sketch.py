@@ -49,8 +49,8 @@ class Sketch(msgspec.Struct):
         if not self.total:
             return None
         rank = max(math.ceil(self.total * percent / 100), 1)
-        for bucket in sorted(self.counts):
+        bucket, buckets = 0, iter(sorted(self.counts))
+        while rank > 0:
+            bucket = next(buckets)
             rank -= self.counts[bucket]
-            if rank <= 0:
-                break
         return round(2 * _GAMMA**bucket / (_GAMMA + 1), 3)

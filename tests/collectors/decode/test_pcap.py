@@ -160,9 +160,16 @@ def test_a_length_that_was_not_rounded_up_is_forgiven() -> None:
         enhanced(b"a", 1, number=5),
         block(6, struct.pack("<IIIII", 0, 0, 1, 400, 400) + b"abcd"),
         block(6, b"short"),
+        block(2, struct.pack("<HHIIII", 5, 0, 0, 1, 4, 4) + b"abcd"),
+        block(2, struct.pack("<HHIIII", 0, 0, 0, 1, 400, 400) + b"abcd"),
+        block(2, b"short"),
         block(3, b""),
     ],
-    ids=["of no interface", "longer than its block", "too short", "without a length"],
+    ids=[
+        *("of no interface", "longer than its block", "too short"),
+        *("older, of no interface", "older, longer than its block", "older, too short"),
+        "without a length",
+    ],
 )
 def test_a_packet_that_contradicts_itself_is_counted_and_the_next_one_read(stray: bytes) -> None:
     file = section() + interface() + stray + enhanced(b"good", 1)
