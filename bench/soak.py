@@ -8,6 +8,7 @@ last two quarters of the run, and holds what went out against what is stored and
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -78,10 +79,11 @@ def run(file: Path, plan: live.Plan, console: Console) -> Soak:
     settings = {"OFFHOOK_COLLECTOR_SPOOL_SIZE": SPOOL_SIZE, "OFFHOOK_MAX_RECORDS": str(MAX_RECORDS)}
     with live.namespace() as inside, installation(plan.database, plan.source, settings, STREAM_MEMORY) as system:
         live.start(system, inside, plan.ingest)
-        with live.replay(inside, file, plan.rate, plan.seconds, plan.faults) as sender:
-            samples = [*_samples(system, plan.seconds, lambda: sender.poll() is None, console)]
-            said, _ = sender.communicate()
-        sent = int(json.loads(said)["sent"])
+        with live.replay(inside, file, plan.rate, plan.seconds, plan.faults) as sender, ThreadPoolExecutor(1) as aside:
+            # Read all along: what an hour's faults were is more than a pipe holds.
+            said = aside.submit(sender.communicate)
+            samples = [*_samples(system, plan.seconds, lambda: not said.done(), console)]
+        sent = int(json.loads(said.result()[0])["sent"])
         console.print("The source has ended; what waits is taken in …")
         _settle(system)
         verdict = judge(samples, sent, system.stored(), system.told_losses(), alerted="capture-loss" in system.alerts())
