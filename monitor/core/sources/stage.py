@@ -43,6 +43,7 @@ from monitor.core.updates import (
     LoggedUpdate,
     LoginFailed,
     LossRecorded,
+    RecordClosed,
     RecordGrew,
     RecordKey,
     RegistrationEnded,
@@ -141,6 +142,8 @@ class Sources:
         if not is_minded(update):
             if type(update) is LossRecorded:
                 self._blind.lost(update)
+            elif type(update) is RecordClosed:
+                self._calls.pop(update.key)  # its end may never have been seen
             return
         self._waiting.add(update.at_us if at_us is None else at_us, update)
         if len(self._waiting) > self._most_waiting:

@@ -88,6 +88,15 @@ def test_updates_that_wait_are_bounded() -> None:
     assert ([row.count for row in sources.changed()], sources.hurried) == ([1], 1)
 
 
+def test_a_call_that_left_memory_is_under_way_no_more_though_nobody_saw_its_end() -> None:
+    sources = Sources()
+    sources.take(seen(0, call("c")))
+    sources.advance(us(60))
+    assert len(sources._calls) == 1
+    sources.take(RecordClosed(call("c"), us(61), "evicted"))
+    assert len(sources._calls) == 0
+
+
 def test_updates_are_taken_in_the_order_of_their_time_whichever_way_they_come() -> None:
     updates: list[Happened] = [
         seen(0.5, session("s"), signature="User-Agent: sundayddr"),
