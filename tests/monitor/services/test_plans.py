@@ -18,6 +18,7 @@ from tests.monitor.services.retention.store import clock_us, store
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    pytest.mark.any_database,
     pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL plans by what its tables hold"),
 ]
 
