@@ -145,14 +145,16 @@ class Delivery:
     def _drain(self) -> None:
         until_s = time.monotonic() + _STEP_S
         while self._connected and time.monotonic() < until_s and (records := self._spool.head(_AT_ONCE)):
-            records = _one_each(records, self.partitions)
+            first, records = records[0], _one_each(records, self.partitions)
             if not records:
-                self._readdress(self._spool.head(1)[0])
-                self._spool.remove(1)
-            elif all(self._append([(each.partition, self.reports.data(each)) for each in records])):
-                self._spool.remove(len(records))
-                self.reports.accepted(records)
-                self.counters["sent"] += sum(each.events for each in records)
+                self._readdress(first)
+                self._spool.remove([first])
+                continue
+            accepted = self._append([(each.partition, self.reports.data(each)) for each in records])
+            delivered = [each for each, done in zip(records, accepted, strict=True) if done]
+            self._spool.remove(delivered)
+            self.reports.accepted(delivered)
+            self.counters["sent"] += sum(each.events for each in delivered)
 
     def _readdress(self, record: Record) -> None:
         try:

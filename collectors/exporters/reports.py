@@ -4,8 +4,9 @@ A spool may take long to drain, and does not end for as long as more comes than 
 meanwhile must be told then and not afterwards, and the server's time must go on. So now and then a batch out of the
 spool takes a heartbeat along, with one change: the low water is the batch's own, since what comes behind it is as old.
 
-A batch that was sent once is sent again with the same octets until it is accepted: of copies the server takes the
-first. If it is dropped before that, to make room, another tells what it was to tell.
+A batch that was sent once is sent again with the same octets until it is known to be accepted, with or without a
+heartbeat: of copies the server takes the first. If it is dropped before that, to make room, another tells what it was
+to tell.
 """
 
 import time
@@ -34,7 +35,7 @@ class _Sent(NamedTuple):
 
     record: Record
     data: bytes
-    report: Report
+    report: Report | None = None
 
 
 class Reports:
@@ -54,10 +55,10 @@ class Reports:
     def data(self, record: Record) -> bytes:
         """The record's batch as it is to be sent now."""
         sent = self._sent.get(record.partition)
-        if sent is not None and sent.record is not record:
+        if sent is None or sent.record is not record:
             self._retract(record.partition)
-            sent = None
-        return sent.data if sent else self._reporting(record)
+            sent = self._sent[record.partition] = self._reporting(record)
+        return sent.data
 
     def accepted(self, records: Iterable[Record]) -> None:
         """The store has taken these."""
@@ -74,36 +75,37 @@ class Reports:
 
     def with_untold(self, partition: int, final: Heartbeat) -> Heartbeat:
         """The last heartbeat of all, with the losses that no batch has told."""
-        if partition in self._sent:
-            self._retract(partition)
+        self._retract(partition)
         report = self._offered.pop(partition, None)
         losses = [*(report.heartbeat.losses if report else ()), *final.losses]
         return msgspec.structs.replace(final, losses=merged(losses))
 
-    def _reporting(self, record: Record) -> bytes:
+    def _reporting(self, record: Record) -> _Sent:
         partition, now_s = record.partition, time.monotonic()
         report = self._offered.get(partition)
         if report is None or not record.low_water_us or now_s < self._due_s.get(partition, 0.0):
-            return record.data
+            return _Sent(record, record.data)
         try:
             batch = decode(record.data)
         except BatchError:  # the server sets it aside, and says why
-            return record.data
+            return _Sent(record, record.data)
         if batch.boot != report.boot or batch.heartbeat is not None:
-            return record.data
+            return _Sent(record, record.data)
         heartbeat = msgspec.structs.replace(
             report.heartbeat,
             low_water_us=min(record.low_water_us, report.heartbeat.low_water_us),
             backlog=max(1, report.heartbeat.backlog),
         )
-        data = encode(msgspec.structs.replace(batch, heartbeat=heartbeat))
-        self._sent[partition] = _Sent(record, data, self._offered.pop(partition))
         self._due_s[partition] = now_s + _EVERY_S
-        return data
+        data = encode(msgspec.structs.replace(batch, heartbeat=heartbeat))
+        return _Sent(record, data, self._offered.pop(partition))
 
     def _retract(self, partition: int) -> None:
-        report, newer = self._sent.pop(partition).report, self._offered.get(partition)
-        self._offered[partition] = _joined(report, newer) if newer else report
+        """What was sent to this partition and not accepted is not sent again: another tells what it told."""
+        sent = self._sent.pop(partition, None)
+        if sent is not None and sent.report is not None:
+            newer = self._offered.get(partition)
+            self._offered[partition] = _joined(sent.report, newer) if newer else sent.report
 
 
 def merged(losses: list[Loss]) -> list[Loss]:

@@ -14,6 +14,7 @@ import os
 import struct
 import time
 from collections import deque
+from collections.abc import Iterable
 from io import FileIO
 from itertools import islice
 from pathlib import Path
@@ -141,11 +142,18 @@ class Spool:
                 self._delete_first()  # there was no whole record in it
         return list(islice(self._loaded or (), count))
 
-    def remove(self, count: int) -> None:
-        """Forget the first `count` records, which `head` gave: they have been delivered."""
+    def remove(self, records: Iterable[Record]) -> None:
+        """Forget these, some of those that `head` gave: they have been delivered. What stays keeps its order."""
+        gone = {id(record) for record in records}
         loaded = self._loaded or deque()
-        for _ in range(count):
-            loaded.popleft()
+        passed = []
+        while gone and loaded:
+            record = loaded.popleft()
+            if id(record) in gone:
+                gone.remove(id(record))
+            else:
+                passed.append(record)
+        loaded.extendleft(reversed(passed))
         if not loaded:
             self._delete_first()
 

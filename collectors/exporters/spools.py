@@ -30,7 +30,7 @@ class Spools:
             while records := with_one.head(_AT_ONCE):
                 for record in records:
                     dropped = dropped.plus(*self._whole.append(record))
-                with_one.remove(len(records))
+                with_one.remove(records)
             with_one.close()
         return self._whole, dropped
 
@@ -44,7 +44,7 @@ class Spools:
         while records := self._whole.head(_AT_ONCE):
             for record in records:
                 dropped = dropped.plus(*self._open(record.partition, limit).append(record))
-            self._whole.remove(len(records))
+            self._whole.remove(records)
         return self._each, dropped
 
     def close(self) -> None:

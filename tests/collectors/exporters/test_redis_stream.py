@@ -408,6 +408,34 @@ def test_while_a_spool_drains_its_batches_tell_heartbeats_that_hold_and_each_los
         assert while_it_drained
 
 
+def test_while_one_partition_is_refused_the_others_are_told_each_loss_and_get_no_batch_twice(
+    valkey: Valkey, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collectors.exporters.reports._EVERY_S", 0.0)
+    monkeypatch.setattr("collectors.exporters.delivery._FIRST_RETRY_S", 0.005)
+    monkeypatch.setattr("collectors.exporters.delivery._LAST_RETRY_S", 0.01)
+    exporter = make()
+    exporter.start()
+    with valkey.client() as client:
+        for number in range(60):
+            if number % 10 == 0:
+                client.set(stream(2), "in the way") if number < 50 else None
+            if number % 10 == 6:
+                client.delete(stream(2))
+            exporter.export(events(20 * number, 20 * number + 20))
+            lost = [Loss("edge/eth0", number, number, "kernel", 1)]
+            exporter.heartbeat(msgspec.structs.replace(BEAT, low_water_us=20 * number + 20, losses=lost))
+            time.sleep(0.01)
+        wait_for(lambda: exporter.backlog == 0, 8, what="the spool is drained")
+        exporter.stop(msgspec.structs.replace(FINAL, low_water_us=1_200))
+        entries = {number: client.xlen(stream(number)) for number in (0, 1, 3)}
+    for partition, number_of in entries.items():
+        batches = [batch for batch in taken(valkey) if batch.partition == partition]
+        assert len(batches) == number_of
+        told = (loss.count for batch in batches if batch.heartbeat for loss in batch.heartbeat.losses)
+        assert sum(told) == 60
+
+
 def test_more_than_the_queue_can_hold_is_dropped_and_counted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collectors.exporters.redis_stream._MAX_QUEUED", 100)
     exporter = make()  # its thread isn't started: nothing is taken from the queue

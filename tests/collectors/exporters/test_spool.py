@@ -50,7 +50,7 @@ def drain(spool: Spool, step: int = 7) -> list[Record]:
     taken: list[Record] = []
     while records := spool.head(step):
         taken += records
-        spool.remove(len(records))
+        spool.remove(records)
     return taken
 
 
@@ -68,7 +68,7 @@ def test_records_come_out_in_the_order_in_which_they_went_in(tmp_path: Path, ope
 def test_what_arrives_while_it_drains_waits_its_turn(opened: Open) -> None:
     spool = fill(opened(), *range(3))
     (first,) = spool.head(1)
-    spool.remove(1)
+    spool.remove([first])
     spool.append(record(3))
     assert [first, *drain(spool)] == [record(number) for number in range(4)]
 
@@ -90,10 +90,18 @@ def test_a_killed_process_leaves_all_that_it_had_written(tmp_path: Path, opened:
     assert drain(opened()) == [record(number) for number in range(30)]
 
 
+def test_what_was_not_delivered_stays_in_its_place(opened: Open) -> None:
+    spool = fill(opened(), *range(6))
+    head = spool.head(4)
+    spool.remove([head[1], head[3]])
+    assert spool.events == 12
+    assert drain(spool) == [record(number) for number in (0, 2, 4, 5)]
+    assert spool.empty
+
+
 def test_after_a_crash_the_delivered_part_of_a_segment_comes_again(opened: Open) -> None:
     spool = fill(opened(), *range(10))
-    spool.head(4)
-    spool.remove(4)
+    spool.remove(spool.head(4))
     spool.close()
     assert drain(opened()) == [record(number) for number in range(10)]
 
@@ -158,8 +166,7 @@ def test_when_it_is_full_the_oldest_make_room_and_are_counted(opened: Open) -> N
 
 def test_what_was_delivered_of_the_oldest_is_not_counted_as_lost(opened: Open) -> None:
     spool = fill(opened(4_000), *range(16))
-    spool.head(5)
-    spool.remove(5)
+    spool.remove(spool.head(5))
     lost = Dropped()
     for number in range(16, 60):
         lost = lost.plus(*spool.append(record(number)))
