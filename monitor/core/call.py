@@ -142,7 +142,10 @@ class Call(Fold):
             if transaction.final_status >= 300:
                 return transaction  # of a failure: hop by hop, the same branch (§17.1.1.3)
         answer = self.dialogs.answer_of(event)
+        first = not answer.ack_us
         answer.acknowledged(event, number)
+        if first:
+            self.context.alarms.settled()
         self._judge_acks(event, out)
         if self.found:
             self._judge_earlier(event.captured_us, out)
@@ -260,6 +263,13 @@ class Call(Fold):
         else:
             self._judge_ack(about, due_us, out)
         self.review(due_us, out)
+
+    def needs(self, timer: Timer, about: Any) -> bool:
+        """Timer C needs not pass once a 2xx was acknowledged in its time, whatever else may come."""
+        if timer is not Timer.NO_FINAL or self.found or about is not self.attempts.current:
+            return super().needs(timer, about)
+        in_time = 0 < self.dialogs.acked_us(about) <= about.ringing_us + self.context.settings.no_final_us
+        return self.open and not (in_time and 200 <= about.status() < 300)
 
     def _was_answered(self, transaction: Transaction, by_us: int) -> bool:
         """Whether it went as usual: a request over UDP, no suspicion, a response. There is nothing to judge then."""

@@ -12,7 +12,7 @@ from monitor.core.settings import Settings
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
 _MOST_PEERS: Final = 100_000  # addresses remembered
-_SHARE: Final = 16  # of the deadlines, one that is of a record that left
+_SHARE: Final = 16  # so many deadlines for each record that left or was settled are few
 
 
 FAR: Final = 2**63
@@ -28,7 +28,7 @@ class Alarms:
     def __init__(self) -> None:
         self._heap: list[Deadline] = []
         self._serial = 0
-        self._left = 0  # records that left since those of such were looked for
+        self._settled = 0  # records that left, or were settled, since what they don't need was looked for
 
     def set(self, due_us: int, timer: IntEnum, record: Any, about: Any) -> None:
         """Wake `record` when the watermark passes `due_us`."""
@@ -50,12 +50,12 @@ class Alarms:
         for due_us, timer, _, record, about in sorted(others._heap):
             self.set(due_us, timer, record, about)
 
-    def left(self) -> None:
-        """A record left. What waits for it would keep it in memory, and goes before that is much."""
-        self._left += 1
-        if self._left * _SHARE > len(self._heap):
-            self._left = 0
-            self._heap = [deadline for deadline in self._heap if deadline[3].open]
+    def settled(self) -> None:
+        """A record left, or needs some of its deadlines no more. These take room, and go before that is much."""
+        self._settled += 1
+        if self._settled * _SHARE > len(self._heap):
+            self._settled = 0
+            self._heap = [deadline for deadline in self._heap if deadline[3].needs(deadline[1], deadline[4])]
             heapify(self._heap)
 
 

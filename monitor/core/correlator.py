@@ -314,7 +314,7 @@ class Correlator:
         else:
             del self._others[_name_of(key)]
         self._recency.remove(fold)
-        self._context.alarms.left()
+        self._context.alarms.settled()
         self._closed[key] = fold
 
 

@@ -72,6 +72,10 @@ class Facet(ABC, Generic[F]):
     def silent(self, limit_us: int, at_us: int, out: list[Update]) -> None:
         """Nothing was heard of the record for `limit_us`, up to `at_us`."""
 
+    def needs(self, about: Any) -> bool:
+        """Whether something may still come of such a deadline. Where not, it may pass in silence."""
+        return True
+
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline that it set with `Fold.wake_facet` passed."""
 

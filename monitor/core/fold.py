@@ -356,6 +356,13 @@ class Fold(ABC):
         """Call `facet.fire(about, …)` when the watermark passes `due_us`."""
         self.wake_at(due_us, FACET, (facet, about))
 
+    def needs(self, timer: Timer, about: Any) -> bool:
+        """Whether something may still come of such a deadline."""
+        if timer is FACET:
+            facet, subject = about
+            return self.open and facet.needs(subject)
+        return self.open
+
     def wake(self, at_us: int, timer: Timer, about: Any, out: list[Update]) -> None:
         """A deadline passes."""
         if at_us > self.now_us:

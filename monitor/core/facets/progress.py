@@ -54,6 +54,10 @@ class Ringing(Facet[Call]):
         elif 200 <= event.status < 300 and event.cseq_method == "INVITE":
             self._settle(event)
 
+    def needs(self, about: Any) -> bool:
+        """Unless it was answered in time."""
+        return bool(self._places(about))
+
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """It has rung for long."""
         self._judge(about, due_us, out)

@@ -300,3 +300,36 @@ def test_any_messages_in_any_order_are_taken(events: list[SipEvent]) -> None:
         assert not record.open
         assert record.first_us <= record.last_us
         assert record.retransmissions < record.messages
+
+
+RUNG = [request("INVITE", 0), response(100, 0.1), response(180, 1)]
+ANSWERED = response(200, 5)
+RESENT = [response(200, at) for at in (5.5, 6.5, 8.5, 12.5)]
+
+
+@pytest.mark.parametrize(
+    ("more", "awaited"),
+    [
+        ([], True),
+        ([ANSWERED], True),  # it may not have reached the caller
+        ([ANSWERED, request("ACK", 6, to_tag="b")], False),
+        ([response(200, 182), request("ACK", 183, to_tag="b")], True),  # too late
+        ([ANSWERED, *RESENT, request("ACK", 14, to_tag="b")], True),  # the call has a finding, which it may end
+    ],
+)
+def test_no_final_response_is_awaited_once_one_was_acknowledged(more: list[SipEvent], awaited: bool) -> None:
+    correlator, passed = Correlator(), list[int]()
+    for event in (*RUNG, *more):
+        correlator.feed(event)
+    while (at_us := correlator.next_deadline()) is not None:
+        passed.append(at_us)
+        correlator.advance(at_us)
+    assert (us(180.1) in passed) is awaited
+
+
+def test_nobody_waits_for_an_answer_that_came_while_it_rang() -> None:
+    correlator = Correlator()
+    for event in (*RUNG, response(200, 5), request("ACK", 6, to_tag="b")):
+        correlator.feed(event)
+    correlator.advance(us(33))
+    assert correlator.next_deadline() is None
