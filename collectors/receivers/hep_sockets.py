@@ -179,13 +179,16 @@ class StreamReader(Reader):
         return len(self._connections)
 
     def _turn(self) -> None:
-        for key, _ in self._selector.select(_LOOK_S):
-            if isinstance(key.data, Place) and isinstance(key.fileobj, socket.socket):
-                self._accept(key.fileobj, key.data)
-            elif isinstance(key.data, _Connection):
+        ready = [key for key, _ in self._selector.select(_LOOK_S)]
+        for key in ready:
+            if isinstance(key.data, _Connection):
                 if key.events != selectors.EVENT_READ:
                     self._await(key.data, selectors.EVENT_READ)
                 self._serve(key.data)
+        # Who is let in may take the place of a connection: what that has told is heard by now.
+        for key in ready:
+            if isinstance(key.data, Place) and isinstance(key.fileobj, socket.socket):
+                self._accept(key.fileobj, key.data)
         late_s = time.monotonic() - _HANDSHAKE_S
         for connection in [each for each in self._connections.values() if each.shaking and each.heard_s < late_s]:
             self._leave(connection, "hep_tls_failed")
@@ -249,5 +252,7 @@ class StreamReader(Reader):
     def _leave(self, connection: _Connection, reason: str = "") -> None:
         if reason:
             self.counters[reason] += 1
+        if connection.splitter.held:  # of a frame that will not become whole
+            self.counters["hep_garbage"] += connection.splitter.held
         self._connections.pop(connection.opened.fileno(), None)
         self._close(connection.opened)

@@ -144,6 +144,14 @@ def test_garbage_on_a_connection_is_passed_over_and_counted(listen: Listen) -> N
     counted(receiver, "hep_garbage", 18)
 
 
+def test_a_frame_of_which_the_rest_does_not_come_is_counted(listen: Listen) -> None:
+    receiver = listen(TCP)
+    with connect(receiver) as agent:
+        agent.sendall(message(1) + message(2)[:100])
+    counted(receiver, "hep_garbage", 100)
+    assert receiver.counters()["received"] == 1
+
+
 def test_tls_is_heard(listen: Listen, certificate: str) -> None:
     receiver = listen(TLS, certificate=certificate)
     context = ssl.create_default_context(cafile=certificate)
@@ -310,6 +318,23 @@ def test_of_too_many_connections_the_longest_silent_goes(listen: Listen) -> None
     wait_for(lambda: reader.connections == 0, what="they are gone")
     reader.stop()
     reader.join()
+
+
+def test_what_has_come_on_a_connection_is_heard_before_that_goes_for_another() -> None:
+    inbox = Inbox()
+    (opened,) = open_all([place(TCP)])
+    reader = StreamReader([opened], inbox, AllowList(()), None, most_connections=1)
+    address = opened[1].getsockname()
+    with socket.create_connection(address, timeout=5) as one:
+        reader._turn()
+        with socket.create_connection(address, timeout=5):  # waits when the turn comes, and was there first
+            one.sendall(message(1))
+            reader._turn()
+            assert len(inbox.take(0, 9)) == reader.counters["hep_connections_evicted"] == 1
+            assert one.recv(1) == b""
+    reader.stop()
+    reader.run()
+    assert reader.failure == ""
 
 
 def test_a_defect_in_a_thread_is_told(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
