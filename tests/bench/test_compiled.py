@@ -1,5 +1,6 @@
 """What is compiled for `make wheel`, as far as that can be told without compiling."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def test_modules_that_define_structs_are_known_and_left_out(tmp_path: Path) -> N
     compiled._leave_out(project, found)
     hook = tomllib.loads(project.read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
     assert set(hook["exclude"]) == {*HOOK["exclude"], *found}
+
+
+def test_rules_say_their_type_without_which_it_compiles_only_in_some_orders_of_the_files() -> None:
+    sources = [path.read_text() for path in (ROOT / "monitor" / "core" / "diagnosis").glob("*.py")]
+    inferred = [name for source in sources for name in re.findall(r"^(\w+)(?:: Final)? = Rule\(", source, re.MULTILINE)]
+    assert not inferred
 
 
 def test_nothing_is_compiled_unless_asked_for() -> None:

@@ -9,7 +9,7 @@ from monitor.core.logins import Try
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, Severity
 
-AUTH_FAILED: Final = Rule(
+AUTH_FAILED: Final[Rule] = Rule(
     code="auth-failed",
     severity=Severity.MAJOR,
     when="Credentials were sent for a realm with that realm's latest nonce, and it challenged again. An older nonce, "
@@ -20,7 +20,7 @@ AUTH_FAILED: Final = Rule(
     "URI gives this, too.",
     repeats=True,
 )
-AUTH_NOT_ATTEMPTED: Final = Rule(
+AUTH_NOT_ATTEMPTED: Final[Rule] = Rule(
     code="auth-not-attempted",
     severity=Severity.MINOR,
     when="A request was challenged (401, 407), and its client never tried again. *Suspected* after 4 s, *confirmed* "

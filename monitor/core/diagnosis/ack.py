@@ -17,7 +17,7 @@ from monitor.core.hop import address_of
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, FindingState, Severity
 
-MISSING_ACK: Final = Rule(
+MISSING_ACK: Final[Rule] = Rule(
     code="missing-ack",
     severity=Severity.CRITICAL,
     when="A 2xx to INVITE has no ACK with its Call-ID, CSeq number and both tags, over any path; asked for each To "
@@ -32,7 +32,7 @@ MISSING_ACK: Final = Rule(
     "A private address there (NAT, SIP ALG), a firewall between, or a wrong external address on the callee's "
     "side are the usual causes.",
 )
-DROPPED_AT_32S: Final = Rule(
+DROPPED_AT_32S: Final[Rule] = Rule(
     code="dropped-at-32s",
     severity=Severity.CRITICAL,
     when="The callee resends its 2xx until about 64·T1 after it and then hangs up, or falls silent, for want of the "
@@ -40,7 +40,7 @@ DROPPED_AT_32S: Final = Rule(
     source="RFC 3261 §13.3.1.4",
     remedy=MISSING_ACK.remedy,
 )
-ACK_IGNORED: Final = Rule(
+ACK_IGNORED: Final[Rule] = Rule(
     code="ack-ignored",
     severity=Severity.CRITICAL,
     when="The callee resends its 2xx twice or more later than T1, or than the round trip where that is longer, after "

@@ -13,7 +13,7 @@ from monitor.core.updates import Finding, Severity
 
 _USUAL: Final = Limits()
 
-CONNECTION_FAILED: Final = Rule(
+CONNECTION_FAILED: Final[Rule] = Rule(
     code="connection-failed",
     severity=Severity.MAJOR,
     when="Connections over TCP or TLS to a SIP server do not come about: it refuses them (RST), leaves them unanswered "

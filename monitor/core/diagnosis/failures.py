@@ -9,7 +9,7 @@ from monitor.core.settings import Settings
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
-UNACKED_FAILURE: Final = Rule(
+UNACKED_FAILURE: Final[Rule] = Rule(
     code="unacked-failure",
     severity=Severity.MINOR,
     when="A final response ≥ 300 to an INVITE has no ACK on its hop. Over UDP it is *suspected* at its third "
@@ -19,7 +19,7 @@ UNACKED_FAILURE: Final = Rule(
     remedy="The ACK of a refusal goes over the same hop, with the branch of the INVITE. Either the refusal does not "
     "reach who sent the INVITE (see its Via: received, rport), or that element does not acknowledge.",
 )
-DIALOG_LOST: Final = Rule(
+DIALOG_LOST: Final[Rule] = Rule(
     code="dialog-lost",
     severity=Severity.MAJOR,
     when="A 481 or 408 to a request within an answered call, other than BYE, PRACK and NOTIFY, before anybody hung up.",

@@ -10,7 +10,7 @@ from monitor.core.flows import Flows, Leg, Place, Silence
 from monitor.core.hop import address_of, endpoint
 from monitor.core.updates import Finding, FindingState, Severity
 
-ONE_WAY_AUDIO: Final = Rule(
+ONE_WAY_AUDIO: Final[Rule] = Rule(
     code="one-way-audio",
     severity=Severity.MAJOR,
     when="The call is answered, both sides agreed to send and to hear audio, without ICE, and ten seconds later RTP "
@@ -22,7 +22,7 @@ ONE_WAY_AUDIO: Final = Rule(
     remedy="See the address and port that {client} gave for its media: can the other side reach them? NAT, a firewall "
     "that lets only one direction through, and a wrong external address are the usual causes.",
 )
-NO_MEDIA: Final = Rule(
+NO_MEDIA: Final[Rule] = Rule(
     code="no-media",
     severity=Severity.MAJOR,
     when="The same, and no RTP was seen in either direction, though media of other streams was seen going to both "

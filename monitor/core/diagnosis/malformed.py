@@ -9,7 +9,7 @@ from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
-MALFORMED: Final = Rule(
+MALFORMED: Final[Rule] = Rule(
     code="malformed",
     severity=Severity.MINOR,
     when="A message breaks the grammar: a mandatory header is absent or can't be read, Content-Length promises more "

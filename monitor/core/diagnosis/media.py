@@ -15,7 +15,7 @@ from monitor.core.negotiation import Exchange, Sight
 from monitor.core.stream import Stream, Terms
 from monitor.core.updates import Finding, FindingState, Severity
 
-NO_COMMON_CODEC: Final = Rule(
+NO_COMMON_CODEC: Final[Rule] = Rule(
     code="no-common-codec",
     severity=Severity.MAJOR,
     when="Offer and answer of an accepted stream name no codec in common (telephone-event, comfort noise and the like "
@@ -26,7 +26,7 @@ NO_COMMON_CODEC: Final = Rule(
     remedy="Give both sides a codec in common, in their own settings and in those of each element between that filters "
     "codecs; or let an element between transcode.",
 )
-SRTP_MISMATCH: Final = Rule(
+SRTP_MISMATCH: Final[Rule] = Rule(
     code="srtp-mismatch",
     severity=Severity.MAJOR,
     when="A stream that was offered as SRTP (SAVP) is accepted as plain RTP (AVP), or the other way round. An AVP "
@@ -34,7 +34,7 @@ SRTP_MISMATCH: Final = Rule(
     source="RFC 3264 §6, RFC 4568 §7, RFC 5763",
     remedy="Set both sides to the same: SRTP required, or none. Where one prefers SRTP, let it offer both ways.",
 )
-DTMF_MISMATCH: Final = Rule(
+DTMF_MISMATCH: Final[Rule] = Rule(
     code="dtmf-mismatch",
     severity=Severity.MINOR,
     when="One side of an accepted audio stream names telephone-event and the other does not.",
@@ -42,7 +42,7 @@ DTMF_MISMATCH: Final = Rule(
     remedy="Keys pressed may go unheard (voice menus, PINs, conference codes). Set both sides to RFC 4733 "
     "telephone-event, or both to the same other way (SIP INFO, in-band tones with G.711).",
 )
-PTIME_MISMATCH: Final = Rule(
+PTIME_MISMATCH: Final[Rule] = Rule(
     code="ptime-mismatch",
     severity=Severity.INFO,
     when="Both sides of an accepted audio stream say a=ptime, and not the same.",
@@ -50,7 +50,7 @@ PTIME_MISMATCH: Final = Rule(
     remedy="It is allowed: each says how it likes to receive. Some devices send and play with one value only, and "
     "sound choppy or metallic: set both to the same, usually 20 ms.",
 )
-FAMILY_MISMATCH: Final = Rule(
+FAMILY_MISMATCH: Final[Rule] = Rule(
     code="family-mismatch",
     severity=Severity.MAJOR,
     when="Offer and answer of an accepted stream name addresses of different families (IPv4, IPv6), without ICE. "
@@ -58,7 +58,7 @@ FAMILY_MISMATCH: Final = Rule(
     source="RFC 6157",
     remedy="Let an SBC or media relay translate between the families, offer both (ICE), or keep both sides on one.",
 )
-REJECTED_STREAM: Final = Rule(
+REJECTED_STREAM: Final[Rule] = Rule(
     code="rejected-stream",
     severity=Severity.INFO,
     when="The answer gives port 0 to a stream that was offered. Major when the call is answered and no stream is left; "

@@ -8,7 +8,7 @@ from monitor.core.diagnosis.text import ends
 from monitor.core.limits import Limits
 from monitor.core.updates import Finding, FindingState, Severity
 
-NAT_BINDING_LOST: Final = Rule(
+NAT_BINDING_LOST: Final[Rule] = Rule(
     code="nat-binding-lost",
     severity=Severity.MINOR,
     when="An INVITE goes to where a live registration came from, through a NAT (its Contact is another address), and "
@@ -19,7 +19,7 @@ NAT_BINDING_LOST: Final = Rule(
     "STUN), or the registrar OPTIONS, or registrations be renewed sooner. Raise the UDP timeout of the NAT router.",
 )
 
-NAT_CONTACT: Final = Rule(
+NAT_CONTACT: Final[Rule] = Rule(
     code="nat-contact",
     severity=Severity.MINOR,
     when="Somebody outside gives a private address as Contact, and a later request of the call, or the INVITE of "
@@ -31,7 +31,7 @@ NAT_CONTACT: Final = Rule(
     "the address that requests came from in place of the Contact (Asterisk: rewrite_contact; Kamailio: "
     "set_contact_alias; FreeSWITCH: NDLB-force-rport and aggressive NAT detection).",
 )
-VIA_MISMATCH: Final = Rule(
+VIA_MISMATCH: Final[Rule] = Rule(
     code="via-mismatch",
     severity=Severity.MINOR,
     when="Over UDP, the topmost Via of a request has no rport and a private sent-by that differs from where the "
@@ -41,7 +41,7 @@ VIA_MISMATCH: Final = Rule(
     remedy="Switch rport on in the phone, or have the server answer to the port that requests come from (Asterisk: "
     "force_rport; Kamailio: force_rport(); FreeSWITCH: NDLB-force-rport).",
 )
-SIP_ALG: Final = Rule(
+SIP_ALG: Final[Rule] = Rule(
     code="sip-alg",
     severity=Severity.MINOR,
     when="At two observation points a message has the same branch and as many Via values, and yet Contact, Via, SDP or "
@@ -53,7 +53,7 @@ SIP_ALG: Final = Rule(
     "phone, or use TLS, which it can't read.",
 )
 
-ONE_SIDED_CAPTURE: Final = Rule(
+ONE_SIDED_CAPTURE: Final[Rule] = Rule(
     code="one-sided-capture",
     severity=Severity.INFO,
     when=f"Of a peer only requests are seen, and to {Limits().sight_records} INVITEs or REGISTERs that went there "

@@ -7,7 +7,7 @@ from monitor.core.diagnosis.rule import Rule
 from monitor.core.diagnosis.text import ends
 from monitor.core.updates import Finding, FindingState, Severity
 
-LRN_DIP: Final = Rule(
+LRN_DIP: Final[Rule] = Rule(
     code="lrn-dip",
     severity=Severity.INFO,
     when="The Request-URI of an INVITE carries number portability data: `npdi` (the look-up was made), `rn` (where the "

@@ -13,7 +13,7 @@ from monitor.core.settings import Settings
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
-NO_TRYING: Final = Rule(
+NO_TRYING: Final[Rule] = Rule(
     code="no-trying",
     severity=Severity.MINOR,
     when="Over UDP, an INVITE was sent again before any response came, though one came in the end.",
@@ -21,7 +21,7 @@ NO_TRYING: Final = Rule(
     remedy="A server must answer an INVITE within 200 ms, with 100 Trying if it has nothing else to say. Where it "
     "answers each copy at once, the first ones were lost on the way: look at the line. Else it is too slow.",
 )
-MISSING_PRACK: Final = Rule(
+MISSING_PRACK: Final[Rule] = Rule(
     code="missing-prack",
     severity=Severity.MAJOR,
     when="A reliable provisional response (Require: 100rel, RSeq) has no PRACK with its RAck. *Suspected* when it was "
@@ -30,14 +30,14 @@ MISSING_PRACK: Final = Rule(
     remedy="The caller said that it supports 100rel and does not do it, or the PRACK is lost: see whether it can reach "
     "the Contact and the Record-Route of the provisional response. The callee gives up after 64·T1.",
 )
-UNANSWERED_RINGING: Final = Rule(
+UNANSWERED_RINGING: Final[Rule] = Rule(
     code="unanswered-ringing",
     severity=Severity.INFO,
     when="A phone rings (180) for 60 s or more (a setting), and nobody answers, refuses or gives up before.",
     source="RFC 3261 §13.3.1.1",
     remedy="Set a ring timeout, a voice mailbox or a forwarding on no reply for this number.",
 )
-CANCEL_RACE: Final = Rule(
+CANCEL_RACE: Final[Rule] = Rule(
     code="cancel-race",
     severity=Severity.MAJOR,
     when="A 2xx crosses the CANCEL of its INVITE, and no BYE follows. *Suspected* after 4 s, *confirmed* after 64·T1, "

@@ -8,7 +8,7 @@ from monitor.core.quality import QualityRow
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, FindingState, Severity
 
-POOR_QUALITY: Final = Rule(
+POOR_QUALITY: Final[Rule] = Rule(
     code="poor-quality",
     severity=Severity.MINOR,
     when="What a receiver reports of a stream (RTCP, RTCP-XR, statistics in BYE) gives a mean opinion score under 3.5: "

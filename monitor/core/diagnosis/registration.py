@@ -12,7 +12,7 @@ from monitor.core.limits import Limits
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, FindingState, Severity
 
-REGISTRATION_REJECTED: Final = Rule(
+REGISTRATION_REJECTED: Final[Rule] = Rule(
     code="registration-rejected",
     severity=Severity.MAJOR,
     when="A REGISTER gets a final response ≥ 300 that is no challenge, and no retry repairs it: a 423 that is retried "
@@ -23,7 +23,7 @@ REGISTRATION_REJECTED: Final = Rule(
     "Compare the user, the domain in From and To, and the registrar's access list.",
     repeats=True,
 )
-REGISTRATION_AUTH_FAILED: Final = Rule(
+REGISTRATION_AUTH_FAILED: Final[Rule] = Rule(
     code="registration-auth-failed",
     severity=Severity.MAJOR,
     when="Credentials were sent for a realm with that realm's latest nonce, and it challenged again. An older nonce, "
@@ -34,7 +34,7 @@ REGISTRATION_AUTH_FAILED: Final = Rule(
     "a changed password, or a proxy that alters the digest URI, gives this, too.",
     repeats=True,
 )
-REGISTRATION_UNANSWERED: Final = Rule(
+REGISTRATION_UNANSWERED: Final[Rule] = Rule(
     code="registration-unanswered",
     severity=Severity.MAJOR,
     when="As `invite-unanswered`, for REGISTER. Over TCP, TLS and WebSocket it is *confirmed* only where the session "
@@ -43,7 +43,7 @@ REGISTRATION_UNANSWERED: Final = Rule(
     source="RFC 3261 §17.1.2, §10.2.7",
     remedy=INVITE_UNANSWERED.remedy,
 )
-SLOW_REGISTRATION: Final = Rule(
+SLOW_REGISTRATION: Final[Rule] = Rule(
     code="slow-registration",
     severity=Severity.MINOR,
     when=f"A REGISTER that succeeds takes longer than {seconds(Settings().slow_registration_us)} from its first send "
@@ -52,7 +52,7 @@ SLOW_REGISTRATION: Final = Rule(
     remedy="Did the client resend it? Then packets are lost on the way. Did it not? Then look at the registrar's "
     "load, its database, and the DNS and RADIUS servers that it asks.",
 )
-REGISTRATION_EXPIRED: Final = Rule(
+REGISTRATION_EXPIRED: Final[Rule] = Rule(
     code="registration-expired",
     severity=Severity.MINOR,
     when="The time that the 2xx gave to a Contact passed, and the binding (address of record and instance, else "
@@ -63,7 +63,7 @@ REGISTRATION_EXPIRED: Final = Rule(
     remedy="Is the phone switched on, and does its network reach the registrar? One that renews too late, or not at "
     "all after a change of address, needs a shorter interval or newer firmware.",
 )
-REGISTRATION_FLAPPING: Final = Rule(
+REGISTRATION_FLAPPING: Final[Rule] = Rule(
     code="registration-flapping",
     severity=Severity.MINOR,
     when=f"One device (instance, else Call-ID) moves to another address, or comes back after it removed its binding, "
@@ -73,7 +73,7 @@ REGISTRATION_FLAPPING: Final = Rule(
     remedy="A phone that wavers between two networks, restarts, or shares its account and instance with another one: "
     "look at its log, its power and its Wi-Fi.",
 )
-REGISTRATION_STORM: Final = Rule(
+REGISTRATION_STORM: Final[Rule] = Rule(
     code="registration-storm",
     severity=Severity.MINOR,
     when=f"A registrar gets {Limits().storm_logins} registrations or more within 10 s, {Limits().storm_factor} times "

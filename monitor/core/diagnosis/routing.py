@@ -9,7 +9,7 @@ from monitor.core.diagnosis.text import ends
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
-UDP_FRAGMENTATION_RISK: Final = Rule(
+UDP_FRAGMENTATION_RISK: Final[Rule] = Rule(
     code="udp-fragmentation-risk",
     severity=Severity.INFO,
     when="A request of more than 1300 octets went over UDP, other than on the loopback, or one that came in IP "
@@ -19,7 +19,7 @@ UDP_FRAGMENTATION_RISK: Final = Rule(
     remedy="Use TCP or TLS on that hop, or make requests smaller: fewer codecs, no superfluous headers. Many routers "
     "and firewalls drop fragments.",
 )
-CALL_LOOP: Final = Rule(
+CALL_LOOP: Final[Rule] = Rule(
     code="call-loop",
     severity=Severity.MAJOR,
     when="An INVITE came three times or more to the same element with the same Request-URI and Route, over more and "
@@ -28,7 +28,7 @@ CALL_LOOP: Final = Rule(
     remedy="Two elements send this number to each other. Compare their routes for it; a forwarding to oneself, or a "
     "default route that points back, is the usual cause.",
 )
-ROUTE_SET_IGNORED: Final = Rule(
+ROUTE_SET_IGNORED: Final[Rule] = Rule(
     code="route-set-ignored",
     severity=Severity.MINOR,
     when="The Route of a request within a call is not the Record-Route set of its 200 OK: reversed, where the caller "

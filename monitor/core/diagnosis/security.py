@@ -12,7 +12,7 @@ from monitor.core.updates import Severity
 
 _USUAL: Final = Limits()
 
-SCANNER: Final = Rule(
+SCANNER: Final[Rule] = Rule(
     code="scanner",
     severity=Severity.MINOR,
     when="A source sends what known scanning tools send (User-Agent, From, the shape of Call-ID, branch and tag); or "
@@ -24,7 +24,7 @@ SCANNER: Final = Rule(
     "for some users and a 404 for others, tells it where to go on. Let the server answer unknown sources not at all, "
     "and unknown users like known ones.",
 )
-BRUTE_FORCE: Final = Rule(
+BRUTE_FORCE: Final[Rule] = Rule(
     code="brute-force",
     severity=Severity.MAJOR,
     when=f"A source fails to log in to one account {_USUAL.guesses} times within {seconds(_USUAL.guesses_us)}, or "
@@ -38,7 +38,7 @@ BRUTE_FORCE: Final = Rule(
     remedy="Drop the address at the firewall, and give the account a new, long password. If a login succeeded after "
     "these failures, treat the account as taken: end its registrations and look at its calls.",
 )
-FLOOD: Final = Rule(
+FLOOD: Final[Rule] = Rule(
     code="flood",
     severity=Severity.MAJOR,
     when=f"An untrusted source sends {_USUAL.flood_rate} requests a second or more for {seconds(_USUAL.flood_us)}, of "
@@ -48,7 +48,7 @@ FLOOD: Final = Rule(
     remedy="Limit the rate of this address at the firewall or SBC (Kamailio: pike; FreeSWITCH, Asterisk: iptables "
     "hashlimit). If it is a peer of yours, name it in OFFHOOK_TRUSTED_PEERS and see why nothing of it succeeds.",
 )
-TOLL_FRAUD_SUSPECT: Final = Rule(
+TOLL_FRAUD_SUSPECT: Final[Rule] = Rule(
     code="toll-fraud-suspect",
     severity=Severity.MAJOR,
     when=f"One account calls premium or satellite numbers {_USUAL.premium_calls} times within "
@@ -59,7 +59,7 @@ TOLL_FRAUD_SUSPECT: Final = Rule(
     remedy="Ask the account's owner. If these calls are not theirs: block them at the trunk now, end the account's "
     "registrations, change its password, and see where it was registered from. Limit what an account may spend.",
 )
-REGISTRATION_HIJACK_SUSPECT: Final = Rule(
+REGISTRATION_HIJACK_SUSPECT: Final[Rule] = Rule(
     code="registration-hijack-suspect",
     severity=Severity.MAJOR,
     when="An address of record is bound from a network (/24, /48) that it was never bound from, and "
@@ -69,7 +69,7 @@ REGISTRATION_HIJACK_SUSPECT: Final = Rule(
     remedy="Ask the account's owner whether they are there. If not, remove that binding, change the password, and "
     "look at the calls since.",
 )
-WEAK_AUTH: Final = Rule(
+WEAK_AUTH: Final[Rule] = Rule(
     code="weak-auth",
     severity=Severity.INFO,
     when="A server challenges with Basic (*minor*; RFC 3261 forbids it), or with a digest without qop. Once a day and "

@@ -18,7 +18,7 @@ from monitor.core.settings import Settings
 from monitor.core.stream import Stream
 from monitor.core.updates import Finding, FindingState, Severity
 
-PRIVATE_MEDIA_ADDRESS: Final = Rule(
+PRIVATE_MEDIA_ADDRESS: Final[Rule] = Rule(
     code="private-media-address",
     severity=Severity.MINOR,
     when="A description that goes to, or comes from, a public address names a private, carrier-grade NAT, link-local "
@@ -29,7 +29,7 @@ PRIVATE_MEDIA_ADDRESS: Final = Rule(
     remedy="Tell {client} its public address (external or advertised media address, STUN), or let an SBC or media "
     "relay in the path anchor the media. If a SIP ALG is between, switch it off.",
 )
-DIRECTION_MISMATCH: Final = Rule(
+DIRECTION_MISMATCH: Final[Rule] = Rule(
     code="direction-mismatch",
     severity=Severity.MINOR,
     when="The answer's direction (sendonly, recvonly, inactive, or the address 0.0.0.0) leaves silent what the offer "
@@ -39,7 +39,7 @@ DIRECTION_MISMATCH: Final = Rule(
     remedy="See why that side answers so: a hold that was not taken back, music on hold or a queue that never hands "
     "over, or a device that answers sendonly with sendonly.",
 )
-MISSING_ANSWER: Final = Rule(
+MISSING_ANSWER: Final[Rule] = Rule(
     code="missing-answer",
     severity=Severity.MAJOR,
     when="An offer is never answered: the 2xx has no SDP and no provisional response of that dialog had, or the ACK "
@@ -49,7 +49,7 @@ MISSING_ANSWER: Final = Rule(
     remedy="Without an answer the other side does not know where to send its media. See which element leaves it out, "
     "or takes it away: compare the message before and behind each hop.",
 )
-UNANSWERED_REINVITE: Final = Rule(
+UNANSWERED_REINVITE: Final[Rule] = Rule(
     code="unanswered-reinvite",
     severity=Severity.MINOR,
     when="A re-INVITE is refused and nothing repairs it: no challenge that is met, no glare (491) that is tried again, "
@@ -58,7 +58,7 @@ UNANSWERED_REINVITE: Final = Rule(
     remedy="What it asked for (hold, resume, another codec, another address after a transfer) did not happen; the "
     "session goes on as it was. See what the refusal names.",
 )
-T38_FAILED: Final = Rule(
+T38_FAILED: Final[Rule] = Rule(
     code="t38-failed",
     severity=Severity.MINOR,
     when="A re-INVITE that offers T.38 (m=image) is refused, or answered with port 0, and no later one is taken. "

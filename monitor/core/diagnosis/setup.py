@@ -15,7 +15,7 @@ from monitor.core.transaction import Transaction
 from monitor.core.undelivered import Report
 from monitor.core.updates import Finding, FindingState, Severity
 
-INVITE_UNANSWERED: Final = Rule(
+INVITE_UNANSWERED: Final[Rule] = Rule(
     code="invite-unanswered",
     severity=Severity.MAJOR,
     when="An INVITE gets no response of any kind, on the farthest hop that it was sent over. Over UDP it is "
@@ -29,7 +29,7 @@ INVITE_UNANSWERED: Final = Rule(
     remedy="Is {server} up, and does it listen there? Check its process, the route and the firewall between "
     "(both ways), and that it accepts {client}: some servers drop what they do not know without a word.",
 )
-NO_FINAL_RESPONSE: Final = Rule(
+NO_FINAL_RESPONSE: Final[Rule] = Rule(
     code="no-final-response",
     severity=Severity.MAJOR,
     when="180 s after the last 101–199 (a 100 does not count) there is no final response, and nobody cancelled. An ACK "
@@ -39,7 +39,7 @@ NO_FINAL_RESPONSE: Final = Rule(
     remedy="A proxy must end such a call itself (Timer C). Check the ring timeout of the callee's PBX or queue, "
     "and whether its final response is lost on the way back.",
 )
-REJECTED: Final = Rule(
+REJECTED: Final[Rule] = Rule(
     code="rejected",
     severity=Severity.MAJOR,
     when="A final response ≥ 400 reached the caller and is not repaired by another attempt. Those that ask for one "
@@ -50,7 +50,7 @@ REJECTED: Final = Rule(
     source="RFC 3261 §21, RFC 3326",
     remedy="By class: see below.",
 )
-SLOW_SETUP: Final = Rule(
+SLOW_SETUP: Final[Rule] = Rule(
     code="slow-setup",
     severity=Severity.MINOR,
     when="The caller waits more than 8 s from INVITE to the first 18x, or to the 2xx without one. The hop named is "
@@ -63,7 +63,7 @@ SLOW_SETUP: Final = Rule(
     "the other before the one that works.",
 )
 
-RETRY_AFTER_IGNORED: Final = Rule(
+RETRY_AFTER_IGNORED: Final[Rule] = Rule(
     code="retry-after-ignored",
     severity=Severity.MINOR,
     when=f"A server answers 503 with Retry-After, and its client sends it {Limits().ignored_rests} further requests "

@@ -12,7 +12,7 @@ from monitor.core.diagnosis.text import ends, seconds
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, FindingState, Severity
 
-BYE_UNANSWERED: Final = Rule(
+BYE_UNANSWERED: Final[Rule] = Rule(
     code="bye-unanswered",
     severity=Severity.MINOR,
     when="As `invite-unanswered`, for BYE, at the farthest hop that it was sent over. Not where the other side "
@@ -20,7 +20,7 @@ BYE_UNANSWERED: Final = Rule(
     source="RFC 3261 §15.1, §17.1.2",
     remedy="The call may still be up, and billed, on the other side. " + INVITE_UNANSWERED.remedy,
 )
-BYE_REJECTED: Final = Rule(
+BYE_REJECTED: Final[Rule] = Rule(
     code="bye-rejected",
     severity=Severity.MINOR,
     when="The side that hung up got a final response ≥ 300 to its BYE. A challenge that is retried within 4 s does not "
@@ -29,7 +29,7 @@ BYE_REJECTED: Final = Rule(
     remedy="The call may still be up on the other side. Compare Call-ID and tags of the BYE with those of the 200 OK, "
     "and see whether it reached the same node of a cluster as the INVITE.",
 )
-ABNORMAL_RELEASE: Final = Rule(
+ABNORMAL_RELEASE: Final[Rule] = Rule(
     code="abnormal-release",
     severity=Severity.MINOR,
     when="A BYE whose Reason is no normal end: a Q.850 cause other than 16 and 31, or a SIP status of 400 or more. "
@@ -40,7 +40,7 @@ ABNORMAL_RELEASE: Final = Rule(
     remedy="Somebody in the path, not a person, ended the call. Read the log of who sent the BYE at this time, and "
     "follow the cause towards the side that it came from.",
 )
-SHORT_CALL: Final = Rule(
+SHORT_CALL: Final[Rule] = Rule(
     code="short-call",
     severity=Severity.INFO,
     when="Answered, and ended less than 3 s later (a setting).",

@@ -9,7 +9,7 @@ from monitor.core.session_timer import Grant, Intervals
 from monitor.core.settings import Settings
 from monitor.core.updates import Finding, FindingState, Severity
 
-SESSION_EXPIRED: Final = Rule(
+SESSION_EXPIRED: Final[Rule] = Rule(
     code="session-expired",
     severity=Severity.MAJOR,
     when="A dialog agreed on a session interval (Session-Expires in the 2xx), and it passed without a refresh (2xx "
@@ -19,7 +19,7 @@ SESSION_EXPIRED: Final = Rule(
     remedy="See why the refresher stays silent: is it down, does it do session timers at all, or do its re-INVITEs and "
     "UPDATEs go another way? The other side hangs up when its own timer runs out.",
 )
-SESSION_TIMER_MISCONFIGURED: Final = Rule(
+SESSION_TIMER_MISCONFIGURED: Final[Rule] = Rule(
     code="session-timer-misconfigured",
     severity=Severity.MINOR,
     when="A session interval below the Min-SE of the request, or outside of what the operator calls sane (90 s to a "
@@ -28,7 +28,7 @@ SESSION_TIMER_MISCONFIGURED: Final = Rule(
     source="RFC 4028 §4, §5, §7.3, §9",
     remedy="Set the same interval on both sides: 1800 s, with a minimum of 90 s, is what most use.",
 )
-ZOMBIE_CALL: Final = Rule(
+ZOMBIE_CALL: Final[Rule] = Rule(
     code="zombie-call",
     severity=Severity.MINOR,
     when="An answered call without any message for 4 h (a setting), or for twice its session interval and 64·T1, and "

@@ -11,7 +11,7 @@ from monitor.core.settings import Settings
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
-TRANSFER_FAILED: Final = Rule(
+TRANSFER_FAILED: Final[Rule] = Rule(
     code="transfer-failed",
     severity=Severity.MAJOR,
     when="A REFER is refused, unless that was a challenge that it answers; or a NOTIFY about it tells that the call "
@@ -21,7 +21,7 @@ TRANSFER_FAILED: Final = Rule(
     remedy="Refused: does that side allow REFER (Allow header), or does it want transfers to be made by the PBX "
     "itself? The target failed: look for the call that the transfer made, from the side that sent the NOTIFY.",
 )
-REDIRECTED: Final = Rule(
+REDIRECTED: Final[Rule] = Rule(
     code="redirected",
     severity=Severity.INFO,
     when="An INVITE was answered with 3xx; says where it points and where the call went then.",
