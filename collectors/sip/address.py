@@ -1,7 +1,6 @@
 """What an IP address is good for: whether it can be reached from elsewhere, and of which family it is. Total."""
 
 from enum import StrEnum
-from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -46,10 +45,21 @@ INSIDE: Final = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL, Scope.
 # Asked with each message, and slowly through the class (Python 3.11).
 PUBLIC: Final = Scope.PUBLIC
 
+_MOST_KNOWN: Final = 8_192
+_KNOWN: Final[dict[str, Scope]] = {}
 
-@lru_cache(8192)
+
 def scope(address: str) -> Scope:
     """The scope of an address as text, IPv6 with or without brackets; an IPv4 one within IPv6 is that IPv4."""
+    known = _KNOWN.get(address)
+    if known is None:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        known = _KNOWN[address] = _scope(address)
+    return known
+
+
+def _scope(address: str) -> Scope:
     text = address.strip("[]")
     version, number = 4, _dotted(text)
     if number < 0:

@@ -105,6 +105,10 @@ class Bid:
         self.asked = False  # whether the request itself was seen
         self.carried: tuple[Carried, ...] = ()
 
+    def is_of(self, method: str, cseq: int, from_tag: str) -> bool:
+        """Whether its request is the one with this CSeq, of this side."""
+        return self.cseq == cseq and self.method == method and self.from_tag == from_tag
+
     def find(self, role: Role, to_tag: str) -> Carried | None:
         """The description of this role and tag."""
         for carried in self.carried:

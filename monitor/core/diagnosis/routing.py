@@ -52,15 +52,28 @@ class Visit(NamedTuple):
     number: int  # of the message
 
 
-class Routed(NamedTuple):
+class Routed:
     """A request within a dialog, where it left its user agent."""
 
-    method: str
-    at_us: int
-    hop: str
-    number: int  # of the message
-    uri: str  # Request-URI
-    routes: tuple[str, ...]
+    __slots__ = ("at_us", "hop", "method", "number", "routes", "uri")
+
+    def __init__(self, method: str, at_us: int, hop: str, number: int, uri: str, routes: tuple[str, ...]) -> None:
+        self.method = method
+        self.at_us = at_us
+        self.hop = hop
+        self.number = number  # of the message
+        self.uri = uri  # Request-URI
+        self.routes = routes
+
+    def follows(self, recorded: tuple[str, ...]) -> bool:
+        """Whether it goes by this route set.
+
+        A strict router comes first in the Request-URI, and the remote target last in the Route (§12.2.1.1).
+        """
+        if self.routes == recorded:
+            return True
+        rest = recorded[1:]
+        return self.uri == recorded[0] and self.routes[: len(rest)] == rest
 
 
 class Torn(NamedTuple):
@@ -139,18 +152,12 @@ def route_set_ignored(
 ) -> Finding | None:
     """`route-set-ignored` of a side of a dialog: its requests, and the route set that it was given.
 
-    `answered`: number of the 2xx that gave it. A strict router comes first in the Request-URI, and the remote target
-    last in the Route (§12.2.1.1).
+    `answered`: number of the 2xx that gave it.
     """
-    first, *rest = recorded
-    astray = [
-        request
-        for request in requests
-        if request.routes != recorded and (request.uri != first or request.routes[: len(rest)] != tuple(rest))
-    ]
-    request = min(astray, key=lambda request: request.at_us, default=None)
-    if request is None:
+    astray = [request for request in requests if not request.follows(recorded)]
+    if not astray:
         return None
+    request = min(astray, key=lambda request: request.at_us)
     client, _ = ends(request.hop)
     said = ", ".join(request.routes) or "no Route"
     return ROUTE_SET_IGNORED.finding(

@@ -49,6 +49,10 @@ _UNTIL_BYE: Final = frozenset(
     )
 )
 _NONE: Final[frozenset[Place]] = frozenset()
+# What is to be judged again after a message.
+_NOTHING: Final = 0
+_ADDRESSES: Final = 1
+_ALL: Final = 2
 _Found = dict[tuple[str, str], tuple[Rule, Finding]]
 
 
@@ -110,36 +114,37 @@ class Media(Facet[Call]):
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A message that was not seen before on its hop."""
-        if self._take(event, number, transaction):
-            self._judge(event.captured_us, out)
+        changed = self._take(event, number, transaction)
+        if changed != _NOTHING:
+            self._judge(event.captured_us, out, negotiated=changed == _ALL)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """What was refused was not repaired in time."""
         self._judge(due_us, out)
 
-    def _take(self, event: Message, number: int, transaction: Transaction | None) -> bool:
-        """Keep what a message says of the media; whether that changes what is to be said."""
+    def _take(self, event: Message, number: int, transaction: Transaction | None) -> int:
+        """Keep what a message says of the media; what is to be judged again."""
         method, status = event.method, event.status
         if method == "ACK":
             return self._confirmation(event, number)
         if method == "BYE":
-            return self._was_told(_UNTIL_BYE)
+            return _ALL if self._was_told(_UNTIL_BYE) else _NOTHING
         if event.cseq_method not in _OFFERS or status == 100:
-            return False
+            return _NOTHING
         if method:
             return self._request(event, number)
         if status >= 300:
-            return self._refusal(event)
+            return _ALL if self._refusal(event) else _NOTHING
         return self._answer(event, number, transaction)
 
-    def _confirmation(self, event: Message, number: int) -> bool:
+    def _confirmation(self, event: Message, number: int) -> int:
         """An ACK. Where the INVITE has the offer, it carries no answer."""
         bid = self._find("INVITE", event)
         if bid is None or bid.request is not None:
-            return False
+            return _NOTHING
         return self._carry(bid, ACK, event.to_tag, event, event.description, number)
 
-    def _request(self, event: Message, number: int) -> bool:
+    def _request(self, event: Message, number: int) -> int:
         """An INVITE, UPDATE or PRACK."""
         self._pracked = self._pracked or event.method == "PRACK"
         method, octets = event.method, event.description
@@ -147,20 +152,20 @@ class Media(Facet[Call]):
         if bid is None:
             # A PRACK without a description may lack the answer to a late offer.
             if not octets and (method == "UPDATE" or (method == "PRACK" and not self._late())):
-                return False
+                return _NOTHING
             bid = self._begin(method, event, event.to_tag)
         bid.asked, bid.to_tag = True, event.to_tag
         if not octets and method == "INVITE":
-            return False
+            return _NOTHING
         return self._carry(bid, REQUEST, "", event, octets, number)
 
-    def _answer(self, event: Message, number: int, transaction: Transaction | None) -> bool:
+    def _answer(self, event: Message, number: int, transaction: Transaction | None) -> int:
         """A 101–299 to one of them."""
         octets = event.description
         bid = self._find(event.cseq_method, event)
         if bid is None:
             if event.cseq_method != "INVITE" or not octets:
-                return False
+                return _NOTHING
             attempt = self.fold.attempts.of(event)
             begun = attempt is None or attempt.initial
             bid = self._begin("INVITE", event, "" if begun else event.to_tag)
@@ -168,11 +173,12 @@ class Media(Facet[Call]):
         if event.status >= 200:
             return self._carry(bid, SUCCESS, event.to_tag, event, octets, number)
         if not octets:
-            return False
+            return _NOTHING
         role = RELIABLE if event.first("rseq") else EARLY
         return self._carry(bid, role, event.to_tag, event, octets, number)
 
     def _refusal(self, event: Message) -> bool:
+        """A final response from 300 on; whether it may be for what was offered."""
         if event.cseq_method != "INVITE" or (event.status in CHALLENGES and not self._was_told(_RULES.keys())):
             return False  # it asks for credentials, and says nothing of the media
         bid = self._find("INVITE", event)
@@ -189,8 +195,11 @@ class Media(Facet[Call]):
     # --- what is kept
 
     def _find(self, method: str, event: Message) -> Bid | None:
-        for bid in self.bids:
-            if bid.cseq == event.cseq and bid.method == method and bid.from_tag == event.from_tag:
+        cseq, from_tag, first = event.cseq, event.from_tag, self._first
+        if first is None or first.is_of(method, cseq, from_tag):
+            return first
+        for bid in self._later:
+            if bid.is_of(method, cseq, from_tag):
                 return bid
         return None
 
@@ -206,10 +215,10 @@ class Media(Facet[Call]):
         """Whether an offer waits for its answer in a PRACK."""
         return any(bid.request is None and any(each.role is RELIABLE for each in bid.carried) for bid in self.bids)
 
-    def _carry(self, bid: Bid, role: Role, tag: str, event: Message, octets: bytes | None, number: int) -> bool:
-        """Keep the description of a message, or that it has none; whether that changes what is to be said."""
+    def _carry(self, bid: Bid, role: Role, tag: str, event: Message, octets: bytes | None, number: int) -> int:
+        """Keep the description of a message, or that it has none; what is to be judged again."""
         if octets is None:
-            return False
+            return _NOTHING
         known, digest = bid.find(role, tag), hash(octets) >> 4  # a number of 60 bits takes less room
         if known is not None and known.digest == digest:
             read = known.near.streams
@@ -219,7 +228,7 @@ class Media(Facet[Call]):
             same = False
         exposed = session.exposed(read, event.source, event.destination)
         if known is not None and same and not exposed and event.vias >= known.near.vias:
-            return False  # one hop farther on, unchanged, as most are
+            return _NOTHING  # one hop farther on, unchanged, as most are
         sight = Sight(number, event.captured_us, event.hop, event.vias, read)
         nearer = False
         if known is None:
@@ -227,12 +236,15 @@ class Media(Facet[Call]):
             bid.add(known)
         else:
             nearer = known.seen(sight, digest)
-        if exposed and (known.exposed is None or sight.at_us < known.exposed.at_us):
+        first = exposed and (known.exposed is None or sight.at_us < known.exposed.at_us)
+        if first:
             known.exposed = sight
-            return True
-        if same:
-            return nearer and self._was_told(_NEGOTIATED)
-        return known.exposed is not None or not self._plain() or self._was_told(_NEGOTIATED)
+        told = self._was_told(_NEGOTIATED)
+        if same and not first:
+            return _ALL if nearer and told else _NOTHING
+        if told or not self._plain():
+            return _ALL
+        return _NOTHING if known.exposed is None else _ADDRESSES
 
     # --- verdicts
 
@@ -245,16 +257,18 @@ class Media(Facet[Call]):
         """Whether nothing is to be said of offers and answers beside each other: as of most calls."""
         return all(_is_plain(bid) for bid in self.bids)
 
-    def _judge(self, at_us: int, out: list[Update]) -> None:
-        fold = self.fold
+    def _judge(self, at_us: int, out: list[Update], *, negotiated: bool = True) -> None:
+        """Say what changed: of addresses, and of what was negotiated."""
+        fold, bids = self.fold, self.bids
         found: _Found = {}
-        made = exchanges(self.bids)
+        made = exchanges(bids) if negotiated else []
         self._compare(made, found)
-        for bid in self.bids:
+        for bid in bids:
             for carried in bid.carried:
                 address = session.private_media_address(bid, carried, self._reached, self._silent)
                 _note(found, session.PRIVATE_MEDIA_ADDRESS, address)
-            self._refused(bid, made, found)
+            if negotiated:
+                self._refused(bid, made, found)
         if self._was_told(_RULES.keys()):
             for (code, subject), known in list(fold.findings.items()):
                 if (
@@ -380,12 +394,14 @@ def _is_plain(bid: Bid) -> bool:
     offer = bid.carried[0]
     if offer.role is not REQUEST:
         return not bid.asked  # out of sight
-    return all(_accepted(offer, answer) for answer in bid.carried[1:])
+    return all(answer is offer or _accepted(offer, answer) for answer in bid.carried)
 
 
 def _accepted(offer: Carried, answer: Carried) -> bool:
-    offered, accepted = offer.near.streams, answer.near.streams
-    return len(offered) == len(accepted) > 0 and not offer.rewritten and all(map(media.plain, offered, accepted))
+    offered, accepted = offer.streams, answer.streams
+    if len(offered) != len(accepted) or not offered or offer.rewritten:
+        return False
+    return all(media.plain(one, accepted[index]) for index, one in enumerate(offered))
 
 
 def _faxless(exchange: Exchange) -> bool:

@@ -2,13 +2,14 @@
 
 from functools import lru_cache
 from sys import intern
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from collectors.sip.address import Scope, scope
 from collectors.sip.grammar import listed
 from collectors.sip.uri import addr_spec, host_of, without_parameters
 from collectors.wire.events import FRAGMENTS, SideEvent
 from monitor.core.call import Call
+from monitor.core.context import FAR
 from monitor.core.diagnosis import routing as rules
 from monitor.core.diagnosis.routing import Routed, Torn, Visit
 from monitor.core.facet import Facet
@@ -179,15 +180,18 @@ class Loops(Facet[Call]):
         self.fold.judge(rules.CALL_LOOP, subject, verdict, self.fold.first_us, at_us, out)
 
 
-class RouteSet(NamedTuple):
+class RouteSet:
     """The Record-Route of a 2xx on a hop."""
 
-    from_tag: str
-    to_tag: str
-    vias: int
-    hop: str
-    number: int  # of the message
-    recorded: tuple[str, ...]
+    __slots__ = ("from_tag", "hop", "number", "recorded", "to_tag", "vias")
+
+    def __init__(self, event: Message, hop: str, number: int, recorded: tuple[str, ...]) -> None:
+        self.from_tag = event.from_tag
+        self.to_tag = event.to_tag
+        self.vias = event.vias
+        self.hop = hop
+        self.number = number  # of the message
+        self.recorded = recorded
 
 
 class Side:
@@ -261,7 +265,7 @@ class RouteSets(Facet[Call]):
 
     def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
-        side = next((side for side in self._sides() if side.sent(event)), None)
+        side = self._side_of(event)
         if side is None:
             if len(self._more_sides) >= _MOST_SIDES - 1:
                 return False
@@ -276,20 +280,27 @@ class RouteSets(Facet[Call]):
         side.requests += (Routed(event.method, event.captured_us, event.hop, number, uri, routes),)
         return True
 
+    def _side_of(self, event: Message) -> Side | None:
+        for side in self._sides():
+            if side.sent(event):
+                return side
+        return None
+
     def _may_tell(self, event: Message, transaction: Transaction) -> bool:
         """Whether `_set_of` may go by what a 2xx names on this hop: at the caller, or farther than known."""
         attempt = self.fold.attempts.holding(transaction)
         if attempt is None or not attempt.initial:
             return False
-        vias = event.vias
-        known = [each.vias for each in self._sets() if each.from_tag == event.from_tag and each.to_tag == event.to_tag]
-        if known and vias <= max(known) and (vias > 1 or vias >= min(known)):
+        vias, nearest, farthest = event.vias, FAR, -1
+        for each in self._sets():
+            if each.from_tag == event.from_tag and each.to_tag == event.to_tag:
+                nearest, farthest = min(nearest, each.vias), max(farthest, each.vias)
+        if vias <= farthest and (vias > 1 or vias >= nearest):
             return False
         return self.begins(event)
 
     def _recorded(self, event: Message, hop: str, number: int) -> None:
-        uris = _uris(tuple(event.all("record-route")))
-        route_set = RouteSet(event.from_tag, event.to_tag, event.vias, hop, number, uris)
+        route_set = RouteSet(event, hop, number, _uris(tuple(event.all("record-route"))))
         if self._set is None:
             self._set = route_set
         else:
@@ -313,10 +324,14 @@ class RouteSets(Facet[Call]):
         Who put itself into the path, and begins there what it sends, leaves itself out.
         """
         number, recorded = 0, tuple[str, ...]()
-        given = [each for each in self._sets() if each.from_tag == side.from_tag and each.to_tag == side.to_tag]
-        taken = [each for each in self._sets() if each.from_tag == side.to_tag and each.to_tag == side.from_tag]
-        nearest = min(given, key=lambda each: each.vias, default=None)
-        farthest = max(taken, key=lambda each: each.vias, default=None)
+        nearest: RouteSet | None = None  # of those that were given to this side
+        farthest: RouteSet | None = None  # of those that the other side was given
+        for each in self._sets():
+            one, other, vias = each.from_tag, each.to_tag, each.vias
+            if one == side.from_tag and other == side.to_tag and (nearest is None or vias < nearest.vias):
+                nearest = each
+            if one == side.to_tag and other == side.from_tag and (farthest is None or vias > farthest.vias):
+                farthest = each
         if nearest is not None and nearest.vias == 1 and address_of(nearest.hop.partition(">")[0]) == side.sender:
             number, recorded = nearest.number, nearest.recorded[::-1]
         elif farthest is not None and address_of(farthest.hop.partition(">")[2]) == side.sender:

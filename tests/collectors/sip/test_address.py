@@ -2,6 +2,7 @@
 
 import pytest
 
+from collectors.sip import address
 from collectors.sip.address import Scope, family, inside, scope
 
 
@@ -40,6 +41,13 @@ from collectors.sip.address import Scope, family, inside, scope
 )
 def test_an_address_has_a_scope(address: str, expected: Scope) -> None:
     assert scope(address) is expected
+
+
+def test_of_addresses_that_never_end_only_so_many_are_remembered() -> None:
+    for number in range(8_193):
+        assert scope(f"10.1.{number >> 8}.{number & 255}") is Scope.PRIVATE
+    assert len(address._KNOWN) <= 8_192
+    assert scope("10.1.0.0") is Scope.PRIVATE
 
 
 def test_what_is_inside_can_not_be_reached_from_outside() -> None:
