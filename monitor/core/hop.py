@@ -16,6 +16,11 @@ def endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def place(address: str, port: int) -> str:
+    """ "10.0.0.1:5060", or "10.0.0.1" where there is no port."""
+    return endpoint(address, port) if port else address
+
+
 def hop_between(source: str, source_port: int, destination: str, destination_port: int) -> str:
     """The hop of a request, by who sends it to whom."""
     way = (source, source_port, destination, destination_port)

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from collectors.wire.events import FRAGMENTS, ICMP, LOG, RTCP, RTP, TCP, SideEvent, SipEvent
-from monitor.core.hop import endpoint, request_hop
+from monitor.core.hop import place, request_hop
 from monitor.ladder.words import clean
 
 NAMES: Final = {
@@ -79,8 +79,3 @@ def _measured(name: str, value: float) -> str:
     if unit in _UNITS and stem:
         return f"{clean(stem.replace('_', ' '))} {figure} {_UNITS[unit]}"
     return f"{clean(name.replace('_', ' '))} {figure}"
-
-
-def place(address: str, port: int) -> str:
-    """ "10.0.0.1:5060", or "10.0.0.1" where there is no port."""
-    return endpoint(address, port) if port else address

@@ -28,3 +28,10 @@ def test_however_many_hops_are_named_few_are_remembered() -> None:
 )
 def test_the_address_of_an_endpoint_has_neither_port_nor_brackets(place: str, address: str) -> None:
     assert hop.address_of(place) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "shown"), [("::1", 5, "[::1]:5"), ("::1", 0, "::1"), ("", 0, ""), ("a", 1, "a:1")]
+)
+def test_a_place_has_a_port_where_there_is_one(address: str, port: int, shown: str) -> None:
+    assert hop.place(address, port) == shown

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from collectors.wire.events import ICMP, RTCP, SideEvent
-from monitor.ladder.beside import Notes, Seen, place, seen
+from monitor.ladder.beside import Notes, Seen, seen
 from monitor.ladder.layout import lay_out
 from monitor.ladder.values import Arrow
 from tests.support.beside import beside
@@ -31,13 +31,6 @@ def test_a_side_event_is_told_by_name_place_text_and_figures() -> None:
 def test_a_kind_that_is_not_known_has_its_own_name() -> None:
     assert seen(beside(request("INVITE", 0), "sonar\n")).name == "sonar�"
     assert seen(beside(request("INVITE", 0), ICMP)).name == "ICMP error"
-
-
-@pytest.mark.parametrize(
-    ("address", "port", "shown"), [("::1", 5, "[::1]:5"), ("::1", 0, "::1"), ("", 0, ""), ("a", 1, "a:1")]
-)
-def test_a_place_has_a_port_where_there_is_one(address: str, port: int, shown: str) -> None:
-    assert place(address, port) == shown
 
 
 def test_only_so_many_figures_are_told() -> None:
