@@ -10,6 +10,7 @@ import msgspec
 from collectors.sip.timers import SECOND
 from monitor.analyze.measures import By, measure
 from monitor.analyze.result import Records, Result
+from monitor.core.hop import place
 from monitor.core.legs import Link
 from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
@@ -23,7 +24,6 @@ from monitor.core.updates import (
     RegistrationRecord,
     TransactionRecord,
 )
-from monitor.ladder.beside import place
 
 SCHEMA: Final = 1
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as all wire time is
