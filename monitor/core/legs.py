@@ -9,7 +9,6 @@ A mark is stored with its call when it is seen. Which calls are legs of which is
 the same marks give the same answer whatever came first, live or from a file.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -140,26 +139,37 @@ def _near(places: list[int], legs: Sequence[Leg], within_us: int) -> Iterator[tu
                 yield one, other
 
 
+def _shared(legs: Sequence[Leg]) -> dict[Mark, list[int]]:
+    """The marks that several of these calls have, with these calls' places."""
+    first: dict[Mark, int] = {}
+    found: dict[Mark, list[int]] = {}
+    for place, leg in enumerate(legs):
+        for mark in leg.marks:
+            begun = first.setdefault(mark, place)
+            if begun != place:
+                found.setdefault(mark, [begun]).append(place)
+    return found
+
+
 def links(legs: Sequence[Leg]) -> list[Link]:
     """All links among these calls, the surest first.
 
     What numbers and times alone suggest gives way: a call that is linked by a surer mark, or by numbers to
     one that begins nearer, is not linked by weaker ones.
     """
-    by_mark: dict[Mark, list[int]] = defaultdict(list)
-    for place, leg in enumerate(legs):
-        for mark in leg.marks:
-            by_mark[mark].append(place)
     pairs = set[tuple[int, int]]()
-    for mark, places in by_mark.items():
-        if 1 < len(places) <= _MOST_OF_A_MARK:
+    for mark, places in _shared(legs).items():
+        if len(places) <= _MOST_OF_A_MARK:
             pairs.update(_near(places, legs, PROOFS[mark.kind].within_us if mark.kind in PROOFS else SETUP_US))
-    found = [each for one, other in sorted(pairs) if (each := link(legs[one], legs[other])) is not None]
-    begun = {leg.key: leg.begun_us for leg in legs}
-    found.sort(key=lambda each: (-each.confidence, begun[each.other] - begun[each.one], each.one, each.other))
+    apart = [
+        (abs(legs[one].begun_us - legs[other].begun_us), each)
+        for one, other in sorted(pairs)
+        if (each := link(legs[one], legs[other])) is not None
+    ]
+    apart.sort(key=lambda pair: (-pair[1].confidence, pair[0], pair[1].one, pair[1].other))
     kept: list[Link] = []
     made: set[RecordKey] = set()  # calls whose origin is known
-    for each in found:
+    for _, each in apart:
         if each.confidence <= _BOTH_NUMBERS_HERE and each.other in made:
             continue
         made.add(each.other)
