@@ -1,6 +1,6 @@
 """By what measures are told apart: peers, direction, user agent, destination prefix."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -34,23 +34,26 @@ class Dimension(StrEnum):
 
 
 DIMENSIONS: Final = tuple(Dimension)
+# Named for each call, and slowly through the class (Python 3.11).
+_SOURCE, _DESTINATION, _DIRECTION, _USER_AGENT, _PREFIX, _ = DIMENSIONS
 
 
 def direction(caller: str, callee: str) -> str:
     """ "outbound", "inbound", "internal" or "transit", by whether the two ends have addresses of private networks."""
-    return {
-        (True, True): "internal",
-        (True, False): "outbound",
-        (False, True): "inbound",
-        (False, False): "transit",
-    }[inside(address_of(caller)), inside(address_of(callee))]
+    return _direction(address_of(caller), address_of(callee))
+
+
+def _direction(source: str, destination: str) -> str:
+    if inside(source):
+        return "internal" if inside(destination) else "outbound"
+    return "inbound" if inside(destination) else "transit"
 
 
 def prefix(uri: str) -> str:
     """The country code of the number in a URI ("+43"); "national", "extension" or "user" where it has none."""
     user = user_of(uri).partition(";")[0]
-    digits = "".join(filter(str.isdigit, user))
-    if not digits or len(digits) < len(user.strip("+").translate(_PUNCTUATION)):
+    digits = user.strip("+").translate(_PUNCTUATION)
+    if not digits.isdigit():
         return "user"
     if user.startswith("+"):
         international = digits
@@ -65,13 +68,16 @@ def prefix(uri: str) -> str:
 _PUNCTUATION: Final = {ord(character): None for character in "-.()"}
 
 
-def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Iterator[tuple[Dimension, str]]:
+def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Iterable[tuple[Dimension, str]]:
     """Under which key of each dimension a call counts."""
-    yield Dimension.SOURCE, address_of(caller)
-    yield Dimension.DESTINATION, address_of(callee)
-    yield Dimension.DIRECTION, direction(caller, callee)
-    yield Dimension.USER_AGENT, user_agent[:_LONGEST_AGENT] or "unknown"
-    yield Dimension.PREFIX, prefix(to_uri)
+    source, destination = address_of(caller), address_of(callee)
+    return (
+        (_SOURCE, source),
+        (_DESTINATION, destination),
+        (_DIRECTION, _direction(source, destination)),
+        (_USER_AGENT, user_agent[:_LONGEST_AGENT] or "unknown"),
+        (_PREFIX, prefix(to_uri)),
+    )
 
 
 def most_first(item: tuple[str, Tally]) -> tuple[int, int, str]:
@@ -85,7 +91,7 @@ class Breakdown(msgspec.Struct):
 
     tallies: dict[Dimension, dict[str, Tally]] = {}
 
-    def add(self, call: Sample, where: Iterator[tuple[Dimension, str]]) -> None:
+    def add(self, call: Sample, where: Iterable[tuple[Dimension, str]]) -> None:
         """One more call, under its keys (`parts`)."""
         for dimension, key in where:
             self.of(dimension, key).add(call)
@@ -96,7 +102,9 @@ class Breakdown(msgspec.Struct):
 
     def of(self, dimension: Dimension, key: str) -> Tally:
         """The tally of a key, made when it is not there; beyond a bound, that of the others."""
-        tallies = self.tallies.setdefault(dimension, {})
+        tallies = self.tallies.get(dimension)
+        if tallies is None:
+            tallies = self.tallies[dimension] = {}
         found = tallies.get(key)
         if found is None:
             key = key if len(tallies) < MOST_KEYS else OTHERS
