@@ -115,19 +115,25 @@ class CaptureFile:
             if not data and self._octets.fault.startswith("cut"):
                 return []  # before anything could be unpacked
             self._reader = self._recognise(data)
-        frames = self._reader.feed(data)
-        self._declare_interfaces(self._reader)
-        if frames:
-            self._note_times(frames)
-        if self._wanted:
-            links = self._reader.interfaces
-            frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
-        found = self.decoder.datagrams(frames)
+        found = self._datagrams(self._reader, data)
+        while self._octets.within_chunk:
+            found += self._datagrams(self._reader, self._octets.read())
         if self.finished:
             found += self.decoder.flush(self.last_us)
         if self._keyed:
             found = self._with_keyed(found, self._keyed)
         return self._in_order(found)
+
+    def _datagrams(self, reader: CaptureReader, data: bytes) -> list[Datagram]:
+        """Those of the next octets of the file."""
+        frames = reader.feed(data)
+        self._declare_interfaces(reader)
+        if frames:
+            self._note_times(frames)
+        if self._wanted:
+            links = reader.interfaces
+            frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
+        return self.decoder.datagrams(frames)
 
     def _with_keyed(self, found: list[Datagram], keyed: "KeyedMessages") -> list[Datagram]:
         """These, and what was in TLS meanwhile, in order of time."""

@@ -10,6 +10,8 @@ from collectors.decode.compression import Unpacker, unpacker_for
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
 
 _CHUNK: Final = 1024 * 1024  # octets
+# What is made of so many octets lies in the processor's cache, and in memory that the last ones left.
+_PIECE: Final = 128 * 1024
 _MAGIC: Final = 4  # octets by which a compression is recognised
 _NOTHING: Final[tuple[bytes, ...]] = ()
 # What unpacks to so many octets, and to so many times its size, is made to keep somebody busy.
@@ -53,6 +55,16 @@ class Octets:
         """Whether `read` will not block, after `timeout_s` at most. A regular file never does."""
         return self._ahead is not None or bool(self.size) or bool(select.select([self._file], [], [], timeout_s)[0])
 
+    @property
+    def within_chunk(self) -> bool:
+        """Whether the octets read at last are a piece of a MiB that goes on, as those of a regular file are."""
+        return self._plain and self.bytes_read % _CHUNK > 0 and self.bytes_read < self.size
+
+    @property
+    def _plain(self) -> bool:
+        """Whether this is a regular file, known not to be compressed."""
+        return self.size > 0 and self._head is None and self._unpacker is None
+
     def read(self) -> bytes:
         """The next octets, 1 MiB at most; there may be none before the end. Raises `ReceiverError`."""
         piece = self._ahead
@@ -83,7 +95,7 @@ class Octets:
 
     def _read(self) -> bytes:
         try:
-            data = self._file.read(_CHUNK)
+            data = self._file.read(_PIECE if self._plain else _CHUNK)
         except OSError as error:
             raise self._unreadable(error) from error
         self.finished = not data
