@@ -70,24 +70,24 @@ class Correlator:
         """Take a message for those who keep none: the record that it joined; what else it caused is added to `out`."""
         if self._closed:
             self._let_go()
-        self._hear(event.source, event.captured_us, event.status)
+        message = Message(event)
+        self._hear(message.source, message.captured_us, message.status)
         # Most messages belong to a call that is known: one look for these.
         fold: Fold | None = (
-            self._calls.get(event.call_id) if (event.method or event.cseq_method) != "REGISTER" else None
+            self._calls.get(message.call_id) if (message.method or message.cseq_method) != "REGISTER" else None
         )
         if fold is None:
             name = self._name(event)
             fold = self._others.get(name)
             if fold is None:
-                message = Message(event)
                 fold = self._begin(name, message)
                 fold.feed(message, out)
                 oldest = self._recency.oldest
                 if oldest is not None and len(self) > self._context.settings.max_records:
-                    self._close(oldest, "evicted", event.captured_us, out)
+                    self._close(oldest, "evicted", message.captured_us, out)
                 return fold
         self._recency.renew(fold)
-        fold.feed(Message(event), out)
+        fold.feed(message, out)
         return fold
 
     def overhear(self, source: str, at_us: int, *, response: bool) -> None:

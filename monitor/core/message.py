@@ -4,6 +4,8 @@ An event is what travels and is stored; of it, one `Message` is made when its re
 a message here does so many times. Its head is split once, when the first of its further headers is asked for.
 """
 
+from msgspec.structs import astuple
+
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.description import description
@@ -39,28 +41,54 @@ class Message(Reading):
         "vias",
     )
 
+    captured_us: int
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+    transport: str
+    observer: str
+    fault: str
+    method: str
+    status: int
+    call_id: str
+    from_uri: str
+    from_tag: str
+    to_uri: str
+    to_tag: str
+    cseq: int
+    cseq_method: str
+    branch: str
+    vias: int
+    contact: str
+
     def __init__(self, event: SipEvent) -> None:
-        super().__init__(event.raw)
-        self.captured_us = event.captured_us
-        self.source = event.source
-        self.source_port = event.source_port
-        self.destination = event.destination
-        self.destination_port = event.destination_port
-        self.transport = event.transport
-        self.observer = event.observer
-        self.fault = event.fault
-        self.method = event.method
-        self.status = event.status
-        self.call_id = event.call_id
-        self.from_uri = event.from_uri
-        self.from_tag = event.from_tag
-        self.to_uri = event.to_uri
-        self.to_tag = event.to_tag
-        self.cseq = event.cseq
-        self.cseq_method = event.cseq_method
-        self.branch = event.branch
-        self.vias = event.vias
-        self.contact = event.contact
+        # At once: an attribute of a Struct is twenty times as dear as one of a compiled class.
+        (
+            self.captured_us,
+            _,  # when the collector read it
+            self.source,
+            self.source_port,
+            self.destination,
+            self.destination_port,
+            self.transport,
+            self.observer,
+            raw,
+            self.fault,
+            self.method,
+            self.status,
+            self.call_id,
+            self.from_uri,
+            self.from_tag,
+            self.to_uri,
+            self.to_tag,
+            self.cseq,
+            self.cseq_method,
+            self.branch,
+            self.vias,
+            self.contact,
+        ) = astuple(event)
+        super().__init__(raw)
         self._hop = ""
         self._described = False  # whether its description was looked for
         self._description: bytes | None = None
