@@ -58,7 +58,7 @@ class Octets:
     @property
     def within_chunk(self) -> bool:
         """Whether the octets read at last are a piece of a MiB that goes on, as those of a regular file are."""
-        return self._plain and self.bytes_read % _CHUNK > 0 and self.bytes_read < self.size
+        return self._plain and not self.finished and self.bytes_read % _CHUNK > 0 and self.bytes_read < self.size
 
     @property
     def _plain(self) -> bool:
