@@ -129,7 +129,7 @@ class MediaWatch:
         """The messages of one reading, and what in it is none. A message may be unread: it is read where need be."""
         for message in messages:
             raw = message.payload if isinstance(message, Datagram) else message.raw
-            if raw[-4:] != b"\r\n\r\n" or raw[:4] == b"BYE ":
+            if not raw.endswith(b"\r\n\r\n") or raw.startswith(b"BYE "):
                 self._waiting.append(message)
         media = [datagram for datagram in others if datagram.payload[:1] >= b"\x80" and datagram.payload[0] < 0xC0]
         self._seen_media = self._seen_media or bool(media)

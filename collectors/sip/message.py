@@ -58,6 +58,8 @@ _ABSENT: Final = [
     Line(OTHER),
 ]
 
+_HEAD_END: Final = b"\r\n\r\n"
+_RESPONSE: Final = b"SIP/2.0 "
 _BLANK_LINE: Final = re.compile(rb"(?>\r\n|[\r\n]){2}")
 _FIRST_LINE: Final = re.compile(
     rb"[\r\n]{0,64}(?:SIP/\d+\.\d+[ \t]"
@@ -71,6 +73,8 @@ def looks_like_sip(payload: bytes) -> bool:
 
     Its first line names SIP/x.y where it must, and in a request a URI with a scheme comes before that.
     """
+    if payload.startswith(_RESPONSE):
+        return True
     end = payload.find(b"\r\n")
     if end > 0:
         line = payload[:end]
@@ -81,11 +85,10 @@ def looks_like_sip(payload: bytes) -> bool:
 
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
-    # The last blank line is the first, unless another is found among the lines; it is sooner found from behind.
-    end = raw.rfind(b"\r\n\r\n")
-    if end > 0 and raw[0] > _CARRIAGE_RETURN:
+    lines, end = _usual_head(raw)
+    if end > 0:
         try:
-            return _fields(raw, raw[: end + 2].splitlines(), end)
+            return _fields(raw, lines, end)
         except IndexError:
             pass  # a line without octets
     lines, end = _head(raw)
@@ -104,7 +107,7 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
         if role == DULL:
             continue
         if role == PERHAPS_VIA:
-            value = line[4:] if line[:4] == b"Via:" else via_value(line)
+            value = line[4:] if line.startswith(b"Via:") else via_value(line)
             if value is not None:
                 via = via if vias else value.strip()  # of several, the first counts
                 vias += 1 + value.count(b",") if _COMMA in value else 1
@@ -167,10 +170,10 @@ def header_values(raw: bytes, name: str) -> list[str]:
 
 def head(raw: bytes) -> tuple[list[bytes], int]:
     """The lines of the head, folding undone, and where the body begins, whatever Content-Length says."""
-    end = raw.rfind(b"\r\n\r\n")  # as in `parse`
-    if end > 0 and raw[0] > _CARRIAGE_RETURN:
+    lines, end = _usual_head(raw)
+    if end > 0:
         try:
-            return _whole(raw[: end + 2].splitlines()), end + 4
+            return _whole(lines), end + 4
         except IndexError:
             pass  # a line without octets
     lines, end = _head(raw)
@@ -246,6 +249,19 @@ def _blank_line(raw: bytes) -> tuple[int, int]:
     return found.span() if found else (len(raw), len(raw))
 
 
+def _usual_head(raw: bytes) -> tuple[list[bytes], int]:
+    """Lines of the head, and where the blank line begins, as they are if none of these is empty; else that is 0."""
+    if not raw or raw[0] <= _CARRIAGE_RETURN:
+        return [], 0
+    if raw.endswith(_HEAD_END):  # no body, as most have none
+        lines = raw.splitlines()
+        lines.pop()
+        return lines, len(raw) - len(_HEAD_END)
+    # The last blank line is the first, unless another is found among the lines; it is sooner found from behind.
+    end = raw.rfind(_HEAD_END)
+    return ([], 0) if end < 0 else (raw[: end + 2].splitlines(), end)
+
+
 def _head(raw: bytes) -> tuple[list[bytes], int]:
     """Lines of the head, whether they end with CRLF, LF or CR, and where the blank line begins.
 
@@ -280,11 +296,11 @@ def _unfolded(lines: list[bytes]) -> list[bytes]:
 
 def _is_usual_start(line: bytes) -> bool:
     """Whether SIP/2.0 is where a start line has it, and in a request a method and a URI with a scheme before that."""
-    if line[-8:] == b" SIP/2.0":
+    if line.endswith(b" SIP/2.0"):
         # The method comes first, alone: what a tunnel puts before it (GTP, HEP) is no method.
         at = line.find(b" ")
         return line[:at].isalnum() and _COLON in line[at:]
-    return line[:8] == b"SIP/2.0 "
+    return line.startswith(_RESPONSE)
 
 
 # What start lines that were read lately say, all of them usual: (method, status, fault).
