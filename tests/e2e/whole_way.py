@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from tests.support.environment import ROOT
-from tests.support.processes import spawn, stop, wait_for
+from tests.support.processes import is_bound, spawn, stop, wait_for
 from tests.support.smtp import SmtpServer
 
 SIPP = Path(__file__).parent / "sipp"
@@ -46,7 +47,7 @@ def main(receiver: str, work: Path) -> dict[str, Any]:
         forbidder = stack.enter_context(
             sipp(work, "forbidder", "-sf", f"{SIPP}/forbidder.xml", "-i", "127.0.0.3", "-m", str(REGISTRATIONS))
         )
-        time.sleep(0.5)
+        wait_for(servers_listen, 30, what="all servers of SIP listen")
         stack.enter_context(
             sipp(work, "no_ack", "-sf", f"{SIPP}/no_ack.xml", "127.0.0.1:5060", "-i", "127.0.0.10", "-m", "1")
         )
@@ -171,6 +172,12 @@ def sipp(work: Path, name: str, *arguments: str) -> Iterator[subprocess.Popen[by
         yield process
     finally:
         stop(process)
+
+
+def servers_listen() -> bool:
+    """Whether nothing that is sent to them need be sent again."""
+    over_udp = all(is_bound(5060, address, socket.SOCK_DGRAM) for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"))
+    return over_udp and is_bound(5060, "127.0.0.4")
 
 
 def counted(work: Path, name: str) -> dict[str, int]:

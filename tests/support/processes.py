@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -41,6 +42,13 @@ def wait_for(
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what or condition}")
         time.sleep(every)
+
+
+def is_bound(port: int, address: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
+    """Whether some process has this port."""
+    table = Path("/proc/net/tcp" if kind == socket.SOCK_STREAM else "/proc/net/udp").read_text()
+    (number,) = struct.unpack("=I", socket.inet_aton(address))  # written as the machine's own
+    return f": {number:08X}:{port:04X} " in table  # with ": " begins the local end
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
