@@ -310,7 +310,11 @@ class Dialogs:
 
     def last_bye_us(self) -> int:
         """When the last of the dialogs that were answered ended; 0 where none has."""
-        return max([dialog.bye_us for dialog in self._dialogs() if dialog.answered_us], default=0)
+        last_us = 0
+        for dialog in self._dialogs():
+            if dialog.answered_us and dialog.bye_us > last_us:
+                last_us = dialog.bye_us
+        return last_us
 
     def acknowledged(self) -> bool | None:
         """Whether each 2xx that forms a dialog got its ACK; None where there is none."""

@@ -1,5 +1,6 @@
 """Requests that are challenged, and the credentials with which they come again (RFC 3261 §22)."""
 
+from collections.abc import Set
 from typing import Final, NamedTuple
 
 from collectors.sip.auth import parameters
@@ -7,6 +8,7 @@ from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 
 _MOST_CHALLENGES: Final = 8  # in one message
+_NO_REALMS: Final[frozenset[str]] = frozenset()
 
 
 class Nonce(NamedTuple):
@@ -94,6 +96,12 @@ class Try:
             self.numbers = [*transaction.numbers[:1], number]
         self.asked = self.asked or transaction.seen_request
         return given
+
+    def refused(self) -> Set[str]:
+        """The realms that asked for credentials although it carries some for them."""
+        if not self.challenged or not self.nonces:
+            return _NO_REALMS  # as of nearly all
+        return self.challenged & self.nonces.keys()
 
     @property
     def subject(self) -> str:

@@ -1,7 +1,7 @@
 """Calls on their way: no 100 Trying, a PRACK that never comes, ringing without end, an answer that crosses a CANCEL."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from collectors.sip.timers import MILLISECOND, SECOND
 from monitor.core.attempt import Attempt
@@ -48,14 +48,17 @@ CANCEL_RACE: Final[Rule] = Rule(
 )
 
 
-class Rung(NamedTuple):
+class Rung:
     """A hop on which a 180 came."""
 
-    at_us: int  # first
-    hop: str
-    vias: int
-    number: int  # of the message
-    attempt: Attempt
+    __slots__ = ("at_us", "attempt", "hop", "number", "vias")
+
+    def __init__(self, at_us: int, hop: str, vias: int, number: int, attempt: Attempt) -> None:
+        self.at_us = at_us  # first
+        self.hop = hop
+        self.vias = vias
+        self.number = number  # of the message
+        self.attempt = attempt
 
 
 _AT_ONCE_US: Final = 200 * MILLISECOND  # §17.2.1: a server that needs longer must send 100

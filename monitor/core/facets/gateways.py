@@ -1,14 +1,13 @@
 """Messages that were rewritten on their way by what is no proxy."""
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from collectors.sip.address import PUBLIC, inside, scope
 from collectors.sip.sdp import looks_like_sdp
+from collectors.sip.uri import host_of
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import SIP_ALG, sip_alg
 from monitor.core.facet import Facet
-from monitor.core.facets.contacts import hidden
 from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
@@ -49,7 +48,9 @@ class Gateways(Facet[Call | Registration | Standalone]):
     @staticmethod
     def begins(event: Message) -> bool:
         """It is on its way between inside and outside, or mixes both."""
-        return crosses(event.source, event.destination) or _mixed(event) != ""
+        if scope(event.source) is PUBLIC:
+            return inside(event.destination) or _mixed(event) != ""
+        return scope(event.destination) is PUBLIC and inside(event.source)
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Compare with what was seen of it elsewhere."""
@@ -95,7 +96,9 @@ def _parts(event: Message) -> tuple[str, ...]:
 
 def _mixed(event: Message) -> str:
     """How a message from a public address mixes both sides of a NAT; "" where it does not."""
-    if event.method and event.vias == 1 and event.contact and hidden(event.source, event.contact):
+    if scope(event.source) is not PUBLIC:
+        return ""
+    if event.method and event.vias == 1 and event.contact and inside(host_of(event.contact)):
         host, _ = event.sent_by
         if host.strip("[]") == event.source:
             return (
@@ -103,7 +106,7 @@ def _mixed(event: Message) -> str:
                 "that knows its public address gives it in both, one that does not in none; a gateway may have "
                 "rewritten one."
             )
-    if event.fault == _SHORT and event.transport == "udp" and scope(event.source) is PUBLIC:
+    if event.fault == _SHORT and event.transport == "udp":
         address = f" {event.source}\r\n".encode()
         body = event.body  # whole lines: what the capture cut off is no gateway's doing
         if looks_like_sdp(body) and body.endswith(b"\r\n") and b"\nc=IN IP4" + address in body:
@@ -112,13 +115,6 @@ def _mixed(event: Message) -> str:
                 "Content-Length: a gateway put the address in and left the length alone."
             )
     return ""
-
-
-@lru_cache(8192)
-def crosses(source: str, destination: str) -> bool:
-    """Whether one end is inside and the other is outside."""
-    ends = {scope(source), scope(destination)}
-    return PUBLIC in ends and (inside(source) or inside(destination))
 
 
 def _arrow(hop: str) -> str:

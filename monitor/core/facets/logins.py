@@ -31,8 +31,8 @@ class Logins(Facet[Fold]):
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
-        """A request, or a challenge."""
-        return method != "" or status in CHALLENGES
+        """A request that may be challenged, or a challenge."""
+        return status in CHALLENGES if method == "" else method not in _LEFT_ALONE
 
     @staticmethod
     def begins(event: Message) -> bool:
@@ -49,21 +49,20 @@ class Logins(Facet[Fold]):
         if transaction is None or event.cseq < 0 or event.status == 100 or transaction.method in _LEFT_ALONE:
             return
         at_us = event.captured_us
-        carries = event.method != "" and event.raw.find(b"uthorization") >= 0
-        tried = self._try(event, make=carries or event.status in CHALLENGES or self._comes_again(event))
+        tried = self._try(event)
         if tried is None:
             return
-        tried.first_us = min(tried.first_us, at_us)
+        if at_us < tried.first_us:
+            tried.first_us = at_us
         if event.method:
             tried.asked = True
-            tried.nonces = tried.nonces or (nonces_of(proofs(event)) if carries else {})
+            if not tried.nonces and _carries(event):
+                tried.nonces = nonces_of(proofs(event))
         elif event.status in CHALLENGES:
             self._nonces += tried.challenge(event, number, transaction)
             del self._nonces[:-_MOST_NONCES]
             self._tell(tried, event, transaction, out)
-            settings = self.fold.context.settings
-            for wait_us in (settings.repair_us, settings.timers.timeout_us):
-                self.fold.wake_facet(at_us + wait_us, self)
+            self._wait(at_us)
         else:
             tried.accepted_us = min(tried.accepted_us or at_us, at_us)
             if 200 <= event.status < 300 and not self.fold.findings:
@@ -72,8 +71,18 @@ class Logins(Facet[Fold]):
             self._judge(at_us, out)
 
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
-        """A challenge has waited for its answer."""
-        self._judge(due_us, out)
+        """A challenge has waited for its answer; where none came, there is more to say at `about`."""
+        challenged = [tried for tried in self._tries.values() if tried.challenged_us]
+        if challenged:
+            self._judge(due_us, out)
+        if due_us < about and rules.AUTH_NOT_ATTEMPTED.code in self.fold.found:
+            self.fold.wake_facet(about, self, about)
+
+    def _wait(self, at_us: int) -> None:
+        """A challenge was seen: nearly all are answered before its first deadline, and need no second."""
+        settings = self.fold.context.settings
+        repair_us, timeout_us = at_us + settings.repair_us, at_us + settings.timers.timeout_us
+        self.fold.wake_facet(min(repair_us, timeout_us), self, max(repair_us, timeout_us))
 
     def _settle(self, accepted: Try) -> None:
         """Forget what led to credentials that were accepted, but for the nonce, which has served now."""
@@ -82,16 +91,17 @@ class Logins(Facet[Fold]):
 
     def _comes_again(self, event: Message) -> bool:
         """Whether a request is another try of one that was challenged."""
-        return event.method != "" and any(
-            tried.challenged_us and _retried(tried, event.method, event.from_tag, event.cseq)
-            for tried in self._tries.values()
-        )
+        if event.method:
+            for tried in self._tries.values():
+                if tried.challenged_us and _retried(tried, event.method, event.from_tag, event.cseq):
+                    return True
+        return False
 
-    def _try(self, event: Message, *, make: bool) -> Try | None:
-        """The try that a message belongs to; a new one, if it carries credentials or asks for some."""
+    def _try(self, event: Message) -> Try | None:
+        """The try that a message belongs to; a new one, if it carries credentials, asks for some, or comes again."""
         name = (event.cseq_method, event.cseq, event.from_tag)
         tried = self._tries.get(name)
-        if tried is None and make:
+        if tried is None and (event.status in CHALLENGES or _carries(event) or self._comes_again(event)):
             tried = self._tries[name] = Try(event)
             if len(self._tries) > _MOST_TRIES:
                 del self._tries[next(iter(self._tries))]
@@ -99,9 +109,10 @@ class Logins(Facet[Fold]):
 
     def _tell(self, tried: Try, event: Message, transaction: Transaction, out: list[Update]) -> None:
         """Tell once of a try that its credentials were refused: many of these are more than a wrong password."""
-        tries = list(self._tries.values())
-        realms = tried.challenged & tried.nonces.keys()
-        if not tried.told and any(self._is_latest(realm, tried, tries) for realm in realms):
+        realms = () if tried.told else tried.refused()
+        tries = list(self._tries.values()) if realms else []
+        refused = [realm for realm in realms if self._is_latest(realm, tried, tries)]
+        if refused:
             tried.told = True
             client, server = ends(transaction.hop)
             account = self.fold.from_uri
@@ -111,12 +122,12 @@ class Logins(Facet[Fold]):
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         tries = sorted(self._tries.values(), key=lambda tried: (tried.first_us, tried.cseq))
-        for realm in sorted({realm for tried in tries for realm in tried.challenged & tried.nonces.keys()}):
+        for realm in sorted({realm for tried in tries for realm in tried.refused()}):
             self._judge_realm(realm, tries, at_us, out)
         for tried in tries:
             if tried.challenged_us and not tried.nonces and tried.method not in _NEVER_RETRIED:
-                later = (other.first_us for other in tries if _retried(tried, other.method, other.from_tag, other.cseq))
-                retried_us = min(later, default=0) or tried.accepted_us
+                later = [other for other in tries if _retried(tried, other.method, other.from_tag, other.cseq)]
+                retried_us = (later[0].first_us if later else 0) or tried.accepted_us
                 settings, now_us = self.fold.context.settings, self.fold.now_us
                 verdict = rules.auth_not_attempted(tried, retried_us, settings, now_us)
                 self._found = self._found or verdict is not None
@@ -138,6 +149,11 @@ class Logins(Facet[Fold]):
         earlier = (other for other in tries if realm not in other.challenged and other.first_us < tried.first_us)
         served = any(used in other.nonces.values() for other in earlier)
         return bool(given) and max(given).nonce == used and not served
+
+
+def _carries(event: Message) -> bool:
+    """Whether it is a request with credentials."""
+    return event.method != "" and event.raw.find(b"uthorization") >= 0
 
 
 def _retried(tried: Try, method: str, from_tag: str, cseq: int) -> bool:

@@ -1,5 +1,6 @@
 """Calls on their way: who rings for how long, what waits for a PRACK, which answers cross a CANCEL."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from collectors.sip.sequence import read_rack, read_rseq
@@ -64,19 +65,15 @@ class Ringing(Facet[Call]):
 
     def _settle(self, event: Message) -> None:
         """Forget where it rang: it was answered in time."""
-        since_us = min([rung.at_us for rung in self._rung], default=0)
-        if event.captured_us < since_us + self.fold.context.settings.ringing_us:
+        if self._rung and event.captured_us < _since_us(self._rung) + self.fold.context.settings.ringing_us:
             self._rung = ()
 
     def _rings(self, attempt: Attempt, event: Message, transaction: Transaction, number: int) -> None:
         """Keep the place, unless it rang elsewhere before, and farther from the caller."""
         at_us, vias = event.captured_us, event.vias
         places = self._places(attempt)
-        if (
-            places
-            and min([rung.at_us for rung in places]) <= at_us
-            and max([(rung.vias, -rung.at_us) for rung in places]) >= (vias, -at_us)
-        ):
+        beyond = [rung for rung in places if rung.vias > vias or (rung.vias == vias and rung.at_us <= at_us)]
+        if beyond and _since_us(places) <= at_us:
             return
         due_us = at_us + self.fold.context.settings.ringing_us
         if not places:
@@ -93,6 +90,15 @@ class Ringing(Facet[Call]):
         if places:
             verdict = rules.unanswered_ringing(attempt, places, fold.context.settings, fold.now_us)
             fold.judge(rules.UNANSWERED_RINGING, attempt.subject, verdict, attempt.first_us, at_us, out)
+
+
+def _since_us(places: Sequence[Rung]) -> int:
+    """When the first of these rang."""
+    since_us = places[0].at_us
+    for rung in places:
+        if rung.at_us < since_us:
+            since_us = rung.at_us
+    return since_us
 
 
 class Reliability(Facet[Call]):

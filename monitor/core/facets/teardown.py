@@ -161,6 +161,8 @@ class Teardown(Facet[Call]):
 
     def _judge_short(self, at_us: int, out: list[Update]) -> None:
         call = self.fold
+        if not call.answered_us and rules.SHORT_CALL.code not in call.found:
+            return
         # Of several answers all but one are hung up at once: what lasted is the other one.
         ended_us = call.dialogs.last_bye_us() or call.bye_us
         lasted_us = ended_us - call.answered_us
