@@ -48,13 +48,14 @@ class Numbers:
         self._messages = 0
 
     def add(self, fold: Fold) -> None:
-        """The next message of the file joined this record. A correlator counts its records from 1."""
+        """The next message of the file joined this record."""
         self._messages = number = self._messages + 1
-        if fold.ident > len(self.keys):
+        if fold.ident:
+            self.ordinals[fold.ident - 1].append(number)
+        else:
             self.keys.append(fold.key)
             self.ordinals.append(array("I", (number,)))
-        else:
-            self.ordinals[fold.ident - 1].append(number)
+            fold.ident = len(self.keys)
 
     def skip(self) -> None:
         """The next message of the file is in another share."""

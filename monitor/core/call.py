@@ -70,8 +70,8 @@ class Call(Fold):
         "user_agent",
     )
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
-        super().__init__(key, ident, context, event)
+    def __init__(self, key: RecordKey, context: Context, event: Message) -> None:
+        super().__init__(key, context, event)
         self.transactions = Transactions()
         self.attempts: Attempts[Attempt] = Attempts(Attempt, _MOST_ATTEMPTS)
         self.dialogs = Dialogs()

@@ -53,7 +53,6 @@ class Correlator:
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
         self._incarnations: dict[Name, int] = {}  # reserved
         self.unmatched = 0  # side events that fit no record, or one that has too many
-        self._idents = 0
         self._unswept_us = 0  # the first sweep that was not made yet; 0: not known
         self._sweep_us = 0  # when to look for calls that are silent
 
@@ -254,8 +253,7 @@ class Correlator:
         return self._start(RecordKey(kind, call_id, discriminator, day, incarnation), event)
 
     def _start(self, key: RecordKey, event: Message) -> Fold:
-        self._idents += 1
-        fold = _FOLDS[key.kind](key, self._idents, self._context, event)
+        fold = _FOLDS[key.kind](key, self._context, event)
         if isinstance(fold, Call) and key.call_id:
             self._calls[key.call_id] = fold
         else:

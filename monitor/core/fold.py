@@ -120,9 +120,9 @@ class Fold(ABC):
 
     most_messages: ClassVar[int] = 1_024  # that are known again
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
+    def __init__(self, key: RecordKey, context: Context, event: Message) -> None:
         self.key = key
-        self.ident = ident  # which of its correlator's it is, from 1
+        self.ident = 0  # which it is, from 1, where somebody counts them
         self.older: Fold | None = None  # its neighbours in the order in which records were fed
         self.newer: Fold | None = None
         self.context = context

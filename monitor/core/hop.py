@@ -1,13 +1,12 @@
 """Endpoints and hops as text: "10.0.0.1:5060", "[2001:db8::1]:5060", "10.0.0.1:5060>10.0.0.2:5060"."""
 
 from functools import lru_cache
+from sys import intern
 from typing import Final
 
 from collectors.wire.events import SipEvent
 
-_MOST_HOPS: Final = 65_536
-# By addresses and ports: each hop is one text, however many transactions it carries.
-_HOPS: Final[dict[tuple[str, int, str, int], str]] = {}
+_MOST_WAYS: Final = 65_536
 
 
 @lru_cache(8192)
@@ -21,22 +20,40 @@ def place(address: str, port: int) -> str:
     return endpoint(address, port) if port else address
 
 
-def hop_between(source: str, source_port: int, destination: str, destination_port: int) -> str:
+class Way:
+    """A hop by its parts, in the direction of the request. Shared: never changed."""
+
+    __slots__ = ("destination", "destination_port", "hop", "source", "source_port")
+
+    def __init__(self, source: str, source_port: int, destination: str, destination_port: int) -> None:
+        # Each event that was decoded has its own texts: of those that are everywhere the same, one is kept.
+        self.source = intern(source)
+        self.source_port = source_port
+        self.destination = intern(destination)
+        self.destination_port = destination_port
+        self.hop = f"{endpoint(source, source_port)}>{endpoint(destination, destination_port)}"
+
+
+# By addresses and ports: each is one object, however many transactions it carries.
+_WAYS: Final[dict[tuple[str, int, str, int], Way]] = {}
+
+
+def way_between(source: str, source_port: int, destination: str, destination_port: int) -> Way:
     """The hop of a request, by who sends it to whom."""
-    way = (source, source_port, destination, destination_port)
-    hop = _HOPS.get(way)
-    if hop is None:
-        if len(_HOPS) >= _MOST_HOPS:
-            _HOPS.clear()
-        hop = _HOPS[way] = f"{endpoint(source, source_port)}>{endpoint(destination, destination_port)}"
-    return hop
+    parts = (source, source_port, destination, destination_port)
+    way = _WAYS.get(parts)
+    if way is None:
+        if len(_WAYS) >= _MOST_WAYS:
+            _WAYS.clear()
+        way = _WAYS[parts] = Way(source, source_port, destination, destination_port)
+    return way
 
 
 def request_hop(event: SipEvent) -> str:
     """The hop of a message, in the direction of the request, which a response travels backwards."""
     if event.method:
-        return hop_between(event.source, event.source_port, event.destination, event.destination_port)
-    return hop_between(event.destination, event.destination_port, event.source, event.source_port)
+        return way_between(event.source, event.source_port, event.destination, event.destination_port).hop
+    return way_between(event.destination, event.destination_port, event.source, event.source_port).hop
 
 
 def address_of(place: str) -> str:

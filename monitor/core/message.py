@@ -9,7 +9,7 @@ from msgspec.structs import astuple
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.description import description
-from monitor.core.hop import endpoint, hop_between
+from monitor.core.hop import Way, endpoint, way_between
 
 
 class Message(Reading):
@@ -18,7 +18,7 @@ class Message(Reading):
     __slots__ = (
         "_described",
         "_description",
-        "_hop",
+        "_way",
         "branch",
         "call_id",
         "captured_us",
@@ -89,20 +89,25 @@ class Message(Reading):
             self.contact,
         ) = astuple(event)
         super().__init__(raw)
-        self._hop = ""
+        self._way: Way | None = None
         self._described = False  # whether its description was looked for
         self._description: bytes | None = None
 
     @property
-    def hop(self) -> str:
+    def way(self) -> Way:
         """Its hop in the direction of the request, which a response travels backwards."""
-        if not self._hop:
-            self._hop = (
-                hop_between(self.source, self.source_port, self.destination, self.destination_port)
+        if self._way is None:
+            self._way = (
+                way_between(self.source, self.source_port, self.destination, self.destination_port)
                 if self.method
-                else hop_between(self.destination, self.destination_port, self.source, self.source_port)
+                else way_between(self.destination, self.destination_port, self.source, self.source_port)
             )
-        return self._hop
+        return self._way
+
+    @property
+    def hop(self) -> str:
+        """The same as text."""
+        return self.way.hop
 
     @property
     def description(self) -> bytes | None:

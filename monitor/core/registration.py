@@ -68,12 +68,19 @@ _DEFAULT_EXPIRES_S: Final = 3600  # §10.2.1.1: where nobody says, the registrar
 # What is remembered of a session: enough for a login that fails again and again, little of one that succeeds.
 _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
-_MOST_TRANSACTIONS: Final = 16
 _REFUSED_LOGIN: Final = frozenset({401, 403, 407})
 # What another final response may repair.
 _REPAIRED: Final = frozenset(
     rule.code for rule in (rules.REGISTRATION_REJECTED, rules.REGISTRATION_AUTH_FAILED, rules.REGISTRATION_UNANSWERED)
 )
+
+
+class _Transactions(Transactions):
+    """Those of a session: a few, as of its logins."""
+
+    __slots__ = ()
+
+    most = 16
 
 
 class Registration(Fold):
@@ -94,14 +101,14 @@ class Registration(Fold):
 
     most_messages = 32
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
-        super().__init__(key, ident, context, event)
+    def __init__(self, key: RecordKey, context: Context, event: Message) -> None:
+        super().__init__(key, context, event)
         self.outcome = PENDING
         self.status = 0
         self.registered_us = 0
         self.expires_us = 0
         self.logins: Attempts[Login] = Attempts(Login, _MOST_LOGINS)
-        self.transactions = Transactions(_MOST_TRANSACTIONS)
+        self.transactions = _Transactions()
         self._decided: Login | None = None  # whose final response made the outcome
         self._bound_by: Login | None = None  # who began the present binding
         self._nonces = Nonces()

@@ -15,7 +15,14 @@ from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import RecordKey, RequestRefused, TransactionRecord, Update
 
 _MOST_ATTEMPTS: Final = 64
-_MOST_TRANSACTIONS: Final = 128
+
+
+class _Transactions(Transactions):
+    """Those of one record."""
+
+    __slots__ = ()
+
+    most = 128
 
 
 class Standalone(Fold):
@@ -23,13 +30,13 @@ class Standalone(Fold):
 
     __slots__ = ("_refused", "attempts", "fault", "method", "transactions")
 
-    def __init__(self, key: RecordKey, ident: int, context: Context, event: Message) -> None:
-        super().__init__(key, ident, context, event)
+    def __init__(self, key: RecordKey, context: Context, event: Message) -> None:
+        super().__init__(key, context, event)
         self.method = event.method or event.cseq_method
         self.fault = ""
         self._refused = False
         self.attempts: Attempts[Attempt] = Attempts(Attempt, _MOST_ATTEMPTS)
-        self.transactions = Transactions(_MOST_TRANSACTIONS)
+        self.transactions = _Transactions()
         self.linger(event.captured_us)
 
     def add(self, event: Message, number: int, out: list[Update]) -> Transaction | None:

@@ -17,7 +17,7 @@ says what came after what: a transaction keeps the times, and walks its table by
 from collections.abc import Iterator
 from enum import IntEnum
 from sys import intern
-from typing import Final
+from typing import ClassVar, Final
 
 from collectors.sip.timers import SECOND
 from monitor.core.machine import walk
@@ -114,8 +114,6 @@ class Transaction:
         "acked_us",
         "branch",
         "cseq",
-        "destination",
-        "destination_port",
         "explanation",
         "failed_again_us",
         "failed_us",
@@ -138,28 +136,20 @@ class Transaction:
         "sends",
         "sibling",
         "silent",
-        "source",
-        "source_port",
         "succeeded_us",
         "transport",
         "vias",
+        "way",
     )
 
     def __init__(self, event: Message, method: str) -> None:
         """The transaction that `event`, a request or a response, belongs to."""
-        request = event.method != ""
         # Each event that was decoded has its own texts: of those that are everywhere the same, one is kept.
-        source, destination = intern(event.source), intern(event.destination)
         self.method = intern(method)
         self.branch = event.branch
         self.cseq = event.cseq
-        if request:
-            self.source, self.source_port = source, event.source_port
-            self.destination, self.destination_port = destination, event.destination_port
-        else:
-            self.source, self.source_port = destination, event.destination_port
-            self.destination, self.destination_port = source, event.source_port
-        self.hop = event.hop
+        self.way = event.way
+        self.hop = self.way.hop
         self.transport = intern(event.transport)
         self.vias = event.vias
         self.seen_request = False
@@ -188,19 +178,30 @@ class Transaction:
 
     def carries(self, event: Message) -> bool:
         """Whether `event` travels on this hop: with the request, or against it as a response."""
+        way = self.way
         if event.method:
             return (
-                self.source == event.source
-                and self.destination == event.destination
-                and self.source_port == event.source_port
-                and self.destination_port == event.destination_port
+                way.source == event.source
+                and way.destination == event.destination
+                and way.source_port == event.source_port
+                and way.destination_port == event.destination_port
             )
         return (
-            self.source == event.destination
-            and self.destination == event.source
-            and self.source_port == event.destination_port
-            and self.destination_port == event.source_port
+            way.source == event.destination
+            and way.destination == event.source
+            and way.source_port == event.destination_port
+            and way.destination_port == event.source_port
         )
+
+    @property
+    def source(self) -> str:
+        """The address that sends the request."""
+        return self.way.source
+
+    @property
+    def destination(self) -> str:
+        """The address that the request is sent to."""
+        return self.way.destination
 
     def sent(self, event: Message, number: int) -> None:
         """The request was seen, for the first time or again."""
@@ -302,14 +303,16 @@ class Transaction:
 class Transactions:
     """The transactions of one record, found by (branch, CSeq, method) and hop."""
 
-    __slots__ = ("_eldest", "_few", "_many", "_room")
+    __slots__ = ("_count", "_eldest", "_few", "_many")
 
-    def __init__(self, most: int = 1_024) -> None:
+    most: ClassVar[int] = 1_024  # that are kept; older ones are over long since
+
+    def __init__(self) -> None:
         # Of each name the first; in a table where they are many, which takes five times as much.
         self._eldest: Transaction | None = None
         self._few: tuple[Transaction, ...] = ()  # the others
         self._many: dict[tuple[str, int, str], Transaction] | None = None
-        self._room = most  # for so many more; the oldest are over long since
+        self._count = 0  # of all
 
     def of_request(self, event: Message) -> tuple[Transaction, bool]:
         """The transaction of a request, and whether it is new."""
@@ -327,7 +330,7 @@ class Transactions:
         while candidate is not None:
             if candidate.carries(event):
                 return candidate, False
-            if candidate.destination == event.source or candidate.source == event.destination:
+            if candidate.way.destination == event.source or candidate.way.source == event.destination:
                 by_address = candidate
             candidate = candidate.sibling
         # Another port, or another address of one side: NAT, or a socket of its own for sending.
@@ -390,8 +393,8 @@ class Transactions:
         else:
             self._many = {_name(each): each for each in (*self._firsts(), transaction)}
             self._eldest, self._few = None, ()
-        self._room -= 1
-        if self._room < 0:
+        self._count += 1
+        if self._count > self.most:
             self._forget()
         return transaction
 
@@ -403,7 +406,7 @@ class Transactions:
             oldest = self._eldest
             self._eldest, self._few = self._few[0] if self._few else None, self._few[1:]
         while oldest is not None:
-            self._room += 1
+            self._count -= 1
             oldest = oldest.sibling
 
 

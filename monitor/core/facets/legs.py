@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from collectors.sip.reading import Names
 from collectors.sip.uri import addr_spec, user_of
@@ -14,6 +14,9 @@ from monitor.core.marks import Mark, MarkKind
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LegMarked, Update
+
+if TYPE_CHECKING:
+    from monitor.core.attempt import Attempt
 
 _MOST_TOLD: Final = 32  # marks and bodies of one call
 _LONGEST: Final = 160
@@ -43,7 +46,7 @@ class LegMarks(Facet[Call]):
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._asked = 0  # digest of CSeq and From tag of the INVITE that was read last
+        self._asked: Attempt | None = None  # of the INVITE that was read last
         self._told = b""  # digests of bodies that were read, and of marks that were told: there are many calls
 
     @staticmethod
@@ -78,9 +81,9 @@ class LegMarks(Facet[Call]):
     def _of_invite(self, event: Message) -> list[Mark]:
         """All that the first tells; of the same on other hops, what proxies change: the target, and the body."""
         marks: list[Mark] = []
-        asked = hash((event.cseq, event.from_tag)) >> 4  # a number of 60 bits takes less room
-        if asked != self._asked:
-            self._asked = asked
+        attempt = self.fold.attempts.of(event)
+        if attempt is not self._asked:
+            self._asked = attempt
             marks += _of_parties(event)
             marks += _of_headers(event, self.fold.context.settings.leg_headers)
         target = event.target

@@ -84,7 +84,7 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
             subject=f"{transaction.cseq} {transaction.method}",
             hop=transaction.hop,
             sent_by=odd.sent_by,
-            port=transaction.source_port,
+            port=transaction.way.source_port,
             numbers=(odd.number, odd.response),
             at_us=odd.misled_us,
             again_us=odd.again_us,

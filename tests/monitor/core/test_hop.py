@@ -19,7 +19,7 @@ def test_however_many_hops_are_named_few_are_remembered() -> None:
     for number in range(66_000):
         address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
         assert hop.request_hop(event(address, 5060, "192.0.2.1", "INVITE")) == f"{address}:5060>192.0.2.1:5060"
-    assert len(hop._HOPS) <= 65_536
+    assert len(hop._WAYS) <= 65_536
 
 
 @pytest.mark.parametrize(
