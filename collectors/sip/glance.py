@@ -10,28 +10,31 @@ from collectors.sip.line import KNOWN, read
 from collectors.sip.message import parse
 
 _RETURN: Final = 13
-# An empty line, which ends the head, or a Call-ID, whichever comes first.
-_CALL_ID: Final = re.compile(rb"\n(?:[\r\n]|((?:[iI]|[cC][aA][lL][lL]-[iI][dD])[ \t]{0,20}:[^\r\n]*+))")
-_BLANKS: Final = frozenset((b" ", b"\t"))
+# An empty line, which ends the head, or a Call-ID, whichever comes first; and whether the Call-ID is all in its line.
+_CALL_ID: Final = re.compile(
+    rb"\n(?:[\r\n]|((?:[iI]|[cC][aA][lL][lL]-[iI][dD])[ \t]{0,20}:[^\r\n]*+)(\r\n(?![ \t]))?)"
+).search
+# What some take for the end of a line.
+_LONE_RETURN: Final = re.compile(rb"\r(?!\n)").search
 
 
 def call_id_of(raw: bytes) -> str:
     """The Call-ID of a message, "" where it has none."""
     line = call_id_line(raw)
-    if line is None:
-        return parse(raw)[3]
+    return parse(raw)[3] if line is None else call_id_in(line)
+
+
+def call_id_in(line: bytes) -> str:
+    """The Call-ID that such a header line (`call_id_line`) says."""
     return (KNOWN.get(line) or read(line)).text
 
 
 def call_id_line(raw: bytes) -> bytes | None:
     """The header line that the Call-ID is read from; None where only `parse` can tell."""
-    found = _CALL_ID.search(raw)
-    if found is None or raw[0] <= _RETURN:
+    found = _CALL_ID(raw)
+    if found is None or found[2] is None or raw[0] <= _RETURN:
         return None
-    end = found.end()
-    if raw[end : end + 2] != b"\r\n" or raw[end + 2 : end + 3] in _BLANKS:
-        return None  # it may go on
-    if raw.count(b"\r", 0, end) != raw.count(b"\r\n", 0, end):
+    if _LONE_RETURN(raw, 0, found.end()) is not None:
         return None  # there may be lines between those that were looked at
     line: bytes | None = found[1]
     return line

@@ -3,7 +3,7 @@
 from typing import Final
 from zlib import crc32
 
-from collectors.sip.glance import call_id_line, call_id_of
+from collectors.sip.glance import call_id_in, call_id_line, call_id_of
 
 _MOST_LINES: Final = 65_536  # remembered
 
@@ -29,5 +29,5 @@ class Share:
         if known is None:
             if len(self._lines) >= _MOST_LINES:
                 self._lines.clear()
-            known = self._lines[line] = self.holds(call_id_of(raw))
+            known = self._lines[line] = self.holds(call_id_in(line))
         return known
