@@ -21,12 +21,11 @@ _MOST_PROVISIONALS: Final = 32
 class Ringing(Facet[Call]):
     """Where it rings, by attempt."""
 
-    __slots__ = ("_due_us", "_rung")
+    __slots__ = ("_rung",)
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
         self._rung: tuple[Rung, ...] = ()  # none any more once it was answered in time
-        self._due_us = 0  # before that, none has rung for long; 0 while none rings
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -49,7 +48,7 @@ class Ringing(Facet[Call]):
             attempt = self.fold.attempts.holding(transaction)
             if attempt is not None and attempt.initial:
                 self._rings(attempt, event, transaction, number)
-        elif self._due_us <= self.fold.now_us and rules.UNANSWERED_RINGING.code in self.fold.found:
+        elif rules.UNANSWERED_RINGING.code in self.fold.found and not self._in_time(self.fold.now_us):
             for attempt in dict.fromkeys(rung.attempt for rung in self._rung):
                 self._judge(attempt, event.captured_us, out)
         elif 200 <= event.status < 300 and event.cseq_method == "INVITE":
@@ -65,8 +64,12 @@ class Ringing(Facet[Call]):
 
     def _settle(self, event: Message) -> None:
         """Forget where it rang: it was answered in time."""
-        if self._rung and event.captured_us < _since_us(self._rung) + self.fold.context.settings.ringing_us:
+        if self._in_time(event.captured_us):
             self._rung = ()
+
+    def _in_time(self, at_us: int) -> bool:
+        """Whether none of those that ring had rung for long by then."""
+        return not self._rung or at_us < _since_us(self._rung) + self.fold.context.settings.ringing_us
 
     def _rings(self, attempt: Attempt, event: Message, transaction: Transaction, number: int) -> None:
         """Keep the place, unless it rang elsewhere before, and farther from the caller."""
@@ -75,10 +78,8 @@ class Ringing(Facet[Call]):
         beyond = [rung for rung in places if rung.vias > vias or (rung.vias == vias and rung.at_us <= at_us)]
         if beyond and _since_us(places) <= at_us:
             return
-        due_us = at_us + self.fold.context.settings.ringing_us
         if not places:
-            self.fold.wake_facet(due_us, self, attempt)
-        self._due_us = min(self._due_us or due_us, due_us)
+            self.fold.wake_facet(at_us + self.fold.context.settings.ringing_us, self, attempt)
         if len(places) < _MOST_RUNG:
             self._rung += (Rung(at_us, transaction.hop, vias, number, attempt),)
 
