@@ -197,14 +197,13 @@ class RouteSet:
 class Side:
     """The first requests of one side of a dialog, which sends all of them one way."""
 
-    __slots__ = ("from_tag", "requests", "right", "sender", "to_tag")
+    __slots__ = ("from_tag", "requests", "sender", "to_tag")
 
     def __init__(self, event: Message) -> None:
         self.from_tag = event.from_tag
         self.to_tag = event.to_tag
         self.sender = intern(event.source)  # an address
-        self.requests: tuple[Routed, ...] = ()  # none are kept where the first one went the right way
-        self.right = False
+        self.requests: tuple[Routed, ...] | None = ()  # None: the first one went the right way, none is kept
 
     def sent(self, event: Message) -> bool:
         """Whether a request is one of this side."""
@@ -274,7 +273,7 @@ class RouteSets(Facet[Call]):
                 self._side = side
             else:
                 self._more_sides += (side,)
-        if side.right or len(side.requests) >= _MOST_REQUESTS:
+        if side.requests is None or len(side.requests) >= _MOST_REQUESTS:
             return False
         uri, routes = without_parameters(_request_uri(event)).lower(), _uris(tuple(event.all("route")))
         side.requests += (Routed(event.method, event.captured_us, event.hop, number, uri, routes),)
@@ -308,13 +307,13 @@ class RouteSets(Facet[Call]):
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         for side in self._sides():
-            if side.right:
+            if side.requests is None:
                 continue
             answered, recorded = self._set_of(side)
             subject = side.subject
             verdict = rules.route_set_ignored(subject, side.requests, recorded, answered) if recorded else None
             if recorded and verdict is None:
-                side.right, side.requests = True, ()
+                side.requests = None
             if verdict or rules.ROUTE_SET_IGNORED.code in self.fold.found:
                 self.fold.judge(rules.ROUTE_SET_IGNORED, subject, verdict, self.fold.first_us, at_us, out)
 
