@@ -130,7 +130,10 @@ def _reviews(
     """What is known of the media of each call, its messages numbered as in the file."""
     found = {}
     for call in calls:
-        media, quality = replay.correlator.facet(call.key, Media), replay.correlator.facet(call.key, Quality)
+        fold = replay.correlator.find(call.key)
+        if fold is None:
+            continue
+        media, quality = fold.facet(Media), fold.facet(Quality)
         if media is not None or quality is not None:
             numbers = ordinals[call.key]
             found[call.key] = Review(

@@ -15,7 +15,7 @@ from monitor.core.call import Call
 from monitor.core.context import FAR, Alarms, Context, Peers
 from monitor.core.facet import Families
 from monitor.core.families import FAMILIES
-from monitor.core.fold import Fold, T
+from monitor.core.fold import Fold
 from monitor.core.message import Message
 from monitor.core.recency import Recency
 from monitor.core.registration import Registration
@@ -144,13 +144,13 @@ class Correlator:
         return self._fold(key).first_us
 
     def _fold(self, key: RecordKey) -> Fold:
-        fold = self._known(_name_of(key))
-        return fold if fold is not None and fold.key == key else self._closed[key]
+        fold = self.find(key)
+        return fold if fold is not None else self._closed[key]
 
-    def facet(self, key: RecordKey, family: type[T]) -> T | None:
-        """What a family of findings keeps of an open record; None where nothing concerned it, or it is not open."""
+    def find(self, key: RecordKey) -> Fold | None:
+        """An open record; None where it is not open."""
         fold = self._known(_name_of(key))
-        return fold.facet(family) if fold is not None and fold.key == key else None
+        return fold if fold is not None and fold.key == key else None
 
     def open_keys(self) -> Iterable[RecordKey]:
         """The keys of all records in memory, the least recently fed first."""

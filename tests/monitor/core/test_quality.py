@@ -33,7 +33,9 @@ def reported(at: float, *, highest: float | None = None, observer: str = "", **v
 
 def heard(watch: Watch) -> list[QualityRow]:
     (key,) = watch.correlator.open_keys()
-    quality = watch.correlator.facet(key, Quality)
+    fold = watch.correlator.find(key)
+    assert fold is not None
+    quality = fold.facet(Quality)
     return quality.rows() if quality is not None else []
 
 
