@@ -57,8 +57,14 @@ class Grant:
         expires = read_session_expires(event.first("session-expires"))
         self.seconds, self.refresher = (expires.seconds, expires.refresher) if expires else (0, "")
         if event.status == 422:
-            self.least = read_delta(event.first("min-se")) or 0
+            self.least = least_s(event)
         return first or said != (self.seconds, self.refresher, self.least)
+
+
+def least_s(event: Message) -> int:
+    """The Min-SE of a message; 0 where it has none, as most."""
+    said = event.first("min-se")
+    return (read_delta(said) or 0) if said else 0
 
 
 class Intervals:

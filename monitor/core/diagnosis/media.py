@@ -3,9 +3,9 @@
 These rules compare the two descriptions of one exchange, stream by stream, as one hop carried them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from collectors.sip.address import family
 from collectors.sip.description import NOWHERE
@@ -73,21 +73,18 @@ RULES: Final = (NO_COMMON_CODEC, SRTP_MISMATCH, DTMF_MISMATCH, PTIME_MISMATCH, F
 _BY_TERMS: Final = (NO_COMMON_CODEC, SRTP_MISMATCH, DTMF_MISMATCH, PTIME_MISMATCH)
 
 
-class Pair(NamedTuple):
+class Pair:
     """One stream of an exchange, as one hop saw both sides of it."""
 
-    exchange: Exchange
-    place: int  # of the stream in both descriptions
-    offer: Sight
-    answer: Sight
+    __slots__ = ("accepted", "answer", "exchange", "offer", "offered", "place")
 
-    @property
-    def offered(self) -> Stream:
-        return self.offer.streams[self.place]
-
-    @property
-    def accepted(self) -> Stream:
-        return self.answer.streams[self.place]
+    def __init__(self, exchange: Exchange, place: int, offer: Sight, answer: Sight) -> None:
+        self.exchange = exchange
+        self.place = place  # of the stream in both descriptions
+        self.offer = offer
+        self.answer = answer
+        self.offered = offer.streams[place]
+        self.accepted = answer.streams[place]
 
     def offerer(self) -> str:
         """Who made the offer, as this hop shows it."""
@@ -124,17 +121,19 @@ def compared(exchange: Exchange) -> list[tuple[Rule, Finding]]:
     return list(found.values())
 
 
-def _view(exchange: Exchange, offer: Sight, answer: Sight) -> Iterator[tuple[Rule, Finding]]:
+def _view(exchange: Exchange, offer: Sight, answer: Sight) -> list[tuple[Rule, Finding]]:
+    found: list[tuple[Rule, Finding]] = []
     pairs = [Pair(exchange, index, offer, answer) for index in range(min(len(offer.streams), len(answer.streams)))]
     for pair in pairs:
         offered, accepted = pair.offered, pair.accepted
         if offered.port > 0 and accepted.port > 0:
-            for rule in problems(offered.terms, accepted.terms):
-                yield rule, _SAY[rule.code](pair)
+            found += [(rule, _SAY[rule.code](pair)) for rule in problems(offered.terms, accepted.terms)]
             if _other_family(offered, accepted):
-                yield FAMILY_MISMATCH, _families(pair)
-    if rejection := _rejected(exchange, pairs):
-        yield REJECTED_STREAM, rejection
+                found.append((FAMILY_MISMATCH, _families(pair)))
+    rejection = _rejected(exchange, pairs)
+    if rejection is not None:
+        found.append((REJECTED_STREAM, rejection))
+    return found
 
 
 @lru_cache(4096)
@@ -217,6 +216,8 @@ _SAY: Final = {
 
 
 def _other_family(offered: Stream, accepted: Stream) -> bool:
+    if (":" in offered.address) == (":" in accepted.address):
+        return False
     one, other = family(offered.address), family(accepted.address)
     return one != other and one > 0 < other and not (offered.terms.ice or accepted.terms.ice)
 
@@ -233,6 +234,8 @@ def _families(pair: Pair) -> Finding:
 def _rejected(exchange: Exchange, pairs: Iterable[Pair]) -> Finding | None:
     offered = [pair for pair in pairs if pair.offered.port > 0]
     refused = [pair for pair in offered if not pair.accepted.port]
+    if not refused:
+        return None
     kept = {pair.offered.terms.kind for pair in offered if pair.accepted.port}
     # T.38 is told by `t38-failed`; of two ways to have the same, one is refused on purpose.
     told = [pair for pair in refused if pair.offered.terms.kind not in kept and pair.offered.terms.kind != "image"]

@@ -137,9 +137,14 @@ def direction_mismatches(dialog: Iterable[Exchange], bye_us: int) -> list[Findin
     """`direction-mismatch`, for the exchanges of one dialog in order of time. `bye_us`: its BYE; 0: none."""
     holding: dict[str, bool] = {}  # tag → whether that side's last offer put the other on hold
     found: dict[int, Finding | None] = {}  # stream → what its last exchange left silent
-    for exchange, offer, answer in ((each, *each.views()[0]) for each in dialog if each.agreed and each.views()):
+    for exchange in dialog:
+        views = exchange.views() if exchange.agreed else []
+        if not views:
+            continue
+        offer, answer = views[0]
         offerer, answerer = exchange.sides()
-        for index, (offered, accepted) in enumerate(zip(offer.streams, answer.streams, strict=False)):
+        for index in range(min(len(offer.streams), len(answer.streams))):
+            offered, accepted = offer.streams[index], answer.streams[index]
             if offered.terms.kind == "audio" and offered.port > 0 < accepted.port:
                 holding[offerer] = not (_sends(offered) and _hears(offered))
                 # A hold that is taken without listening to its music: as good as recvonly (RFC 3264 §6.1).

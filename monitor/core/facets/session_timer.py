@@ -2,19 +2,20 @@
 
 from typing import Any, Final
 
-from collectors.sip.intervals import read_delta, read_session_expires
+from collectors.sip.intervals import read_session_expires
 from collectors.sip.timers import SECOND
 from monitor.core.call import Call
 from monitor.core.diagnosis import timers as rules
 from monitor.core.facet import Facet
 from monitor.core.message import Message
-from monitor.core.session_timer import Grant, Intervals
+from monitor.core.session_timer import Grant, Intervals, least_s
 from monitor.core.transaction import Transaction
 from monitor.core.updates import CallState, Update
 
 _MOST_DIALOGS: Final = 32
 _MOST_REQUESTS: Final = 32
 _METHODS: Final = frozenset({"INVITE", "UPDATE"})
+_UNASKED: Final = (0, 0)
 _CODES: Final = frozenset({rules.SESSION_TIMER_MISCONFIGURED.code, rules.SESSION_EXPIRED.code})
 
 
@@ -78,12 +79,12 @@ class SessionTimers(Facet[Call]):
         if name in self._asked or len(self._asked) >= _MOST_REQUESTS:
             return False
         expires = read_session_expires(event.first("session-expires"))
-        self._asked[name] = (expires.seconds if expires else 0, read_delta(event.first("min-se")) or 0)
+        self._asked[name] = (expires.seconds if expires else 0, least_s(event))
         return True
 
     def _grant(self, event: Message, number: int, out: list[Update]) -> None:
         refused = event.status == 422
-        tags = "" if refused else " ".join(sorted((event.from_tag, event.to_tag)))
+        tags = "" if refused else _subject(event.from_tag, event.to_tag)
         intervals = self._dialogs.get(tags)
         if intervals is None:
             intervals = Intervals(tags)
@@ -105,7 +106,8 @@ class SessionTimers(Facet[Call]):
 
     def _told(self) -> bool:
         """Whether there was ever something to be said of them, which any message may change."""
-        return not self.fold.found.isdisjoint(_CODES)
+        found = self.fold.found
+        return bool(found) and not found.isdisjoint(_CODES)
 
     def _judge_all(self, at_us: int, out: list[Update]) -> None:
         for intervals in self._dialogs.values():
@@ -114,12 +116,13 @@ class SessionTimers(Facet[Call]):
     def _judge(self, intervals: Intervals, at_us: int, out: list[Update]) -> None:
         fold = self.fold
         settings, subject, now_us = fold.context.settings, intervals.subject, fold.now_us
-        for grant in (*intervals.grants, *intervals.refused):
-            grant.asked, least = self._asked.get(grant.name, (0, 0))
-            if grant in intervals.grants:
-                grant.least = least
+        for grant in intervals.grants:
+            grant.asked, grant.least = self._asked.get(grant.name, _UNASKED)
+        for grant in intervals.refused:
+            grant.asked, _ = self._asked.get(grant.name, _UNASKED)
         verdict = rules.misconfigured(intervals, settings)
-        fold.judge(rules.SESSION_TIMER_MISCONFIGURED, subject, verdict, fold.first_us, at_us, out)
+        if verdict is not None or self._told():
+            fold.judge(rules.SESSION_TIMER_MISCONFIGURED, subject, verdict, fold.first_us, at_us, out)
         last = intervals.last()
         if last is None:
             return
@@ -137,6 +140,11 @@ class SessionTimers(Facet[Call]):
 
     def _acked(self, subject: str) -> bool:
         return any(
-            answer.ack_us and " ".join(sorted((answer.from_tag, answer.to_tag))) == subject
+            answer.ack_us and _subject(answer.from_tag, answer.to_tag) == subject
             for answer in self.fold.dialogs.answers()
         )
+
+
+def _subject(one: str, other: str) -> str:
+    """Names a dialog by its tags, whoever asks whom."""
+    return f"{one} {other}" if one <= other else f"{other} {one}"
