@@ -1,12 +1,24 @@
 """The session intervals of a dialog (RFC 4028), as its 2xx agreed on them and its 422 refused them."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from collectors.sip.intervals import read_delta, read_session_expires
 from monitor.core.hop import ends
 from monitor.core.message import Message
 
 _MOST: Final = 16  # of a dialog: the last ones
+Name: TypeAlias = tuple[str, int, str]  # of a transaction: method and number of its CSeq, From tag
+
+
+class Asked:
+    """What an INVITE or UPDATE asks for, in s; 0: nothing."""
+
+    __slots__ = ("least", "name", "seconds")
+
+    def __init__(self, name: Name, seconds: int, least: int) -> None:
+        self.name = name
+        self.seconds = seconds  # Session-Expires
+        self.least = least  # Min-SE
 
 
 class Grant:
@@ -26,7 +38,7 @@ class Grant:
         "vias",
     )
 
-    def __init__(self, name: tuple[str, int, str], event: Message) -> None:
+    def __init__(self, name: Name, event: Message) -> None:
         self.name = name
         self.at_us = event.captured_us
         self.seconds = 0  # 0: no timer
@@ -74,8 +86,8 @@ class Intervals:
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
-        self.grants: list[Grant] = []
-        self.refused: list[Grant] = []
+        self.grants: tuple[Grant, ...] = ()
+        self.refused: tuple[Grant, ...] = ()
 
     def of(self, event: Message) -> tuple[Grant, bool]:
         """The grant or refusal that a response belongs to, and whether it is new."""
@@ -85,8 +97,10 @@ class Intervals:
             if grant.name == name:
                 return grant, False
         grant = Grant(name, event)
-        of_kind.append(grant)
-        del of_kind[:-_MOST]
+        if event.status < 300:
+            self.grants = (*self.grants, grant)[-_MOST:]
+        else:
+            self.refused = (*self.refused, grant)[-_MOST:]
         return grant, True
 
     def last(self) -> Grant | None:

@@ -105,7 +105,7 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         fold = self.fold
-        worst = max(self._large, key=self._rank)
+        worst = max(self._large, key=self._rank) if len(self._large) > 1 else next(iter(self._large))
         size, number = self._large[worst]
         unanswered = self._is_silent(worst) and fold.context.peers.answers(worst.destination, at_us)
         verdict = rules.fragmentation_risk(

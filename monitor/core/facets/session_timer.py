@@ -8,14 +8,14 @@ from monitor.core.call import Call
 from monitor.core.diagnosis import timers as rules
 from monitor.core.facet import Facet
 from monitor.core.message import Message
-from monitor.core.session_timer import Grant, Intervals, least_s
+from monitor.core.session_timer import Asked, Grant, Intervals, Name, least_s
 from monitor.core.transaction import Transaction
 from monitor.core.updates import CallState, Update
 
 _MOST_DIALOGS: Final = 32
 _MOST_REQUESTS: Final = 32
 _METHODS: Final = frozenset({"INVITE", "UPDATE"})
-_UNASKED: Final = (0, 0)
+_UNASKED: Final = Asked(("", 0, ""), 0, 0)
 _CODES: Final = frozenset({rules.SESSION_TIMER_MISCONFIGURED.code, rules.SESSION_EXPIRED.code})
 
 
@@ -26,9 +26,9 @@ class SessionTimers(Facet[Call]):
 
     def __init__(self, fold: Call) -> None:
         super().__init__(fold)
-        self._dialogs: dict[str, Intervals] = {}  # by the tags in order
-        # What INVITEs and UPDATEs asked for, by CSeq number and From tag: Session-Expires and Min-SE in s.
-        self._asked: dict[tuple[str, int, str], tuple[int, int]] = {}
+        # Most calls have one of each: no tables for them.
+        self._dialogs: tuple[Intervals, ...] = ()
+        self._asked: tuple[Asked, ...] = ()
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -76,26 +76,37 @@ class SessionTimers(Facet[Call]):
     def _ask(self, event: Message) -> bool:
         """Keep what a request asks for; whether that is news."""
         name = (event.cseq_method, event.cseq, event.from_tag)
-        if name in self._asked or len(self._asked) >= _MOST_REQUESTS:
+        if self._asked_by(name) is not _UNASKED or len(self._asked) >= _MOST_REQUESTS:
             return False
         expires = read_session_expires(event.first("session-expires"))
-        self._asked[name] = (expires.seconds if expires else 0, least_s(event))
+        self._asked += (Asked(name, expires.seconds if expires else 0, least_s(event)),)
         return True
+
+    def _asked_by(self, name: Name) -> Asked:
+        for asked in self._asked:
+            if asked.name == name:
+                return asked
+        return _UNASKED
 
     def _grant(self, event: Message, number: int, out: list[Update]) -> None:
         refused = event.status == 422
         tags = "" if refused else _subject(event.from_tag, event.to_tag)
-        intervals = self._dialogs.get(tags)
-        if intervals is None:
-            intervals = Intervals(tags)
-            if len(self._dialogs) < _MOST_DIALOGS:
-                self._dialogs[tags] = intervals
+        intervals = self._intervals_of(tags)
         grant, new = intervals.of(event)
         changed = grant.seen(event, number)
         if new and grant.seconds and not refused:
             self._wake(intervals, grant)
         if changed or self._told():
             self._judge(intervals, event.captured_us, out)
+
+    def _intervals_of(self, tags: str) -> Intervals:
+        for known in self._dialogs:
+            if known.subject == tags:
+                return known
+        intervals = Intervals(tags)
+        if len(self._dialogs) < _MOST_DIALOGS:
+            self._dialogs += (intervals,)
+        return intervals
 
     def _wake(self, intervals: Intervals, grant: Grant) -> None:
         expiry_us, timeout_us = grant.at_us + grant.seconds * SECOND, self.fold.context.settings.timers.timeout_us
@@ -110,16 +121,17 @@ class SessionTimers(Facet[Call]):
         return bool(found) and not found.isdisjoint(_CODES)
 
     def _judge_all(self, at_us: int, out: list[Update]) -> None:
-        for intervals in self._dialogs.values():
+        for intervals in self._dialogs:
             self._judge(intervals, at_us, out)
 
     def _judge(self, intervals: Intervals, at_us: int, out: list[Update]) -> None:
         fold = self.fold
         settings, subject, now_us = fold.context.settings, intervals.subject, fold.now_us
         for grant in intervals.grants:
-            grant.asked, grant.least = self._asked.get(grant.name, _UNASKED)
+            asked = self._asked_by(grant.name)
+            grant.asked, grant.least = asked.seconds, asked.least
         for grant in intervals.refused:
-            grant.asked, _ = self._asked.get(grant.name, _UNASKED)
+            grant.asked = self._asked_by(grant.name).seconds
         verdict = rules.misconfigured(intervals, settings)
         if verdict is not None or self._told():
             fold.judge(rules.SESSION_TIMER_MISCONFIGURED, subject, verdict, fold.first_us, at_us, out)
