@@ -162,8 +162,9 @@ def plain(offered: Stream, accepted: Stream) -> bool:
         offered.port > 0 < accepted.port
         and offered.terms.direction == accepted.terms.direction == "sendrecv"
         and (":" in offered.address) == (":" in accepted.address)
-        and not problems(offered.terms, accepted.terms)
-        and NOWHERE.isdisjoint((offered.address, accepted.address))
+        and offered.address not in NOWHERE
+        and accepted.address not in NOWHERE
+        and (offered.terms is accepted.terms or not problems(offered.terms, accepted.terms))
     )
 
 

@@ -106,7 +106,9 @@ def private_media_address(
         return None
     from_client = carried.role in _OF_CLIENT
     reached = carried.far if from_client else carried.near
-    index = next(index for index, stream in enumerate(sight.streams) if stream.port > 0 and inside(stream.address))
+    index = 0
+    while not (sight.streams[index].port > 0 and inside(sight.streams[index].address)):
+        index += 1  # one there is
     stream = sight.streams[index]
     if index < len(reached.streams) and reached.streams[index].address != stream.address:
         return None  # an element on the way put itself, or the right address, in
