@@ -176,6 +176,12 @@ def test_ice_or_a_stream_that_is_refused_needs_no_such_address() -> None:
         assert Watch([moved(request("INVITE", 0, body=body), "203.0.113.1", "198.51.100.2")]).findings() == {}
 
 
+def test_of_several_streams_the_one_that_is_told_of_is_the_first_that_is_not_refused() -> None:
+    body = sdp(audio(PCMU, port=0), video(), address="192.168.1.2")
+    watch = Watch([moved(request("INVITE", 0, body=body), "203.0.113.1", "198.51.100.2")])
+    assert "to send video to c=IN IP4 192.168.1.2" in watch.finding("private-media-address").cause
+
+
 def test_an_answer_names_its_sender_and_is_told_once() -> None:
     invite = moved(request("INVITE", 0, body=one(of="198.51.100.2")), "198.51.100.2", "203.0.113.1")
     answers = [
