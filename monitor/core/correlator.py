@@ -46,7 +46,7 @@ class Correlator:
         self, settings: Settings | None = None, peers: Peers | None = None, families: Families = FAMILIES
     ) -> None:
         self._context = Context(settings or Settings(), peers or Peers(), families)
-        self._hear = self._context.peers.hear
+        self._peers = self._context.peers
         self._calls: dict[str, Call] = {}  # by Call-ID
         self._others: dict[Name, Fold] = {}  # what is no call, or has no Call-ID
         self._recency = Recency()
@@ -70,7 +70,7 @@ class Correlator:
         if self._closed:
             self._let_go()
         message = Message(event)
-        self._hear(message.source, message.captured_us, message.status)
+        self._peers.hear(message.source, message.captured_us, message.status)
         # Most messages belong to a call that is known: one look for these.
         fold: Fold | None = (
             self._calls.get(message.call_id) if (message.method or message.cseq_method) != "REGISTER" else None
@@ -91,7 +91,7 @@ class Correlator:
 
     def overhear(self, source: str, at_us: int, *, response: bool) -> None:
         """Another correlator takes a message of which all must know who was heard."""
-        self._hear(source, at_us, response)
+        self._peers.hear(source, at_us, response)
 
     def witness(self, side: SideEvent) -> list[Update]:
         """Take what was seen beside the messages: the first update tells which record it joined.

@@ -8,6 +8,7 @@ of arrival within the window; its verdicts go through `Fold.judge`, and its dead
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from collectors.wire.events import SideEvent
@@ -80,6 +81,9 @@ class Facet(ABC, Generic[F]):
         """A deadline that it set with `Fold.wake_facet` passed."""
 
 
+# The place of a family, and what tells whether a message begins it.
+Opening: TypeAlias = tuple[int, Callable[[Message], bool]]
+
 # The facets of each kind of record, in the order in which they are shown a message.
 Families: TypeAlias = dict[Kind, tuple[type[Facet[Any]], ...]]
 
@@ -89,8 +93,8 @@ class Audience:
 
     __slots__ = ("ask", "tell", "tell_when_found")
 
-    def __init__(self, ask: tuple[int, ...], tell: tuple[int, ...], tell_when_found: tuple[int, ...]) -> None:
-        self.ask = ask  # the families that it may begin, by place
+    def __init__(self, ask: tuple[Opening, ...], tell: tuple[int, ...], tell_when_found: tuple[int, ...]) -> None:
+        self.ask = ask  # the families that it may begin
         self.tell = tell  # of those that have begun, by rank
         self.tell_when_found = tell_when_found  # where the record has findings
 
@@ -98,9 +102,10 @@ class Audience:
 class Kindred:
     """A kind of message: whom it concerns. Families are named by their places, a set of them by an int of bits."""
 
-    __slots__ = ("_audiences", "_hear", "_hear_when_found", "_may_begin")
+    __slots__ = ("_audiences", "_families", "_hear", "_hear_when_found", "_may_begin")
 
-    def __init__(self, may_begin: int, hear: int, hear_when_found: int) -> None:
+    def __init__(self, families: tuple[type[Facet[Any]], ...], may_begin: int, hear: int, hear_when_found: int) -> None:
+        self._families = families
         self._may_begin = may_begin  # those that it may begin
         self._hear = hear  # of those that have begun
         self._hear_when_found = hear_when_found  # where the record has findings
@@ -110,9 +115,8 @@ class Kindred:
         """Whom it concerns where these have begun."""
         known = self._audiences.get(begun)
         if known is None:
-            known = Audience(
-                _places(self._may_begin & ~begun), _ranks(self._hear, begun), _ranks(self._hear_when_found, begun)
-            )
+            ask = tuple([(place, self._families[place].begins) for place in _places(self._may_begin & ~begun)])
+            known = Audience(ask, _ranks(self._hear, begun), _ranks(self._hear_when_found, begun))
             if len(self._audiences) < _MOST_AUDIENCES:
                 self._audiences[begun] = known
         return known
@@ -134,7 +138,7 @@ class Openers:
     def __init__(self, families: tuple[type[Facet[Any]], ...]) -> None:
         self.families = families
         everybody = (1 << len(families)) - 1
-        self._all = Kindred(everybody, everybody, everybody)
+        self._all = Kindred(families, everybody, everybody, everybody)
         self._known: dict[str, dict[int, Kindred]] = {}  # by the method of the CSeq and the status
         self._count = 0  # of these
         self._kindreds: dict[tuple[int, int, int], Kindred] = {}  # by whom they concern: many kinds the same
@@ -154,7 +158,7 @@ class Openers:
             hear |= family.hears(method, status, cseq_method, found=False) << place
             hear_when_found |= family.hears(method, status, cseq_method, found=True) << place
         concerned = (begin, hear, hear_when_found)
-        kindred = self._kindreds.setdefault(concerned, Kindred(*concerned))
+        kindred = self._kindreds.setdefault(concerned, Kindred(self.families, *concerned))
         if self._count < _MOST_KINDS:  # of methods there may be any number
             self._count += 1
             self._known.setdefault(cseq_method, {})[status] = kindred

@@ -229,7 +229,7 @@ class Fold(ABC):
         kind = self._openers.of(event)
         audience = kind.audience(self._begun)
         if audience.ask:
-            begun = [place for place in audience.ask if self._openers.families[place].begins(event)]
+            begun = [place for place, begins in audience.ask if begins(event)]
             if begun:
                 self._make(begun)
                 audience = kind.audience(self._begun)
