@@ -355,8 +355,10 @@ def test_an_agent_that_tells_late_holds_the_low_water_back_and_no_more_than_its_
     receiver = listen(UDP)
     send_udp(receiver, told(SIP, now_us() - 1_500_000))
     heard(receiver, 1)
-    assert 3_000_000 <= now_us() - receiver.low_water_us(now_us()) < 4_000_000
+    now = now_us()
+    assert 3_000_000 <= now - receiver.low_water_us(now) < 4_000_000
     send_udp(receiver, told(SIP, now_us() - 4_500_000), told(SIP, now_us() - 60_000_000), hep3(*ends()))
     heard(receiver, 2)
-    assert receiver.low_water_us(now_us() + 9) - now_us() >= -5_000_000
+    now = now_us()
+    assert receiver.low_water_us(now) >= now - 5_000_000
     assert [loss.reason for loss in receiver.losses(now_us())] == ["clock"]
