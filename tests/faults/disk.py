@@ -18,6 +18,11 @@ class Disk:
         self.can_fill = subprocess.run(command, capture_output=True, check=False).returncode == 0
         self.folder = folder
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it has been filled, and not freed since."""
+        return (self.folder / _BALLOON).exists()
+
     def fill(self) -> None:
         """Leave no octet free."""
         with (self.folder / _BALLOON).open("wb", buffering=0) as balloon:

@@ -63,10 +63,9 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, unless it runs, and wait until it answers; after a crash, with what was committed."""
-        if self.running:
-            return
-        with (self.base / "log").open("ab") as log:
-            self._process = spawn(self._command, stdout=log, stderr=subprocess.STDOUT, **self._options)
+        if not self.running:
+            with (self.base / "log").open("ab") as log:
+                self._process = spawn(self._command, stdout=log, stderr=subprocess.STDOUT, **self._options)
         wait_for(self._answers, 20, every=0.05, what=f"PostgreSQL in {self.base} answers")
 
     @property

@@ -153,7 +153,7 @@ def freeze_bus(house: House, _dice: random.Random) -> Heal:
 @fault(most_s=0, weight=4)
 def end_sessions(house: House, dice: random.Random) -> Heal:
     """PostgreSQL ends sessions, in whatever they are at."""
-    if house.database.cluster:
+    if house.database.is_well:
         share = dice.choice((0.3, 1.0))
         house.note(f"{share:.0%} of all sessions are ended")
         _end_sessions(house, share)
@@ -164,13 +164,13 @@ def end_sessions(house: House, dice: random.Random) -> Heal:
 def crash_database(house: House, _dice: random.Random) -> Heal:
     """PostgreSQL goes down at once, in the midst of commits, and recovers."""
     cluster = house.database.cluster
-    if cluster is None:
+    if cluster is None or not house.database.is_well:
         return _nothing
     house.note("the database crashes")
     cluster.crash()
 
     def heal() -> None:
-        cluster.start()
+        house.database.mend()
         house.note("the database is back")
 
     return heal
@@ -179,13 +179,14 @@ def crash_database(house: House, _dice: random.Random) -> Heal:
 @fault(most_s=2, weight=2)
 def read_only_database(house: House, _dice: random.Random) -> Heal:
     """It takes nothing, as a standby that was connected to in a fail-over."""
-    if not house.database.cluster:
+    if not house.database.is_well:
         return _nothing
     house.note("the database is read-only")
     house.database.administer("ALTER DATABASE house SET default_transaction_read_only = on")
     _end_sessions(house, 1.0)
 
     def heal() -> None:
+        house.database.mend()
         house.database.administer("ALTER DATABASE house RESET default_transaction_read_only")
         _end_sessions(house, 1.0)
         house.note("the database takes again")
@@ -204,10 +205,9 @@ def fill_cluster_disk(house: House, _dice: random.Random) -> Heal:
 
     def heal() -> None:
         said = "ingest waits" if house.says("No space left on device") else "nobody has met it"
-        disk.free()
         runs = "runs" if cluster.running else "went down, and is started"
+        house.database.mend()
         house.note(f"{said}; there is room again; PostgreSQL {runs}")
-        cluster.start()
 
     return heal
 

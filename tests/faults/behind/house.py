@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -63,9 +63,23 @@ class Database:
         """As the processes know it."""
         return f"postgresql://postgres@127.0.0.1:{self.link.port}/house" if self.link else f"sqlite:///{self.path}"
 
-    def administer(self, statement: str) -> None:
-        """Run a statement as PostgreSQL's administrator, in a session of another database."""
+    @property
+    def is_well(self) -> bool:
+        """Whether it is PostgreSQL that runs, and has room."""
+        return self.cluster is not None and self.cluster.running and not self.disk.is_full
+
+    def mend(self) -> None:
+        """PostgreSQL has room, and answers: whatever else befell it is over."""
         assert self.cluster
+        self.disk.free()
+        with suppress(RuntimeError):  # it may be about to go down
+            self.cluster.start()
+        self.cluster.start()
+
+    def administer(self, statement: str) -> None:
+        """Run a statement as PostgreSQL's administrator, in a session of another database, once it answers."""
+        assert self.cluster
+        self.cluster.start()
         with psycopg.connect(self.cluster.url(), autocommit=True) as session:
             session.execute(statement.encode())
 
