@@ -19,6 +19,7 @@ from django.test import Client
 from collectors.exporters.redis_stream import RedisStreamExporter
 from collectors.scenario.library import play
 from collectors.sip.timers import SECOND
+from collectors.wire.codec import decode, stream
 from collectors.wire.events import Heartbeat, SipEvent
 from monitor.ingest.stream import Streams
 from monitor.ingest.worker import Worker
@@ -112,6 +113,13 @@ class Edge:
         wait_for(lambda: not self.exporter.backlog, 20, what="what is left is sent")
         self.beat(at_s)
         wait_for(lambda: not self.exporter.backlog, 20, what="the heartbeat is sent")
+
+    def was_told_of_the_spool(self, partition: int) -> bool:
+        """Whether a heartbeat in this partition's stream tells a loss of the spool."""
+        with self.valkey.client() as client:
+            batches = [decode(fields[b"batch"]) for _, fields in client.xrange(stream(partition))]
+        beats = [batch.heartbeat for batch in batches if batch.heartbeat]
+        return any(loss.reason == "spool" for beat in beats for loss in beat.losses)
 
     def beat(self, at_s: float) -> None:
         """A heartbeat, however things stand."""
@@ -236,9 +244,13 @@ def test_a_loss_is_told_and_time_goes_on_while_the_overload_lasts(edge: Edge, ta
         while not edge.exporter.counters()["dropped_spool"]:
             edge.spill(500)
         edge.beat(30)
-        sent = edge.exporter.counters()["sent"]
-        client.config_set("maxmemory", client.info("memory")["used_memory"] + 300_000)
-        wait_for(lambda: edge.exporter.counters()["sent"] > sent, 20, what="the store takes something")
+
+        def told() -> bool:
+            """Room for a little more; whether that told every partition of the loss."""
+            client.config_set("maxmemory", client.info("memory")["used_memory"] + 50_000)
+            return all(map(edge.was_told_of_the_spool, range(PARTITIONS)))
+
+        wait_for(told, 20, every=0.05, what="batches out of the spool tell the loss")
         client.config_set("maxmemory", 1)
         backlog = edge.exporter.backlog
         take()
