@@ -28,6 +28,7 @@ from bench import (
     storage,
     summary,
 )
+from bench.choice import one_of
 from bench.installation import DATABASES, Database
 from bench.live import Plan
 from bench.programs import PROGRAMS, Program, Run, RunError
@@ -105,7 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m bench", description=__doc__, epilog="Also: compare OLD NEW, two results (JSON) side by side."
     )
     parser.add_argument(
-        "parts", nargs="*", choices=(*PARTS, SOAK), default=PARTS, help="what to measure (all but soak)"
+        "parts",
+        nargs="*",
+        type=one_of((*PARTS, SOAK)),
+        default=PARTS,
+        metavar="PART",
+        help=f"what to measure: {', '.join(PARTS)} (these), {SOAK}",
     )
     parser.add_argument("--messages", type=int, default=capture.MESSAGES, help="SIP messages in the capture")
     parser.add_argument("--dialogs", type=int, default=memory.DIALOGS, help="open dialogs whose memory is measured")

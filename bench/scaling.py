@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import capture, live, search, stages
+from bench.choice import one_of
 from bench.installation import installation
 from bench.memory import dialogs
 from bench.spectators import Listener
@@ -58,7 +59,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure, print, and write JSON."""
     parts = {"stages": of_stages, "dialogs": of_dialogs, "calls": of_calls, "rate": of_rate, "browsers": of_browsers}
     parser = argparse.ArgumentParser(prog="python -m bench scaling", description=__doc__)
-    parser.add_argument("curves", nargs="*", choices=list(parts), default=list(parts), help="which (all)")
+    parser.add_argument(
+        "curves", nargs="*", type=one_of(parts), default=list(parts), metavar="CURVE", help=f"{', '.join(parts)} (all)"
+    )
     parser.add_argument("--messages", type=int, default=MESSAGES, help="in the capture (%(default)s)")
     parser.add_argument("--out", type=Path, default=capture.OUT, help="where scaling.json goes")
     arguments = parser.parse_args(argv)
