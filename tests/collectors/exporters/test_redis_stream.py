@@ -42,6 +42,14 @@ class Make(Protocol):
 
 
 @pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused batch comes again at once, and each one out of the spool may tell a heartbeat."""
+    monkeypatch.setattr("collectors.exporters.reports._EVERY_S", 0.0)
+    monkeypatch.setattr("collectors.exporters.delivery._FIRST_RETRY_S", 0.005)
+    monkeypatch.setattr("collectors.exporters.delivery._LAST_RETRY_S", 0.01)
+
+
+@pytest.fixture
 def make(valkey: Valkey, tmp_path: Path) -> Iterator[Make]:
     boots = count(1)
     with ExitStack() as stack:
@@ -374,12 +382,10 @@ def test_a_full_spool_drops_the_oldest_and_says_what_was_lost(valkey: Valkey, ma
     assert {number for number in range(1000) if number not in kept} <= set(range(loss.from_us, loss.to_us + 1))
 
 
+@pytest.mark.usefixtures("hasty")
 def test_while_a_spool_drains_its_batches_tell_heartbeats_that_hold_and_each_loss_once(
-    valkey: Valkey, make: Make, monkeypatch: pytest.MonkeyPatch
+    valkey: Valkey, make: Make
 ) -> None:
-    monkeypatch.setattr("collectors.exporters.reports._EVERY_S", 0.0)
-    monkeypatch.setattr("collectors.exporters.delivery._FIRST_RETRY_S", 0.005)
-    monkeypatch.setattr("collectors.exporters.delivery._LAST_RETRY_S", 0.01)
     exporter = make(spool_size=40_000)
     exporter.start()
     with valkey.client() as client:
@@ -408,12 +414,10 @@ def test_while_a_spool_drains_its_batches_tell_heartbeats_that_hold_and_each_los
         assert while_it_drained
 
 
+@pytest.mark.usefixtures("hasty")
 def test_while_one_partition_is_refused_the_others_are_told_each_loss_and_get_no_batch_twice(
-    valkey: Valkey, make: Make, monkeypatch: pytest.MonkeyPatch
+    valkey: Valkey, make: Make
 ) -> None:
-    monkeypatch.setattr("collectors.exporters.reports._EVERY_S", 0.0)
-    monkeypatch.setattr("collectors.exporters.delivery._FIRST_RETRY_S", 0.005)
-    monkeypatch.setattr("collectors.exporters.delivery._LAST_RETRY_S", 0.01)
     exporter = make()
     exporter.start()
     with valkey.client() as client:
