@@ -108,7 +108,7 @@ def messages(frames: list[bytes]) -> int:
     """SIP messages in these frames, fragments put together."""
     decoder = Decoder()
     decoder.add_interface(1, "replay")
-    return sum(looks_like_sip(each.payload) for each in decoder.datagrams((0, 0, frame) for frame in frames))
+    return sum(looks_like_sip(each.payload) for each in decoder.datagrams([(0, 0, frame) for frame in frames]))
 
 
 def main(file: Path, interface: str, rate: float, seconds: float, faults_per_second: float) -> None:

@@ -1,13 +1,13 @@
 """Frames of a capture → datagrams: link layer, tunnels, IP with its fragments, UDP, TCP, SCTP.
 
-This is the hottest loop of the edge. Nearly all of SIP is whole UDP datagrams in plain IPv4, so that
-case has a path of its own, which reads all three headers at once; every other frame takes the general
-one. Both give the same (a test holds them to that).
+This is the hottest loop of the edge. Nearly all of SIP is whole UDP datagrams in plain IP, so that case
+has a path of its own (`collectors.decode.ip.whole_udp`); every other frame takes the general one. Both give
+the same (a test holds them to that).
 """
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final, TypeAlias
 
@@ -24,9 +24,6 @@ Frame: TypeAlias = tuple[int, int, bytes]
 # Names of the tunnels that a packet came through, from the outside in.
 _Within: TypeAlias = tuple[bytes, ...]
 
-# IPv4 without options, then UDP: version and header length, total length, flags and fragment offset,
-# protocol, addresses and ports, UDP length.
-_PLAIN: Final = struct.Struct("!BxHxxHxBxx12sH")
 _PORTS: Final = struct.Struct("!HH")
 _MAX_FLOWS: Final = 65_536
 _LATE_US: Final = 2_000_000  # fragments of a packet come at once; at the end of a capture some may yet be to come
@@ -38,6 +35,17 @@ _UNKNOWN_LINK: Final = -2
 
 def _unknown_link(_frame: bytes) -> int:
     return _UNKNOWN_LINK
+
+
+def span(frames: list[Frame]) -> tuple[int, int]:
+    """When the earliest of these was captured, and the latest; at least one."""
+    earliest = latest = frames[0][0]
+    for captured_us, _, _ in frames:
+        if captured_us > latest:
+            latest = captured_us
+        elif captured_us < earliest:
+            earliest = captured_us
+    return earliest, latest
 
 
 class Decoder:
@@ -54,7 +62,7 @@ class Decoder:
         self._reassemblies: list[Reassembly] = []
         self._streams: list[Streams] = []
         self._associations: list[Associations] = []
-        # Addresses and ports as 12 octets → the same as values; emptied when it is full.
+        # Addresses and ports as 12 octets, or 36 → the same as values; emptied when it is full.
         # Flows in which there may be a tunnel, or HEP, have no place here: they take the general path.
         self._flows: dict[bytes, tuple[str, int, str, int]] = {}
         self._agents: dict[str, HepReader] = {}  # by collector
@@ -87,40 +95,35 @@ class Decoder:
             **{f"skipped_{reason}": count for reason, count in self.skipped.items()},
         }
 
-    def datagrams(self, frames: Iterable[Frame]) -> list[Datagram]:
+    def datagrams(self, frames: list[Frame]) -> list[Datagram]:
         """The datagrams in these frames, in order."""
+        self.frames += len(frames)
         links, observers, flows = self._links, self.observers, self._flows
-        plain = _PLAIN.unpack_from
+        ethernet = link.ethernet
         found: list[Datagram] = []
-        first: int  # these are said once more for the compiler
-        length: int
-        flags: int
-        protocol: int
-        flow: bytes
-        udp_length: int
         for captured_us, interface, frame in frames:
-            self.frames += 1
-            at = links[interface](frame)
-            if at >= 0 and len(frame) >= at + 28:
-                first, length, flags, protocol, flow, udp_length = plain(frame, at)
-                whole = first == 0x45 and not flags & 0x3FFF and len(frame) >= at + length
-                if whole and protocol == ip.UDP and udp_length == length - 20 and udp_length >= 8:
-                    ends = flows.get(flow) or self._flow(flow, frame[at + 28 : at + 32])
-                    if ends:
-                        source, source_port, destination, destination_port = ends
-                        found.append(
-                            Datagram(
-                                captured_us,
-                                source,
-                                source_port,
-                                destination,
-                                destination_port,
-                                "udp",
-                                observers[interface],
-                                frame[at + 28 : at + length],
-                            )
+            layer = links[interface]
+            # Called by its name, it is no call of an unknown function for a compiler.
+            at = link.ethernet(frame) if layer is ethernet else layer(frame)
+            ends, begin, end = ip.whole_udp(frame, at)
+            if end:
+                flow = frame[ends : begin - 4]
+                known = flows.get(flow) or self._flow(flow, frame[begin : begin + 4])
+                if known:
+                    source, source_port, destination, destination_port = known
+                    found.append(
+                        Datagram(
+                            captured_us,
+                            source,
+                            source_port,
+                            destination,
+                            destination_port,
+                            "udp",
+                            observers[interface],
+                            frame[begin:end],
                         )
-                        continue
+                    )
+                    continue
             reason = self._general(captured_us, interface, frame, at, found)
             if reason is not None:
                 self.skipped[reason] += 1
@@ -183,12 +186,13 @@ class Decoder:
                     yield side
 
     def _flow(self, octets: bytes, begin: bytes) -> tuple[str, int, str, int] | None:
-        source_port, destination_port = _PORTS.unpack_from(octets, 8)
+        size = (len(octets) - 4) // 2  # of an address
+        source_port, destination_port = _PORTS.unpack_from(octets, 2 * size)
         if destination_port in tunnel.PORTS or destination_port == hep.PORT or begin == hep.MAGIC:
             return None
         if len(self._flows) >= _MAX_FLOWS:
             self._flows.clear()
-        ends = (ip.address(octets[:4]), source_port, ip.address(octets[4:8]), destination_port)
+        ends = (ip.address(octets[:size]), source_port, ip.address(octets[size : 2 * size]), destination_port)
         self._flows[octets] = ends
         return ends
 
@@ -280,16 +284,14 @@ class Decoder:
 
     def _plain(self, captured_us: int, interface: int, frame: bytes, at: int) -> Datagram | None:
         """The usual case, as in `datagrams`: most of what is in tunnels is media, which passes by quickly so."""
-        if at < 0 or len(frame) < at + 28:
+        ends, begin, end = ip.whole_udp(frame, at)
+        if not end:
             return None
-        first, length, flags, protocol, flow, udp_length = _PLAIN.unpack_from(frame, at)
-        whole = first == 0x45 and not flags & 0x3FFF and len(frame) >= at + length
-        if not whole or protocol != ip.UDP or udp_length != length - 20 or udp_length < 8:
+        flow = frame[ends : begin - 4]
+        known = self._flows.get(flow) or self._flow(flow, frame[begin : begin + 4])
+        if not known:
             return None
-        ends = self._flows.get(flow) or self._flow(flow, frame[at + 28 : at + 32])
-        if not ends:
-            return None
-        return Datagram(captured_us, *ends, "udp", self.observers[interface], frame[at + 28 : at + length])
+        return Datagram(captured_us, *known, "udp", self.observers[interface], frame[begin:end])
 
     def _udp(
         self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()

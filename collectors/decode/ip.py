@@ -22,6 +22,7 @@ _FRAGMENT_HEADER: Final = 44
 # (RFC 6564), authentication (RFC 4302) in units of four; eight octets come before what is counted.
 _EXTENSION_UNITS: Final = {0: 8, 43: 8, 51: 4, 60: 8, 135: 8, 139: 8, 140: 8}
 _MAX_EXTENSIONS: Final = 16
+_UNUSUAL: Final = (0, 0, 0)
 
 # What the pieces of a packet share: source, destination, identification, protocol (-1 with IPv6), and the
 # names of the tunnels that it came through, as far as whoever joins them adds these.
@@ -51,6 +52,27 @@ class Packet(NamedTuple):
 def address(octets: bytes) -> str:
     """An address as text: 4 or 16 octets → "192.0.2.1", "2001:db8::1"."""
     return str(IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets))
+
+
+def whole_udp(frame: bytes, at: int) -> tuple[int, int, int]:
+    """The usual packet at `frame[at]`, one datagram of UDP: where its addresses, its payload, and what follows begin.
+
+    The ports lie behind the addresses. (0, 0, 0) where it is not plain IPv4 or IPv6, or not whole, or `at` is none.
+    """
+    if at < 0 or len(frame) < at + 28:
+        return _UNUSUAL
+    # Octet by octet: that is what a compiler makes most of.
+    first = frame[at]
+    if first == 0x45:
+        if frame[at + 9] != UDP or frame[at + 6] & 0x3F or frame[at + 7]:
+            return _UNUSUAL  # something else, or a fragment
+        ends, begin, end = at + 12, at + 28, at + (frame[at + 2] << 8 | frame[at + 3])
+    elif first >> 4 == 6 and len(frame) >= at + 48 and frame[at + 6] == UDP:
+        ends, begin, end = at + 8, at + 48, at + 40 + (frame[at + 4] << 8 | frame[at + 5])
+    else:
+        return _UNUSUAL
+    whole = begin <= end <= len(frame) and frame[begin - 4] << 8 | frame[begin - 3] == end - begin + 8
+    return (ends, begin, end) if whole else _UNUSUAL
 
 
 def parse(frame: bytes, at: int) -> Packet | Skip:

@@ -34,8 +34,9 @@ _FAMILIES: Final = frozenset((2, 10, 23, 24, 28, 30))
 
 def ethernet(frame: bytes) -> int:
     """LINKTYPE_ETHERNET."""
-    kind = frame[12:14]
-    return 14 if kind == IPV4 else ip_offset(frame, kind, 14)
+    if len(frame) > 14 and frame[12] == 8 and not frame[13]:
+        return 14  # as nearly all do
+    return ip_offset(frame, frame[12:14], 14)
 
 
 def ip_offset(frame: bytes, kind: bytes, at: int) -> int:

@@ -3,14 +3,14 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import closing
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from collectors.decode.datagram import Datagram
-from collectors.decode.frames import Decoder, Frame
+from collectors.decode.frames import Decoder, Frame, span
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
 from collectors.decode.pcapng import PcapngReader
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collectors.receivers.keyed import KeyedMessages
 
 _HEAD: Final = 512  # octets by which a format is recognised
-_frame_time: Final = itemgetter(0)
 _datagram_time: Final = attrgetter("captured_us")
 
 
@@ -178,7 +177,7 @@ class CaptureFile:
             self.decoder.add_interface(link_type, f"{self._collector}/{name}")
 
     def _note_times(self, frames: list[Frame]) -> None:
-        first, last = min(map(_frame_time, frames)), max(map(_frame_time, frames))
+        first, last = span(frames)
         self.first_us = min(self.first_us, first) if self.first_us else first
         self.last_us = max(self.last_us, last)
 

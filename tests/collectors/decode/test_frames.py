@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits
-from collectors.decode.frames import Decoder
+from collectors.decode.frames import Decoder, span
 from tests.support.packets import (
     SIP,
     cooked,
@@ -194,7 +194,7 @@ def test_every_frame_is_a_datagram_or_counted_once(data: st.DataObject) -> None:
 def test_the_short_path_gives_what_the_general_one_does(data: st.DataObject) -> None:
     frame = mangled(data)
     made, general = decoder(), decoder()
-    at = 14 if frame[12:14] == b"\x08\0" else -1
+    at = 14 if frame[12:14] in (b"\x08\0", b"\x86\xdd") else -1
     found = made.datagrams([(0, 0, frame)])
     expected: list[Datagram] = []
     if at > 0:
@@ -211,3 +211,8 @@ def test_a_connection_that_is_reset_is_told_beside_the_messages_in_order_of_time
     made.datagrams([(1, 0, request), (2, 0, unreachable), (3, 0, reset), (4, 0, unreachable)])
     assert [(side.captured_us, side.kind) for side in made.take_side()] == [(2, "icmp"), (3, "tcp"), (4, "icmp")]
     assert made.take_side() == []
+
+
+def test_frames_span_the_time_from_the_earliest_to_the_latest_in_whatever_order() -> None:
+    assert span([(3, 0, b""), (1, 0, b""), (2, 0, b""), (5, 1, b""), (4, 0, b"")]) == (1, 5)
+    assert span([(7, 0, b"")]) == (7, 7)

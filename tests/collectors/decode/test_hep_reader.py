@@ -253,7 +253,7 @@ def test_what_hep_in_a_capture_tells_beside_is_kept_and_what_is_of_no_use_counte
         b"HEP3",
         b"\1\x10\2\x11" + b"x" * 9,
     ]
-    assert capture.datagrams(map(captured, frames)) == []
+    assert capture.datagrams([captured(each) for each in frames]) == []
     assert only(capture.take_side()).text == "line"
     assert capture.skipped == {Skip.HEP: 3}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collectors.decode import udp as udp_decoder
 from collectors.decode.datagram import Skip
-from collectors.decode.ip import Packet, address, parse
+from collectors.decode.ip import Packet, address, parse, whole_udp
 from tests.support.packets import SIP, ethernet, extension, fragment_header, ipv4, ipv6, udp
 
 A4, B4 = b"\xc0\0\2\1", b"\xc0\0\2\2"
@@ -134,3 +134,30 @@ def test_a_packet_cut_within_its_extension_headers_says_how_much_of_the_rest_is_
     parsed = parse(packet[:50], 0)
     assert isinstance(parsed, Packet)
     assert (parsed.payload, parsed.cut) == (b"", 3)
+
+
+@pytest.mark.parametrize(
+    ("packet", "places"),
+    [
+        pytest.param(ipv4(udp(b"abc")), (16, 32, 35), id="IPv4"),
+        pytest.param(ipv4(udp(b"abc")) + b"padding", (16, 32, 35), id="IPv4 with padding"),
+        pytest.param(ipv4(udp(b"")), (16, 32, 32), id="nothing in it"),
+        pytest.param(ipv6(udp(b"abc")), (12, 52, 55), id="IPv6"),
+        pytest.param(ipv6(udp(b"abc")) + b"padding", (12, 52, 55), id="IPv6 with padding"),
+        pytest.param(ipv4(udp(b"abc"), options=b"\1\1\1\0"), None, id="IPv4 with options"),
+        pytest.param(ipv4(udp(b"abc"), more=True), None, id="first fragment"),
+        pytest.param(ipv4(udp(b"abc"), offset=8), None, id="second fragment"),
+        pytest.param(ipv4(udp(b"abc"), protocol=6), None, id="IPv4, no UDP"),
+        pytest.param(ipv6(udp(b"abc"), header=6), None, id="IPv6, no UDP"),
+        pytest.param(ipv4(udp(b"abc"))[:-1], None, id="IPv4, cut"),
+        pytest.param(ipv6(udp(b"abc"))[:-1], None, id="IPv6, cut"),
+        pytest.param(ipv6(b""), None, id="IPv6 without a payload"),
+        pytest.param(ipv4(udp(b"abc")[:7]), None, id="less than a header"),
+        pytest.param(ipv4(udp(b"abc") + b"more"), None, id="UDP is shorter than IP"),
+        pytest.param(b"\x55" + ipv4(udp(b"abc"))[1:], None, id="no version of IP"),
+    ],
+)
+def test_the_usual_packet_is_one_whole_datagram_of_udp(packet: bytes, places: tuple[int, int, int] | None) -> None:
+    found = whole_udp(b"link" + packet, 4)
+    assert found == (places or (0, 0, 0))
+    assert whole_udp(packet, -1) == (0, 0, 0)

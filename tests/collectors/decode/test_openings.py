@@ -163,7 +163,7 @@ def test_real_handshakes_that_fail_end_with_an_alert_that_is_read(
     serving.minimum_version = server
     decoder = Decoder()
     decoder.add_interface(1, "edge/eth0")
-    decoder.datagrams((0, 0, frame) for frame in frames(handshake(asking, serving), 5061))
+    decoder.datagrams([(0, 0, frame) for frame in frames(handshake(asking, serving), 5061)])
     (side,) = decoder.take_side()
     assert (side.text, side.values["alert"]) == ("TLS alert", description)
     assert side.source == (CLIENT if by_client else SERVER)
