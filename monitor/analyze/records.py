@@ -107,12 +107,12 @@ def passage(replay: Replay) -> Passage:
 def records(replay: Replay, numbers: Numbers, notes: Notes) -> Records:
     """The records as they stand at the end."""
     found = [_shown(replay.record(key), ordinals) for key, ordinals in zip(numbers.keys, numbers.ordinals, strict=True)]
-    calls = [record for record in found if isinstance(record, CallRecord)]
+    calls = [record for record in found if type(record) is CallRecord]
     ordinals = dict(zip(numbers.keys, numbers.ordinals, strict=True))
     return Records(
         calls=calls,
-        registrations=[record for record in found if isinstance(record, RegistrationRecord)],
-        transactions=[record for record in found if isinstance(record, TransactionRecord)],
+        registrations=[record for record in found if type(record) is RegistrationRecord],
+        transactions=[record for record in found if type(record) is TransactionRecord],
         legs=[Leg.of(call, notes.marks.get(call.key, ())) for call in calls],
         ordinals=ordinals,
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
@@ -153,7 +153,7 @@ def _ordinals(messages: tuple[int, ...], numbers: "array[int]") -> tuple[int, ..
 
 def _shown(record: Record, numbers: "array[int]") -> Record:
     """The record without passwords, the messages of its findings numbered as in the file."""
-    names = ("aor", "contact") if isinstance(record, RegistrationRecord) else ("from_uri", "to_uri")
+    names = ("aor", "contact") if type(record) is RegistrationRecord else ("from_uri", "to_uri")
     changed: dict[str, Any] = {}
     for name in names:
         uri = getattr(record, name)

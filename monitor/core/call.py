@@ -20,7 +20,7 @@ from monitor.core.diagnosis import ack, nat, progress, setup, timers
 from monitor.core.diagnosis.flows import MEDIA
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
-from monitor.core.fold import Fold, Timer
+from monitor.core.fold import NO_FINAL, REQUEST, Fold, Timer
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import report_on, trouble_of
@@ -115,7 +115,7 @@ class Call(Fold):
             self.invited_us = at_us
         if first:
             settings, attempt = self.context.settings, self._begin(transaction, event, out)
-            self.wake_at(at_us + settings.timers.timeout_us, Timer.REQUEST, (attempt, transaction))
+            self.wake_at(at_us + settings.timers.timeout_us, REQUEST, (attempt, transaction))
             if transaction.reliable:
                 self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (attempt, transaction))
         else:
@@ -198,7 +198,7 @@ class Call(Fold):
         at_us, status, no_final_us = event.captured_us, event.status, self.context.settings.no_final_us
         if not attempt.watched:
             attempt.watched = True
-            self.wake_at(at_us + no_final_us, Timer.NO_FINAL, attempt)
+            self.wake_at(at_us + no_final_us, NO_FINAL, attempt)
         if status == 100:
             return
         attempt.rang(at_us, no_final_us)
@@ -247,13 +247,13 @@ class Call(Fold):
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline passed."""
-        if timer in (Timer.REQUEST, Timer.RELIABLE):
+        if timer in (REQUEST, Timer.RELIABLE):
             attempt, transaction = about
             if not self._was_answered(transaction, due_us):
                 self.judge_unanswered(transaction, due_us, out)
-            if timer == Timer.REQUEST:
+            if timer == REQUEST:
                 self._time_out(attempt, transaction, due_us, out)
-        elif timer == Timer.NO_FINAL:
+        elif timer == NO_FINAL:
             self._no_final(about, due_us, out)
         elif timer == Timer.CANCELLED:
             if 0 < about.cancelled_us <= due_us - self.context.settings.timers.timeout_us:
@@ -266,7 +266,7 @@ class Call(Fold):
 
     def needs(self, timer: Timer, about: Any) -> bool:
         """Timer C needs not pass once a 2xx was acknowledged in its time, whatever else may come."""
-        if timer is not Timer.NO_FINAL or self.found or about is not self.attempts.current:
+        if timer is not NO_FINAL or self.found or about is not self.attempts.current:
             return super().needs(timer, about)
         in_time = 0 < self.dialogs.acked_us(about) <= about.ringing_us + self.context.settings.no_final_us
         return self.open and not (in_time and 200 <= about.status() < 300)
@@ -291,7 +291,7 @@ class Call(Fold):
         settings = self.context.settings
         again_us = attempt.ringing_us + settings.no_final_us
         if again_us > due_us:
-            self.wake_at(again_us, Timer.NO_FINAL, attempt)
+            self.wake_at(again_us, NO_FINAL, attempt)
             return
         went_on_us = min(filter(None, (self.bye_us, self.dialogs.acked_us(attempt))), default=0)
         verdict = setup.no_final_response(attempt, settings, self.now_us, went_on_us=went_on_us)

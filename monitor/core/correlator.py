@@ -33,7 +33,10 @@ _FOLDS: Final[dict[Kind, type[Fold]]] = {
 }
 
 _ALONE: Final = frozenset({"OPTIONS", ""})
-_KINDS: Final = {"INVITE": Kind.CALL, "REGISTER": Kind.REGISTRATION}
+# Asked with each message, and slowly through the class (Python 3.11).
+_CALL: Final = Kind.CALL
+_TRANSACTION: Final = Kind.TRANSACTION
+_KINDS: Final = {"INVITE": _CALL, "REGISTER": Kind.REGISTRATION}
 
 # A record's name without day and incarnation: (kind, Call-ID, discriminator).
 Name = tuple[Kind, str, str]
@@ -166,8 +169,8 @@ class Correlator:
     def names(self, event: SipEvent) -> list[Name]:
         """The names under which a message may belong to a record that is stored, the likeliest first."""
         own = self._name(event)
-        call = (Kind.CALL, event.call_id, "")
-        if own[0] != Kind.TRANSACTION or not event.call_id:
+        call = (_CALL, event.call_id, "")
+        if own[0] is not _TRANSACTION or not event.call_id:
             return [own]
         return [call, own]
 
@@ -228,15 +231,15 @@ class Correlator:
 
     def _name(self, event: SipEvent) -> Name:
         call_id, method = event.call_id, event.method or event.cseq_method
-        kind = _KINDS.get(method, Kind.TRANSACTION)
+        kind = _KINDS.get(method, _TRANSACTION)
         if not call_id:
             # Still an INVITE that somebody sent. Without its name, who sent it must do.
             return kind, "", f"{event.source} {event.source_port} {event.fault}"
-        if kind != Kind.TRANSACTION:
+        if kind is not _TRANSACTION:
             return kind, call_id, ""
         if call_id in self._calls:
-            return Kind.CALL, call_id, ""
-        return Kind.TRANSACTION, call_id, _discriminator(event.cseq, method, event.from_tag)
+            return _CALL, call_id, ""
+        return _TRANSACTION, call_id, _discriminator(event.cseq, method, event.from_tag)
 
     def _witness_of(self, side: SideEvent) -> Fold | None:
         found = map(self._known, _names_beside(side))
@@ -244,7 +247,7 @@ class Correlator:
 
     def _known(self, name: Name) -> Fold | None:
         """The record of this name in memory."""
-        return self._calls.get(name[1]) if name[0] == Kind.CALL and name[1] else self._others.get(name)
+        return self._calls.get(name[1]) if name[0] == _CALL and name[1] else self._others.get(name)
 
     def _begin(self, name: Name, event: Message) -> Fold:
         kind, call_id, discriminator = name

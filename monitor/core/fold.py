@@ -74,8 +74,14 @@ class Timer(IntEnum):
 
 # Asked with each deadline, and slowly through the class (Python 3.11).
 SOURCE: Final = Timer.SOURCE
+REQUEST: Final = Timer.REQUEST
+NO_FINAL: Final = Timer.NO_FINAL
 FACET: Final = Timer.FACET
 LINGER: Final = Timer.LINGER
+# The same with each verdict.
+_SUSPECTED: Final = FindingState.SUSPECTED
+_CONFIRMED: Final = FindingState.CONFIRMED
+_CLEARED: Final = FindingState.CLEARED
 
 
 class Fold(ABC):
@@ -430,15 +436,15 @@ class Fold(ABC):
         """
         known = self.findings.get((rule.code, subject))
         if verdict is None:
-            if known is None or known.state == FindingState.CLEARED:
+            if known is None or known.state is _CLEARED:
                 return
-            verdict = replace(known, state=FindingState.CLEARED)
+            verdict = replace(known, state=_CLEARED)
         elif known is None and len(self.findings) >= _MOST_FINDINGS:
             return
-        elif verdict.state == FindingState.CONFIRMED and self._blind(since_us, at_us):
-            verdict = replace(verdict, state=FindingState.SUSPECTED)
-        if known is not None and known.state == FindingState.CONFIRMED and verdict.state == FindingState.SUSPECTED:
-            verdict = replace(verdict, state=FindingState.CONFIRMED)
+        elif verdict.state is _CONFIRMED and self._blind(since_us, at_us):
+            verdict = replace(verdict, state=_SUSPECTED)
+        if known is not None and known.state is _CONFIRMED and verdict.state is _SUSPECTED:
+            verdict = replace(verdict, state=_CONFIRMED)
         if known is None:
             self.findings = self.findings or {}
             self.found = self.found | {rule.code}
@@ -452,11 +458,11 @@ class Fold(ABC):
 
     def _tell(self, rule: Rule, known: Finding | None, verdict: Finding, at_us: int, out: list[Update]) -> None:
         about = (self.from_uri, self.to_uri)
-        stands = verdict.state != FindingState.CLEARED
-        stood = known is not None and known.state != FindingState.CLEARED
+        stands = verdict.state is not _CLEARED
+        stood = known is not None and known.state is not _CLEARED
         if known is None and not stands:
             # It was over before it could be told: a message came late that belongs in between.
-            out.append(FindingRaised(self.key, at_us, replace(verdict, state=FindingState.SUSPECTED), *about))
+            out.append(FindingRaised(self.key, at_us, replace(verdict, state=_SUSPECTED), *about))
             stood = True
         if stands and (known is None or not stood):
             out.append(FindingRaised(self.key, at_us, verdict, *about))

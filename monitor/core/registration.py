@@ -18,7 +18,7 @@ from monitor.core.context import Context
 from monitor.core.diagnosis import registration as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.diagnosis.text import ends
-from monitor.core.fold import Fold, Timer
+from monitor.core.fold import REQUEST, Fold, Timer
 from monitor.core.login import Login, Nonces
 from monitor.core.message import Message
 from monitor.core.offers import granted_s
@@ -162,7 +162,7 @@ class Registration(Fold):
         login = self.logins.on(transaction, event)
         self.add_hop(transaction, login)
         timeout_us = self.context.settings.timers.timeout_us
-        self.wake_at(event.captured_us + timeout_us, Timer.REQUEST, (login, transaction))
+        self.wake_at(event.captured_us + timeout_us, REQUEST, (login, transaction))
         if another and login is self.logins.current:
             self._told_end = False
         return login
@@ -236,7 +236,7 @@ class Registration(Fold):
             login, transaction = about
             if not self._was_answered(transaction):
                 self.judge_unanswered(transaction, due_us, out)
-            if timer == Timer.REQUEST:
+            if timer == REQUEST:
                 self._time_out(login, due_us)
                 self._settle(due_us, out)
 
