@@ -8,6 +8,7 @@ from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 
 _MOST_CHALLENGES: Final = 8  # in one message
+_MOST_OF_A_TRY: Final = 64  # different ones, of all hops
 _NO_REALMS: Final[frozenset[str]] = frozenset()
 
 
@@ -21,12 +22,18 @@ class Nonce(NamedTuple):
 
 def challenges(event: Message) -> list[tuple[Nonce, bool]]:
     """Of a 401 or 407: each nonce that is given out, and whether it is because that of the request was stale."""
-    given: list[tuple[Nonce, bool]] = []
-    for value in event.all("www-authenticate" if event.status == 401 else "proxy-authenticate")[:_MOST_CHALLENGES]:
-        asked = parameters(value)
-        nonce = Nonce(event.captured_us, asked.get("realm", ""), asked.get("nonce", ""))
-        given.append((nonce, asked.get("stale", "").lower() == "true"))
-    return given
+    return [read_challenge(event.captured_us, value) for value in unread_challenges(event)]
+
+
+def unread_challenges(event: Message) -> list[str]:
+    """Those of a 401 or 407, as they stand."""
+    return event.all("www-authenticate" if event.status == 401 else "proxy-authenticate")[:_MOST_CHALLENGES]
+
+
+def read_challenge(at_us: int, value: str) -> tuple[Nonce, bool]:
+    """The nonce that such a challenge gives out, and whether it is because that of the request was stale."""
+    asked = parameters(value)
+    return Nonce(at_us, asked.get("realm", ""), asked.get("nonce", "")), asked.get("stale", "").lower() == "true"
 
 
 def proofs(event: Message) -> tuple[str, ...]:
@@ -48,19 +55,24 @@ def nonces_of(values: tuple[str, ...]) -> dict[str, str]:
 
 
 class Try:
-    """A request on all its hops, with the credentials that it carries and what came of them. Times in µs, 0: never."""
+    """A request on all its hops, with the credentials that it carries and what came of them. Times in µs, 0: never.
+
+    Challenges and credentials are read if the request is refused again, or never repeated: that is rare.
+    """
 
     __slots__ = (
+        "_challenges",
+        "_nonces",
+        "_proofs",
+        "_realms",
         "accepted_us",
         "asked",
-        "challenged",
         "challenged_us",
         "cseq",
         "first_us",
         "from_tag",
         "hop",
         "method",
-        "nonces",
         "numbers",
         "status",
         "told",
@@ -73,8 +85,10 @@ class Try:
         self.from_tag = event.from_tag
         self.first_us = event.captured_us
         self.asked = False  # the request itself was seen
-        self.nonces: dict[str, str] = {}  # realm → nonce of its credentials
-        self.challenged: set[str] = set()  # realms that asked for credentials, and don't call those sent stale
+        self._proofs: tuple[str, ...] = ()  # its credentials
+        self._nonces: dict[str, str] | None = None  # as they were read
+        self._challenges: tuple[str, ...] = ()  # each that it got, once
+        self._realms: Set[str] | None = None  # of these, as they were read
         self.challenged_us = 0  # last
         self.accepted_us = 0  # first response beyond 100 that is no challenge
         self.status = 0  # of the challenge
@@ -83,13 +97,25 @@ class Try:
         self.vias = 0
         self.numbers: list[int] = []  # of the request and of the challenge
 
-    def challenge(self, event: Message, number: int, transaction: Transaction) -> list[Nonce]:
-        """It was challenged on one of its hops; the nonces that were given out."""
-        given = []
-        for nonce, stale in challenges(event):
-            given.append(nonce)
-            if not stale:
-                self.challenged.add(nonce.realm)
+    def proves(self, given: tuple[str, ...]) -> None:
+        """It carried these credentials on one of its hops; the first that are a digest count."""
+        if given != self._proofs and not self.nonces:
+            self._proofs, self._nonces = given, None
+
+    @property
+    def nonces(self) -> dict[str, str]:
+        """Realm → nonce of its credentials."""
+        if self._nonces is None:
+            self._nonces = nonces_of(self._proofs)
+        return self._nonces
+
+    def challenge(self, event: Message, number: int, transaction: Transaction) -> list[str]:
+        """It was challenged on one of its hops; the challenges."""
+        given = unread_challenges(event)
+        for value in given:
+            if value not in self._challenges and len(self._challenges) < _MOST_OF_A_TRY:
+                self._challenges += (value,)
+                self._realms = None
         self.challenged_us = max(self.challenged_us, event.captured_us)
         if not self.hop or event.vias < self.vias:
             self.hop, self.vias, self.status = transaction.hop, event.vias, event.status
@@ -97,9 +123,17 @@ class Try:
         self.asked = self.asked or transaction.seen_request
         return given
 
+    @property
+    def challenged(self) -> Set[str]:
+        """The realms that asked for credentials, and don't call those sent stale."""
+        if self._realms is None:
+            read = [read_challenge(0, value) for value in self._challenges]
+            self._realms = {nonce.realm for nonce, stale in read if not stale}
+        return self._realms
+
     def refused(self) -> Set[str]:
         """The realms that asked for credentials although it carries some for them."""
-        if not self.challenged or not self.nonces:
+        if not self._challenges or not self._proofs:
             return _NO_REALMS  # as of nearly all
         return self.challenged & self.nonces.keys()
 

@@ -7,13 +7,13 @@ from monitor.core.diagnosis import access as rules
 from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
-from monitor.core.logins import Nonce, Try, nonces_of, proofs
+from monitor.core.logins import Nonce, Try, proofs, read_challenge
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LoginFailed, Update
 
 _MOST_TRIES: Final = 32  # the last ones
-_MOST_NONCES: Final = 32
+_MOST_CHALLENGES: Final = 32
 _LEFT_ALONE: Final = frozenset({"ACK", "CANCEL"})  # never challenged (§22.1)
 _NEVER_RETRIED: Final = frozenset({"BYE", "OPTIONS"})
 
@@ -21,12 +21,12 @@ _NEVER_RETRIED: Final = frozenset({"BYE", "OPTIONS"})
 class Logins(Facet[Fold]):
     """Which requests were challenged, with what, and came again how."""
 
-    __slots__ = ("_found", "_nonces", "_tries")
+    __slots__ = ("_challenges", "_found", "_tries")
 
     def __init__(self, fold: Fold) -> None:
         super().__init__(fold)
         self._tries: dict[tuple[str, int, str], Try] = {}  # by method, CSeq number and From tag
-        self._nonces: list[Nonce] = []
+        self._challenges: list[tuple[int, str]] = []  # the last ones, with when they came
         self._found = False  # whether there was ever something to be said of them
 
     @staticmethod
@@ -56,11 +56,11 @@ class Logins(Facet[Fold]):
             tried.first_us = at_us
         if event.method:
             tried.asked = True
-            if not tried.nonces and _carries(event):
-                tried.nonces = nonces_of(proofs(event))
+            if _carries(event):
+                tried.proves(proofs(event))
         elif event.status in CHALLENGES:
-            self._nonces += tried.challenge(event, number, transaction)
-            del self._nonces[:-_MOST_NONCES]
+            self._challenges += [(at_us, value) for value in tried.challenge(event, number, transaction)]
+            del self._challenges[:-_MOST_CHALLENGES]
             self._tell(tried, event, transaction, out)
             self._wait(at_us)
         else:
@@ -85,9 +85,9 @@ class Logins(Facet[Fold]):
         self.fold.wake_facet(min(repair_us, timeout_us), self, max(repair_us, timeout_us))
 
     def _settle(self, accepted: Try) -> None:
-        """Forget what led to credentials that were accepted, but for the nonce, which has served now."""
+        """Forget what led to credentials that were accepted, but for the last challenge, whose nonce has served now."""
         self._tries = {name: tried for name, tried in self._tries.items() if tried is accepted}
-        self._nonces = self._nonces[-1:]
+        self._challenges = self._challenges[-1:]
 
     def _comes_again(self, event: Message) -> bool:
         """Whether a request is another try of one that was challenged."""
@@ -110,9 +110,10 @@ class Logins(Facet[Fold]):
     def _tell(self, tried: Try, event: Message, transaction: Transaction, out: list[Update]) -> None:
         """Tell once of a try that its credentials were refused: many of these are more than a wrong password."""
         realms = () if tried.told else tried.refused()
-        tries = list(self._tries.values()) if realms else []
-        refused = [realm for realm in realms if self._is_latest(realm, tried, tries)]
-        if refused:
+        if not realms:
+            return
+        tries, nonces = list(self._tries.values()), self._nonces()
+        if any(_is_latest(realm, tried, tries, nonces) for realm in realms):
             tried.told = True
             client, server = ends(transaction.hop)
             account = self.fold.from_uri
@@ -122,8 +123,10 @@ class Logins(Facet[Fold]):
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         tries = sorted(self._tries.values(), key=lambda tried: (tried.first_us, tried.cseq))
-        for realm in sorted({realm for tried in tries for realm in tried.refused()}):
-            self._judge_realm(realm, tries, at_us, out)
+        refused = {realm for tried in tries for realm in tried.refused()}
+        nonces = self._nonces() if refused else []
+        for realm in sorted(refused):
+            self._judge_realm(realm, tries, nonces, at_us, out)
         for tried in tries:
             if tried.challenged_us and not tried.nonces and tried.method not in _NEVER_RETRIED:
                 later = [other for other in tries if _retried(tried, other.method, other.from_tag, other.cseq)]
@@ -133,22 +136,27 @@ class Logins(Facet[Fold]):
                 self._found = self._found or verdict is not None
                 self.fold.judge(rules.AUTH_NOT_ATTEMPTED, tried.subject, verdict, tried.challenged_us, at_us, out)
 
-    def _judge_realm(self, realm: str, tries: list[Try], at_us: int, out: list[Update]) -> None:
-        failed = [tried for tried in tries if realm in tried.challenged and self._is_latest(realm, tried, tries)]
+    def _judge_realm(self, realm: str, tries: list[Try], nonces: list[Nonce], at_us: int, out: list[Update]) -> None:
+        failed = [tried for tried in tries if realm in tried.challenged and _is_latest(realm, tried, tries, nonces)]
         accepted = [tried.accepted_us for tried in tries if realm in tried.nonces and tried.accepted_us]
         last_us = failed[-1].first_us if failed else 0
         verdict = rules.auth_failed(failed, realm, min((each for each in accepted if each > last_us), default=0))
-        given_us = min((nonce.at_us for nonce in self._nonces), default=0)
+        given_us = min((nonce.at_us for nonce in nonces), default=0)
         self._found = self._found or verdict is not None
         self.fold.judge(rules.AUTH_FAILED, realm, verdict, given_us, at_us, out)
 
-    def _is_latest(self, realm: str, tried: Try, tries: list[Try]) -> bool:
-        """Whether a try used the latest nonce of a realm, and that had not served before, as far as is known."""
-        used = tried.nonces.get(realm, "")
-        given = [nonce for nonce in self._nonces if nonce.realm == realm and nonce.at_us <= tried.first_us]
-        earlier = (other for other in tries if realm not in other.challenged and other.first_us < tried.first_us)
-        served = any(used in other.nonces.values() for other in earlier)
-        return bool(given) and max(given).nonce == used and not served
+    def _nonces(self) -> list[Nonce]:
+        """Those that were given out, as far as they are known."""
+        return [read_challenge(given_us, value)[0] for given_us, value in self._challenges]
+
+
+def _is_latest(realm: str, tried: Try, tries: list[Try], nonces: list[Nonce]) -> bool:
+    """Whether a try used the latest nonce of a realm, and that had not served before, as far as is known."""
+    used = tried.nonces.get(realm, "")
+    given = [nonce for nonce in nonces if nonce.realm == realm and nonce.at_us <= tried.first_us]
+    earlier = (other for other in tries if realm not in other.challenged and other.first_us < tried.first_us)
+    served = any(used in other.nonces.values() for other in earlier)
+    return bool(given) and max(given).nonce == used and not served
 
 
 def _carries(event: Message) -> bool:

@@ -105,6 +105,14 @@ def test_credentials_that_overtake_their_challenge_are_read_all_the_same() -> No
     assert watch.findings() == {"auth-failed": "confirmed"}
 
 
+def test_credentials_without_a_response_count_for_nothing_beside_those_that_have_one() -> None:
+    empty = [("Proxy-Authorization", 'Digest realm="r", nonce="n1", response=""')]
+    first = request("INVITE", 0.2, "alice>proxy", cseq=2, headers=empty)
+    events = [asked(0, 1), challenged(0.1, 1), first, asked(0.21, 2, "n1", on="proxy>bob", vias=2)]
+    watch = Watch([*events, challenged(0.3, 2, "n2")], until=60)
+    assert watch.standing() == {"auth-failed"}
+
+
 def test_a_proxy_that_takes_the_credentials_out_does_not_hide_them() -> None:
     events = [asked(0, 1), challenged(0.1, 1), asked(0.21, 2, on="proxy>carol", vias=2), asked(0.2, 2, "n1")]
     assert Watch([*events, challenged(0.3, 2, "n2")]).findings() == {"auth-failed": "confirmed"}
