@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from dashboard.bells import ring_import
+from dashboard.views.posted import posted_from
 from monitor import queries
 from monitor.services import imports
 from monitor.services.imports import ImportRefusedError
@@ -26,7 +26,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/imports/rows.html" if part else "dashboard/imports/list.html", context)
 
 
-@require_POST
+@posted_from("imports")
 def upload(request: HttpRequest) -> HttpResponse:
     """Take a capture file: from the page's script as the whole body, or from its form without one."""
     if request.content_type == "multipart/form-data":
@@ -38,7 +38,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"address": reverse("imports")}, status=201)
 
 
-@require_POST
+@posted_from("imports")
 def delete(request: HttpRequest, import_id: int) -> HttpResponse:
     """Delete a file and all that came of it."""
     imports.delete(import_id)

@@ -9,10 +9,10 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString, mark_safe
-from django.views.decorators.http import require_POST
 
 from dashboard.charts import bars
 from dashboard.views import lists
+from dashboard.views.posted import posted_from
 from monitor import queries
 from monitor.core.updates import Kind
 from monitor.ingest import dead_letters
@@ -62,7 +62,7 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     return render(request, "dashboard/alerts/alert.html" if part else "dashboard/alerts/page.html", context)
 
 
-@require_POST
+@posted_from("alert", "alert_id")
 def acknowledge_alert(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Somebody takes an alert on: everybody sees it, and who."""
     if alerts.acknowledge(alert_id, request.user.get_username(), time.time_ns() // 1000):
@@ -86,7 +86,7 @@ def collector_page(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/collectors/rows.html" if part else "dashboard/collectors/page.html", context)
 
 
-@require_POST
+@posted_from("collectors")
 def take_dead_letters_again(request: HttpRequest) -> HttpResponse:
     """Entries that were set aside go through ingest once more: the one that is named, or all."""
     letter = lists.number(request.POST.get("letter", ""))

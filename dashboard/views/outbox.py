@@ -6,10 +6,10 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_POST
 
 from dashboard.bells import ring_deliveries
 from dashboard.views import lists
+from dashboard.views.posted import posted_from
 from monitor import queries
 from monitor.notify.outbox import resend
 
@@ -41,7 +41,7 @@ def delivery_page(request: HttpRequest, delivery_id: int) -> HttpResponse:
     return render(request, "dashboard/outbox/page.html", {"delivery": _find(delivery_id)})
 
 
-@require_POST
+@posted_from("delivery", "delivery_id")
 def resend_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """Send a message again, or for the first time."""
     due = resend(delivery_id)

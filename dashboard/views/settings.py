@@ -6,8 +6,9 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
+from dashboard.views.posted import posted_from
 from dashboard.views.storage import shown_storage
 from monitor.notify.trial import send_test_email
 from monitor.services.settings import SettingsError, ShownMail, forget_mail, set_mail, shown_mail
@@ -68,7 +69,7 @@ def mail_settings(request: HttpRequest) -> HttpResponse:
     return redirect("settings")
 
 
-@require_POST
+@posted_from("settings")
 def send_test_mail(request: HttpRequest) -> HttpResponse:
     """Send one mail to everybody who is set, and tell what the server said."""
     trial = send_test_email()

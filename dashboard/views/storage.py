@@ -8,8 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
+from dashboard.views.posted import posted_from
 from monitor import queries
 from monitor.core.retention import DataKind, Keep, age, age_text
 from monitor.services.retention import forget_policy, set_policy, shown_policy
@@ -60,7 +60,7 @@ class StorageForm(forms.Form):
         return True
 
 
-@require_POST
+@posted_from("settings")
 def storage_settings(request: HttpRequest) -> HttpResponse:
     """Take new limits, or go back to the environment's."""
     address = f"{reverse('settings')}#storage"

@@ -66,10 +66,21 @@ def test_dead_letters_stay_where_the_store_does_not_answer(client: Client, valke
 
 
 @pytest.mark.parametrize(
-    ("name", "of"), [("alert-acknowledge", [1]), ("delivery-resend", [1]), ("dead-letters-again", [])]
+    ("name", "of", "page"),
+    [
+        ("alert-acknowledge", [1], "/alerts/1"),
+        ("delivery-resend", [1], "/outbox/1"),
+        ("dead-letters-again", [], "/collectors"),
+        ("import-upload", [], "/imports"),
+        ("import-delete", [1], "/imports"),
+        ("settings-storage", [], "/settings"),
+        ("settings-test-mail", [], "/settings"),
+    ],
 )
-def test_a_link_changes_nothing(client: Client, name: str, of: list[int]) -> None:
-    assert client.get(reverse(name, args=of)).status_code == 405
+def test_a_link_changes_nothing_and_leads_to_the_form(client: Client, name: str, of: list[int], page: str) -> None:
+    response = client.get(reverse(name, args=of))
+    assert (response.status_code, response.headers["Location"]) == (302, page)
+    assert client.put(reverse(name, args=of)).status_code == 405
 
 
 def test_what_changes_something_needs_the_forms_token(client: Client) -> None:
