@@ -17,7 +17,7 @@ from monitor.core.transaction import Transaction
 from monitor.core.updates import Kind, Update
 
 _MOST_KINDS: Final = 4_096
-_MOST_AUDIENCES: Final = 1_024  # of one kind of message
+_MOST_COMBINATIONS: Final = 1_024  # of families that have begun
 F = TypeVar("F")  # the kind of record: Call, Registration, Standalone
 
 
@@ -99,27 +99,55 @@ class Audience:
         self.tell_when_found = tell_when_found  # where the record has findings
 
 
+class Begun:
+    """Which families of a record have begun, by their places: one object for all records in which it is the same."""
+
+    __slots__ = ("audiences", "bits", "steps")
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits  # a bit for each place
+        self.audiences: list[Audience | None] = []  # by the number of the kind of message
+        self.steps: dict[int, tuple[int, Begun]] = {}  # by place: what `Openers.and_then` said
+
+    def holds(self, place: int) -> bool:
+        """Whether the family with this place has begun."""
+        return self.bits >> place & 1 == 1
+
+    def rank(self, place: int) -> int:
+        """How many of them stand before that place."""
+        return (self.bits & (1 << place) - 1).bit_count()
+
+
 class Kindred:
     """A kind of message: whom it concerns. Families are named by their places, a set of them by an int of bits."""
 
-    __slots__ = ("_audiences", "_families", "_hear", "_hear_when_found", "_may_begin")
+    __slots__ = ("_families", "_hear", "_hear_when_found", "_may_begin", "_number")
 
-    def __init__(self, families: tuple[type[Facet[Any]], ...], may_begin: int, hear: int, hear_when_found: int) -> None:
+    def __init__(
+        self, number: int, families: tuple[type[Facet[Any]], ...], may_begin: int, hear: int, hear_when_found: int
+    ) -> None:
+        self._number = number  # of the kind
         self._families = families
         self._may_begin = may_begin  # those that it may begin
         self._hear = hear  # of those that have begun
         self._hear_when_found = hear_when_found  # where the record has findings
-        self._audiences: dict[int, Audience] = {}  # by those that have begun
 
-    def audience(self, begun: int) -> Audience:
+    def audience(self, begun: Begun) -> Audience:
         """Whom it concerns where these have begun."""
-        known = self._audiences.get(begun)
-        if known is None:
-            ask = tuple([(place, self._families[place].begins) for place in _places(self._may_begin & ~begun)])
-            known = Audience(ask, _ranks(self._hear, begun), _ranks(self._hear_when_found, begun))
-            if len(self._audiences) < _MOST_AUDIENCES:
-                self._audiences[begun] = known
-        return known
+        audiences, number = begun.audiences, self._number
+        if number < len(audiences):
+            known = audiences[number]
+            if known is not None:
+                return known
+        return self._new(begun)
+
+    def _new(self, begun: Begun) -> Audience:
+        bits, audiences = begun.bits, begun.audiences
+        ask = tuple([(place, self._families[place].begins) for place in _places(self._may_begin & ~bits)])
+        audience = Audience(ask, _ranks(self._hear, bits), _ranks(self._hear_when_found, bits))
+        audiences += [None] * (self._number + 1 - len(audiences))
+        audiences[self._number] = audience
+        return audience
 
 
 def _places(bits: int) -> tuple[int, ...]:
@@ -138,7 +166,9 @@ class Openers:
     def __init__(self, families: tuple[type[Facet[Any]], ...]) -> None:
         self.families = families
         everybody = (1 << len(families)) - 1
-        self._all = Kindred(families, everybody, everybody, everybody)
+        self.none = Begun(0)
+        self._combinations: dict[int, Begun] = {}  # by bits
+        self._all = Kindred(0, families, everybody, everybody, everybody)
         self._known: dict[str, dict[int, Kindred]] = {}  # by the method of the CSeq and the status
         self._count = 0  # of these
         self._kindreds: dict[tuple[int, int, int], Kindred] = {}  # by whom they concern: many kinds the same
@@ -151,6 +181,18 @@ class Openers:
         known = of_method.get(event.status) if of_method is not None else None
         return known if known is not None else self._new(event.method, event.status, event.cseq_method)
 
+    def and_then(self, begun: Begun, place: int) -> tuple[int, Begun]:
+        """Where the family with this place, which begins now, stands among those that have, and the set with it."""
+        step = begun.steps.get(place)
+        if step is None:
+            bits = begun.bits | 1 << place
+            known = self._combinations.get(bits)
+            step = begun.rank(place), known if known is not None else Begun(bits)
+            if known is not None or len(self._combinations) < _MOST_COMBINATIONS:
+                self._combinations[bits] = step[1]
+                begun.steps[place] = step
+        return step
+
     def _new(self, method: str, status: int, cseq_method: str) -> Kindred:
         begin = hear = hear_when_found = 0
         for place, family in enumerate(self.families):
@@ -158,7 +200,10 @@ class Openers:
             hear |= family.hears(method, status, cseq_method, found=False) << place
             hear_when_found |= family.hears(method, status, cseq_method, found=True) << place
         concerned = (begin, hear, hear_when_found)
-        kindred = self._kindreds.setdefault(concerned, Kindred(self.families, *concerned))
+        kindred = self._kindreds.get(concerned)
+        if kindred is None:
+            number = len(self._kindreds) + 1
+            kindred = self._kindreds[concerned] = Kindred(number, self.families, begin, hear, hear_when_found)
         if self._count < _MOST_KINDS:  # of methods there may be any number
             self._count += 1
             self._known.setdefault(cseq_method, {})[status] = kindred

@@ -22,7 +22,7 @@ from monitor.core.attempt import Attempt
 from monitor.core.context import FAR, Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
-from monitor.core.facet import Facet
+from monitor.core.facet import Begun, Facet
 from monitor.core.message import Message
 from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
@@ -156,7 +156,7 @@ class Fold(ABC):
         self.found = _NO_CODES  # of these
         self._openers = context.openers[key.kind]
         self._facets: tuple[Facet[Any], ...] = ()  # those that have begun, in the order of the families
-        self._begun = 0  # which they are: a bit for each family
+        self._begun: Begun = self._openers.none  # which they are
         self._copies = Copies()
         self._lingers = False
         self._opening: Message | None = event  # the message that is nearest to the client, until it is told of
@@ -251,21 +251,17 @@ class Fold(ABC):
 
     def _make(self, places: list[int]) -> None:
         """Make the facets of the families with these places."""
-        facets = list(self._facets)
+        facets, openers, begun = list(self._facets), self._openers, self._begun
         for place in places:
-            facets.insert(self._rank(place), self._openers.families[place](self))
-            self._begun = _shared(self._begun | 1 << place)
-        self._facets = tuple(facets)
-
-    def _rank(self, place: int) -> int:
-        """How many of those that have begun stand before that place."""
-        return (self._begun & (1 << place) - 1).bit_count()
+            rank, begun = openers.and_then(begun, place)
+            facets.insert(rank, openers.families[place](self))
+        self._facets, self._begun = tuple(facets), begun
 
     def _facet_at(self, place: int) -> Facet[Any]:
         """That of the family with this place; begun, if it was not."""
-        if not self._begun >> place & 1:
+        if not self._begun.holds(place):
             self._make([place])
-        return self._facets[self._rank(place)]
+        return self._facets[self._begun.rank(place)]
 
     def facet(self, family: type[T]) -> T | None:
         """What a family of findings keeps of the record; None where nothing concerned it yet."""
@@ -474,12 +470,6 @@ class Fold(ABC):
 
 def _again(rule: Rule, known: Finding, verdict: Finding) -> bool:
     return rule.repeats and verdict.at_us > known.at_us
-
-
-@lru_cache(1_024)
-def _shared(begun: int) -> int:
-    """The same object for all records in which the same has begun."""
-    return begun
 
 
 @lru_cache(1_024)

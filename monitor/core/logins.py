@@ -9,6 +9,7 @@ from monitor.core.transaction import Transaction
 
 _MOST_CHALLENGES: Final = 8  # in one message
 _MOST_OF_A_TRY: Final = 64  # different ones, of all hops
+_PARTS: Final = frozenset(" ,")  # what may stand before a parameter
 _NO_REALMS: Final[frozenset[str]] = frozenset()
 
 
@@ -54,6 +55,12 @@ def nonces_of(values: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def _is_digest(value: str) -> bool:
+    """Whether credentials are a digest, by how nearly every client writes it: that spares the reading."""
+    before, _, response = value.partition('response="')
+    return before[-1:] in _PARTS and response[:1].isalnum() and "auts" not in value
+
+
 class Try:
     """A request on all its hops, with the credentials that it carries and what came of them. Times in µs, 0: never.
 
@@ -74,6 +81,7 @@ class Try:
         "hop",
         "method",
         "numbers",
+        "proven",
         "status",
         "told",
         "vias",
@@ -85,7 +93,8 @@ class Try:
         self.from_tag = event.from_tag
         self.first_us = event.captured_us
         self.asked = False  # the request itself was seen
-        self._proofs: tuple[str, ...] = ()  # its credentials
+        self.proven = False  # its credentials are known, and need no other hop
+        self._proofs: tuple[str, ...] = ()  # these
         self._nonces: dict[str, str] | None = None  # as they were read
         self._challenges: tuple[str, ...] = ()  # each that it got, once
         self._realms: Set[str] | None = None  # of these, as they were read
@@ -101,6 +110,7 @@ class Try:
         """It carried these credentials on one of its hops; the first that are a digest count."""
         if given != self._proofs and not self.nonces:
             self._proofs, self._nonces = given, None
+            self.proven = any(map(_is_digest, given))
 
     @property
     def nonces(self) -> dict[str, str]:

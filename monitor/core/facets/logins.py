@@ -56,7 +56,7 @@ class Logins(Facet[Fold]):
             tried.first_us = at_us
         if event.method:
             tried.asked = True
-            if _carries(event):
+            if not tried.proven and _carries(event):
                 tried.proves(proofs(event))
         elif event.status in CHALLENGES:
             self._challenges += [(at_us, value) for value in tried.challenge(event, number, transaction)]
