@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from monitor.core.message import Message
+from monitor.core.times import earlier
 from monitor.core.transaction import Transaction
 
 # Refusals that the client may repair by another attempt: challenges, unacceptable content or
@@ -24,6 +25,7 @@ def repairable(status: int) -> bool:
 
 
 _MOST_HOPS: Final = 64  # of one attempt
+_OUT_OF_REACH: Final = 1 << 32  # farther than any number of Via values
 _NO_CANCELS: Final[dict[str, int]] = {}  # shared, and never changed
 
 
@@ -72,16 +74,22 @@ class Attempt:
 
         To a forking proxy such a branch is as good as a 408 (§16.8); of others, the responses are out of sight.
         """
+        if len(self.transactions) == 1:
+            return [self.transactions[0]]
         nearest: list[Transaction] = []
+        least = 0
         for transaction in self.transactions:
-            if not nearest or _distance(transaction) < _distance(nearest[0]):
-                nearest = [transaction]
-            elif _distance(transaction) == _distance(nearest[0]):
+            distance = _distance(transaction)
+            if not nearest or distance < least:
+                nearest, least = [transaction], distance
+            elif distance == least:
                 nearest.append(transaction)
         return nearest
 
     def deepest(self) -> Transaction:
         """The hop farthest from the client, the latest of them."""
+        if len(self.transactions) == 1:
+            return self.transactions[0]
         return max(self.transactions, key=_depth)
 
     def undecided(self, until_us: int) -> Transaction:
@@ -90,9 +98,11 @@ class Attempt:
 
     def destination(self) -> str:
         """Where it went: the endpoint that answered it, else that of the deepest hop."""
-        answered = [transaction for transaction in self.transactions if transaction.succeeded_us]
-        place = max(answered, key=lambda hop: (hop.vias, -hop.final_us)) if answered else self.deepest()
-        return place.hop.partition(">")[2]
+        place: Transaction | None = None
+        for hop in self.transactions:
+            if hop.succeeded_us and (place is None or _farther(hop, place)):
+                place = hop
+        return (place or self.deepest()).way.ends[1]
 
     def status(self) -> int:
         """The final response that the client got; 0 while there is none."""
@@ -116,8 +126,13 @@ class Attempt:
     def final(self) -> Transaction | None:
         """The nearest hop that carried `status` to the client; None while there is none."""
         status = self.status()
-        carriers = [t for t in self.nearest() if status and t.final_status == status]
-        return min(carriers, key=lambda transaction: transaction.final_us, default=None)
+        if not status:
+            return None
+        first: Transaction | None = None
+        for hop in self.nearest():
+            if hop.final_status == status and (first is None or hop.final_us < first.final_us):
+                first = hop
+        return first
 
     def origin(self, status: int) -> Transaction:
         """The deepest hop that carried `status`: where it came from, as far as was seen."""
@@ -172,7 +187,10 @@ class Attempt:
 
     def response_us(self) -> int:
         """When the first response came, on any hop; 0 when none did."""
-        return min((t.response_us for t in self.transactions if t.response_us), default=0)
+        first_us = 0
+        for transaction in self.transactions:
+            first_us = earlier(first_us, transaction.response_us)
+        return first_us
 
 
 A = TypeVar("A", bound=Attempt)
@@ -201,7 +219,9 @@ class Attempts(Generic[A]):
         return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._all())
+        if not self._several:
+            return 0 if self._several is None else 1
+        return len(self._several)
 
     def of(self, event: Message) -> A | None:
         """The attempt that a message belongs to."""
@@ -219,61 +239,77 @@ class Attempts(Generic[A]):
 
     def on(self, transaction: Transaction, event: Message) -> A:
         """The attempt of a transaction that was seen for the first time; a new one, where it has none."""
-        known, attempt = self._all(), self.of(event)
+        attempt = self.of(event)
         if attempt is None:
             attempt = self._make(event)
-            if len(known) >= self._most:
-                oldest = next((old for old in known if not old.initial), known[0])
-                known = tuple([each for each in known if each is not oldest])
-            known += (attempt,)
+            self._add(attempt)
         attempt.sent_on(transaction, event)
-        if len(known) == 1:
-            self.current = attempt
-        else:
-            self._several = known
-            initial = [each for each in known if each.initial and not self._beyond(each)]
-            self.current = max(initial or known, key=lambda each: (each.first_us, each.cseq))
-        self._hold(known)
+        if self._several:
+            self.current = self._last(self._several)
         return attempt
+
+    def _add(self, attempt: A) -> None:
+        """Remember one more; beyond the bound, the oldest within a dialog goes, else the oldest."""
+        known = self._all()
+        if not known:
+            self.current, self._several = attempt, ()
+            return
+        if len(known) >= self._most:
+            oldest = next((old for old in known if not old.initial), known[0])
+            known = tuple([each for each in known if each is not oldest])
+        self._several = (*known, attempt)
+
+    def _last(self, attempts: tuple[A, ...]) -> A:
+        """The last that the caller began with; the last of all where there is none."""
+        initial = [each for each in attempts if each.initial and not self._beyond(each)]
+        return max(initial or attempts, key=_age)
 
     def _beyond(self, attempt: Attempt) -> bool:
         """Whether a B2BUA made it, under the Call-ID of the one that came to it: no try of the caller's."""
-        sources = {hop.source for hop in attempt.nearest()}
-        return any(
-            other.initial
-            and other.from_tag != attempt.from_tag
-            and other.first_us <= attempt.first_us
-            and not sources.isdisjoint(hop.destination for hop in other.transactions)
-            and sources.isdisjoint(hop.source for hop in other.nearest())
-            for other in self._all()
-        )
+        for other in self._all():
+            if other.initial and other.from_tag != attempt.from_tag and other.first_us <= attempt.first_us:
+                sources = {hop.source for hop in attempt.nearest()}
+                # It left where the other one went to, and not from where that one came.
+                if not sources.isdisjoint([hop.destination for hop in other.transactions]) and sources.isdisjoint(
+                    [hop.source for hop in other.nearest()]
+                ):
+                    return True
+        return False
 
     def keep(self, most: int) -> None:
         """Forget all but the last ones."""
         known = self._all()
         if len(known) > most:
-            self._hold(tuple(sorted(known, key=lambda each: (each.first_us, each.cseq))[-most:]))
-
-    def _hold(self, attempts: tuple[A, ...]) -> None:
-        self._several = () if attempts == (self.current,) else attempts
+            self._several = tuple(sorted(known, key=_age)[-most:])
 
     def next_us(self, attempt: Attempt) -> int:
         """When the initial attempt after this one began; 0 when there is none.
 
         What a B2BUA sent on repairs nothing of the caller's; where that was refused, too, the refusal came from there.
         """
-        later = [each for each in self._all() if each.initial and each.first_us > attempt.first_us]
+        if not self._several:
+            return 0
+        later = [each for each in self._several if each.initial and each.first_us > attempt.first_us]
         if later and not self._beyond(attempt):
             later = [each for each in later if each.status() >= 300 or not self._beyond(each)]
-        return min((each.first_us for each in later), default=0)
+        return min([each.first_us for each in later], default=0)
+
+
+def _age(attempt: Attempt) -> tuple[int, int]:
+    return attempt.first_us, attempt.cseq
 
 
 def _depth(transaction: Transaction) -> tuple[int, int, str]:
     return transaction.vias, transaction.first_us, transaction.hop
 
 
-def _distance(transaction: Transaction) -> tuple[bool, int]:
-    return transaction.silent and not transaction.response_us, transaction.vias
+def _farther(one: Transaction, other: Transaction) -> bool:
+    """Whether a final response comes from farther away than another; of those that come as far, the first."""
+    return one.vias > other.vias or (one.vias == other.vias and one.final_us < other.final_us)
+
+
+def _distance(transaction: Transaction) -> int:
+    return transaction.vias + _OUT_OF_REACH if transaction.silent and not transaction.response_us else transaction.vias
 
 
 def _preference(status: int) -> tuple[int, int, int]:

@@ -22,6 +22,7 @@ from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
 from monitor.core.fold import NO_FINAL, REQUEST, Fold, Timer
 from monitor.core.message import Message
+from monitor.core.times import earlier
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.undelivered import report_on, trouble_of
 from monitor.core.updates import (
@@ -39,15 +40,22 @@ from monitor.core.updates import (
 _MOST_ATTEMPTS: Final = 64
 # A call with one of these is over as it stands, an answered one without a BYE.
 _WITHOUT_END: Final = frozenset({ack.DROPPED_AT_32S.code, timers.ZOMBIE_CALL.code, nat.ONE_SIDED_CAPTURE.code})
+_REJECTED: Final = setup.REJECTED.code
+_UNANSWERED: Final = setup.INVITE_UNANSWERED.code
+_SLOW: Final = setup.SLOW_SETUP.code
 # What a later message may change: another hop or attempt, a resend, an ACK.
-_REPAIRED: Final = frozenset({setup.REJECTED.code, setup.INVITE_UNANSWERED.code})
-_RESENT: Final = frozenset({setup.INVITE_UNANSWERED.code, progress.NO_TRYING.code})
+_REPAIRED: Final = frozenset({_REJECTED, _UNANSWERED})
+_RESENT: Final = frozenset({_UNANSWERED, progress.NO_TRYING.code})
 _OF_ACKS: Final = frozenset({rule.code for rule, _ in ack.JUDGES})
 # Asked often, and slowly through the class (Python 3.11).
 _TRYING: Final = CallState.TRYING
 _RINGING: Final = CallState.RINGING
 _ANSWERED: Final = CallState.ANSWERED
 _ENDED: Final = CallState.ENDED
+_CANCELLED: Final = CallState.CANCELLED
+_REDIRECTED: Final = CallState.REDIRECTED
+_FAILED: Final = CallState.FAILED
+_RELIABLE: Final = Timer.RELIABLE
 _ALIVE: Final = frozenset(state for state in CallState if state.alive)
 
 
@@ -117,7 +125,7 @@ class Call(Fold):
             settings, attempt = self.context.settings, self._begin(transaction, event, out)
             self.wake_at(at_us + settings.timers.timeout_us, REQUEST, (attempt, transaction))
             if transaction.reliable:
-                self.wake_at(at_us + settings.unanswered_reliable_us, Timer.RELIABLE, (attempt, transaction))
+                self.wake_at(at_us + settings.unanswered_reliable_us, _RELIABLE, (attempt, transaction))
         else:
             self._judge_resent(transaction, at_us, out)
 
@@ -130,7 +138,7 @@ class Call(Fold):
             self._cancelled(attempt, event.branch, cancel.first_us)
         if attempt.initial:
             self.introduce(event)
-        if len(self.attempts) > 1 or self.found:
+        if self.found or len(self.attempts) > 1:
             self._judge_earlier(at_us, out)
             self.review(at_us, out)
         return attempt
@@ -182,7 +190,7 @@ class Call(Fold):
         attempt = self._begin(transaction, event, out) if new else self.attempts.holding(transaction)
         if attempt is None:
             return transaction  # long forgotten
-        if first and (transaction.sends > 1 or not self.found.isdisjoint(_RESENT)):
+        if first and (transaction.sends > 1 or (self.found and not self.found.isdisjoint(_RESENT))):
             self._judge_resent(transaction, event.captured_us, out)
         if self.found:
             self._judge_earlier(event.captured_us, out)
@@ -247,13 +255,13 @@ class Call(Fold):
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline passed."""
-        if timer in (REQUEST, Timer.RELIABLE):
+        if timer is REQUEST or timer is _RELIABLE:
             attempt, transaction = about
             if not self._was_answered(transaction, due_us):
                 self.judge_unanswered(transaction, due_us, out)
-            if timer == REQUEST:
+            if timer is REQUEST:
                 self._time_out(attempt, transaction, due_us, out)
-        elif timer == NO_FINAL:
+        elif timer is NO_FINAL:
             self._no_final(about, due_us, out)
         elif timer == Timer.CANCELLED:
             if 0 < about.cancelled_us <= due_us - self.context.settings.timers.timeout_us:
@@ -276,7 +284,7 @@ class Call(Fold):
         return (
             0 < transaction.response_us <= by_us
             and transaction.sends < self.context.settings.suspect_sends
-            and not (transaction.reliable or setup.INVITE_UNANSWERED.code in self.found or self.undelivered)
+            and not (transaction.reliable or _UNANSWERED in self.found or self.undelivered)
         )
 
     def _time_out(self, attempt: Attempt, transaction: Transaction, due_us: int, out: list[Update]) -> None:
@@ -293,7 +301,7 @@ class Call(Fold):
         if again_us > due_us:
             self.wake_at(again_us, NO_FINAL, attempt)
             return
-        went_on_us = min(filter(None, (self.bye_us, self.dialogs.acked_us(attempt))), default=0)
+        went_on_us = earlier(self.bye_us, self.dialogs.acked_us(attempt))
         verdict = setup.no_final_response(attempt, settings, self.now_us, went_on_us=went_on_us)
         self.judge(setup.NO_FINAL_RESPONSE, attempt.subject, verdict, attempt.first_us, due_us, out)
         attempt.timed_out_us = attempt.timed_out_us or due_us
@@ -346,7 +354,7 @@ class Call(Fold):
         return False
 
     def _judge_resent(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
-        if transaction.sends >= self.context.settings.suspect_sends or setup.INVITE_UNANSWERED.code in self.found:
+        if transaction.sends >= self.context.settings.suspect_sends or _UNANSWERED in self.found:
             self.judge_unanswered(transaction, at_us, out)
         if transaction.response_us:
             verdict, subject = progress.no_trying(transaction), setup.silent_subject(transaction)
@@ -364,21 +372,29 @@ class Call(Fold):
 
     def _judge_slow(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         settings = self.context.settings
-        if setup.SLOW_SETUP.code in self.found or at_us - attempt.first_us > settings.slow_setup_us:
-            verdict = setup.slow_setup(attempt, settings)
+        known = _SLOW in self.found
+        if not known and at_us - attempt.first_us <= settings.slow_setup_us:
+            return
+        verdict = setup.slow_setup(attempt, settings)
+        if known or verdict is not None:
             self.judge(setup.SLOW_SETUP, attempt.subject, verdict, attempt.first_us, at_us, out)
 
     def _judge_acks(self, event: Message, out: list[Update]) -> None:
         """An ACK or a BYE may change what is to be said of the 2xx of its dialog."""
+        one, other = event.from_tag, event.to_tag
         for answer in self.dialogs.resent:
-            if {event.from_tag, event.to_tag} == {answer.from_tag, answer.to_tag}:
+            if (answer.from_tag == one and answer.to_tag == other) or (
+                answer.from_tag == other and answer.to_tag == one
+            ):
                 self._judge_ack(answer, event.captured_us, out)
 
     def _judge_ack(self, answer: Answer, at_us: int, out: list[Update]) -> None:
         settings, now_us = self.context.settings, self.now_us
-        if answer.sends <= 2 and not self.bye_us and self.found.isdisjoint(_OF_ACKS):
+        dialog = self.dialogs.find(answer.from_tag, answer.to_tag)
+        unjudged = self.found.isdisjoint(_OF_ACKS)
+        if unjudged and answer.sends <= min(settings.suspect_resends, 2) and not ack.may_be_given_up(answer, dialog):
             return
-        dialog, strays = self.dialogs.find(answer.from_tag, answer.to_tag), self.dialogs.strays(answer)
+        strays = self.dialogs.strays(answer)
         troubles = {
             hop: text for hop in answer.ack_hops() if (text := trouble_of("ACK", answer.cseq, hop, self.undelivered))
         }
@@ -408,7 +424,8 @@ class Call(Fold):
     def _judge_rejected(self, attempt: Attempt, at_us: int, out: list[Update]) -> None:
         retried_us = self.attempts.next_us(attempt)
         verdict = setup.rejected(attempt, self.context.settings, self.now_us, retried_us=retried_us)
-        self.judge(setup.REJECTED, attempt.subject, verdict, attempt.first_us, at_us, out)
+        if verdict is not None or _REJECTED in self.found:
+            self.judge(setup.REJECTED, attempt.subject, verdict, attempt.first_us, at_us, out)
 
     # --- state
 
@@ -445,11 +462,11 @@ class Call(Fold):
         attempt = self.attempts.current
         status = attempt.status()
         if status == 487:
-            return CallState.CANCELLED
+            return _CANCELLED
         if status >= 400 or (not status and attempt.timed_out_us and not self._out_of_sight(attempt)):
-            return CallState.FAILED
+            return _FAILED
         if status >= 300:
-            return CallState.REDIRECTED
+            return _REDIRECTED
         return _RINGING if attempt.ringing_us else _TRYING
 
     def _retried_after_end(self) -> bool:
@@ -464,6 +481,8 @@ class Call(Fold):
 
         Where only its media stopped, something may.
         """
+        if self.found.isdisjoint(_WITHOUT_END):
+            return False
         return any(
             code in _WITHOUT_END and finding.state != FindingState.CLEARED and finding.variant != MEDIA
             for (code, _), finding in self.findings.items()
@@ -472,7 +491,7 @@ class Call(Fold):
     def _repairable(self, at_us: int) -> bool:
         final = self.attempts.current.final()
         return (
-            self.state in (CallState.FAILED, CallState.REDIRECTED)
+            (self.state is _FAILED or self.state is _REDIRECTED)
             and final is not None
             and repairable(final.final_status)
             and at_us < final.final_us + self.context.settings.repair_us
@@ -502,7 +521,7 @@ class Call(Fold):
             answered_us=self.answered_us or None,
             ended_us=self._ended_us(),
             setup_ms=self._since_invite_ms(self.answered_us),
-            pdd_ms=self._since_invite_ms(min(filter(None, (self.rung_us, self.answered_us)), default=0)),
+            pdd_ms=self._since_invite_ms(earlier(self.rung_us, self.answered_us)),
             duration_ms=self._duration_ms(),
             messages=self.messages,
             retransmissions=self.retransmissions,

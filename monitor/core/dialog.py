@@ -17,11 +17,12 @@ from collectors.sip.timers import COPY_US, SECOND
 from monitor.core.attempt import Attempt
 from monitor.core.hop import address_of, ends
 from monitor.core.message import Message
+from monitor.core.times import earlier
 from monitor.core.transaction import EVIDENCE, numbered
 
 _MOST_DIALOGS: Final = 256  # of one call
 _MOST_ANSWERS: Final = 256  # 2xx of one call that are watched for their ACK
-_NEVER: Final = 2**63
+_NEVER: Final = 1 << 61
 
 
 class DialogState(IntEnum):
@@ -87,12 +88,22 @@ class Dialog:
         self.bye_tag = ""  # of the side that hung up first
         self.bye_number = 0
 
+    def joins(self, one_tag: str, other_tag: str) -> bool:
+        """Whether it has these tags, whoever says which."""
+        if self.from_tag == one_tag:
+            return self.to_tag == other_tag
+        return self.from_tag == other_tag and self.to_tag == one_tag
+
     def answered(self, at_us: int, message: DialogInput) -> None:
         """A response to its INVITE was seen."""
         self.known = True
         self.state = DIALOG_TABLE[self.state, message]
         if message == SUCCESS and (not self.answered_us or at_us < self.answered_us):
             self.answered_us = at_us
+
+    def over(self, before_us: int) -> bool:
+        """Whether it ended before a time."""
+        return self.state is TERMINATED and self.bye_us < before_us
 
     def hung_up(self, event: Message, number: int) -> None:
         """A BYE was seen."""
@@ -181,7 +192,7 @@ class Answer:
         self._sending: Sending | None = None  # the last of those on which it was seen; they are a chain
         self.ack_us = 0  # of the first ACK, anywhere
         self._ack_hop = ""
-        self._more_acks: tuple[tuple[str, int], ...] = ()  # its other hops, its first time there
+        self._more_acks: tuple[tuple[int, str], ...] = ()  # its first time on its other hops, and these, in order
         self.ack_numbers: tuple[int, ...] = ()
 
     @property
@@ -198,9 +209,22 @@ class Answer:
         """Whether its INVITE was seen."""
         return self.attempt is not None and self.attempt.asked
 
+    def concerns(self, event: Message) -> bool:
+        """Whether a 2xx or an ACK has its CSeq number and tags."""
+        return self.cseq == event.cseq and self.from_tag == event.from_tag and self.to_tag == event.to_tag
+
     def ack_hops(self) -> dict[str, int]:
         """The hops on which its ACK was seen, and when first; the first of them first."""
-        return {self._ack_hop: self.ack_us, **dict(self._more_acks)} if self.ack_us else {}
+        first = {self._ack_hop: self.ack_us} if self.ack_us else {}
+        return first | {hop: at_us for at_us, hop in self._more_acks}
+
+    def acked_from_us(self, source: str) -> int:
+        """When its ACK was first seen to come from an address; 0: never."""
+        return min([at_us for hop, at_us in self.ack_hops().items() if address_of(ends(hop)[0]) == source], default=0)
+
+    def acknowledged_by(self, at_us: int) -> bool:
+        """Whether its ACK was seen, and on all hops that it was seen on by then."""
+        return 0 < self.ack_us <= at_us and (not self._more_acks or self._more_acks[-1][0] <= at_us)
 
     @property
     def sendings(self) -> list[Sending]:
@@ -219,7 +243,11 @@ class Answer:
     @property
     def sends(self) -> int:
         """How often a hop carried it, at most."""
-        return max((sending.sends for sending in self.sendings), default=0)
+        most, sending = 0, self._sending
+        while sending is not None:
+            most = max(most, sending.sends)
+            sending = sending.next
+        return most
 
     def sending_on(self, hop: str) -> Sending | None:
         """How a hop of the INVITE carried it; None where it did not."""
@@ -249,10 +277,16 @@ class Answer:
         if not self.ack_us:
             self.ack_us, self._ack_hop = at_us, hop
         elif hop != self._ack_hop or at_us < self.ack_us:
-            hops = self.ack_hops()
-            hops[hop] = min(hops.get(hop, at_us), at_us)
-            (self._ack_hop, self.ack_us), *others = sorted(hops.items(), key=lambda ack: (ack[1], ack[0]))
-            self._more_acks = tuple(others)
+            acks = [(self.ack_us, self._ack_hop), *self._more_acks]
+            for place, (known_us, known) in enumerate(acks):
+                if known == hop:
+                    acks[place] = min(known_us, at_us), hop
+                    break
+            else:
+                acks.append((at_us, hop))
+            acks.sort()
+            self.ack_us, self._ack_hop = acks[0]
+            self._more_acks = tuple(acks[1:])
         if len(self.ack_numbers) < EVIDENCE:
             self.ack_numbers += numbered(number)
 
@@ -278,10 +312,11 @@ class Dialogs:
 
     def find(self, one_tag: str, other_tag: str) -> Dialog | None:
         """The dialog of these tags, whoever says which."""
-        for dialog in self._dialogs():
-            if (dialog.from_tag == one_tag and dialog.to_tag == other_tag) or (
-                dialog.from_tag == other_tag and dialog.to_tag == one_tag
-            ):
+        first = self._dialog
+        if first is None or first.joins(one_tag, other_tag):
+            return first
+        for dialog in self._more_dialogs:
+            if dialog.joins(one_tag, other_tag):
                 return dialog
         return None
 
@@ -298,15 +333,20 @@ class Dialogs:
 
     def over(self, before_us: int = _NEVER) -> bool:
         """Whether each dialog that was answered has ended, before a time."""
+        if not self._more_dialogs:
+            return self._dialog is None or not self._dialog.answered_us or self._dialog.over(before_us)
         answered = alive = 0
         for dialog in self._dialogs():
             if dialog.answered_us:
                 answered += 1
-                alive += dialog.state is not TERMINATED or dialog.bye_us >= before_us
+                alive += not dialog.over(before_us)
         if answered == alive == 1:
-            # A BYE whose tags fit nothing is the end of the only dialog there is.
-            return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs())
+            return self._hung_up_astray(before_us)
         return not alive
+
+    def _hung_up_astray(self, before_us: int) -> bool:
+        """Whether there was a BYE whose tags fit nothing: it is the end of the only dialog there is."""
+        return any(not dialog.known and dialog.bye_us < before_us for dialog in self._dialogs())
 
     def last_bye_us(self) -> int:
         """When the last of the dialogs that were answered ended; 0 where none has."""
@@ -327,18 +367,26 @@ class Dialogs:
 
         0: never.
         """
-        answers = [a for a in self._answers() if a.cseq == attempt.cseq and a.from_tag == attempt.from_tag]
-        hops = ((hop, at_us) for answer in answers for hop, at_us in answer.ack_hops().items())
-        return min((at_us for hop, at_us in hops if source in ("", address_of(ends(hop)[0]))), default=0)
+        first_us = 0
+        for answer in self._answers():
+            if answer.cseq == attempt.cseq and answer.from_tag == attempt.from_tag:
+                first_us = earlier(first_us, answer.acked_from_us(source) if source else answer.ack_us)
+        return first_us
 
     def answer_of(self, event: Message) -> Answer:
         """The 2xx and ACK of this CSeq and these tags, from whichever is seen first."""
-        cseq, from_tag, to_tag = event.cseq, event.from_tag, event.to_tag
-        for answer in self._answers():
-            if answer.cseq == cseq and answer.from_tag == from_tag and answer.to_tag == to_tag:
-                return answer
-        answer = Answer(cseq, from_tag, to_tag)
-        self._keep((*self._answers(), answer))
+        first = self._answer
+        if first is not None:
+            if first.concerns(event):
+                return first
+            for other in self._more_answers:
+                if other.concerns(event):
+                    return other
+        answer = Answer(event.cseq, event.from_tag, event.to_tag)
+        if first is None:
+            self._answer = answer
+            return answer
+        self._more_answers += (answer,)
         if len(self._more_answers) >= _MOST_ANSWERS:
             self._forget_answer()
         return answer
@@ -357,13 +405,11 @@ class Dialogs:
             and (other.cseq == answer.cseq or other.to_tag == answer.to_tag)
         ]
 
-    def _keep(self, answers: tuple[Answer, ...]) -> None:
-        self._answer, self._more_answers = answers[0], answers[1:]
-
     def _forget_answer(self) -> None:
         """Let the oldest go that nobody waits for; else the oldest."""
         answers = self._answers()
         over = (answer for answer in answers if answer.ack_us and not answer.forms_dialog)
         forgotten = next(over, answers[0])
-        self._keep(tuple([answer for answer in answers if answer is not forgotten]))
+        self._answer, *others = [answer for answer in answers if answer is not forgotten]
+        self._more_answers = tuple(others)
         self.resent = tuple([answer for answer in self.resent if answer is not forgotten])

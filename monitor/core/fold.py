@@ -337,7 +337,9 @@ class Fold(ABC):
 
     def hops_in_order(self) -> tuple[str, ...]:
         """The hops in order of appearance."""
-        return tuple([each.hop for each in sorted(self.hops, key=lambda each: (each.first_us, each.vias, each.hop))])
+        if len(self.hops) == 1:
+            return (self.hops[0].hop,)
+        return tuple([hop for _, _, hop in sorted([(each.first_us, each.vias, each.hop) for each in self.hops])])
 
     def note(self, transaction: Transaction) -> None:
         """Remember a transaction that had a response, if it went as the RFC forbids."""

@@ -23,7 +23,7 @@ def place(address: str, port: int) -> str:
 class Way:
     """A hop by its parts, in the direction of the request. Shared: never changed."""
 
-    __slots__ = ("destination", "destination_port", "hop", "source", "source_port")
+    __slots__ = ("destination", "destination_port", "ends", "hop", "source", "source_port")
 
     def __init__(self, source: str, source_port: int, destination: str, destination_port: int) -> None:
         # Each event that was decoded has its own texts: of those that are everywhere the same, one is kept.
@@ -31,7 +31,8 @@ class Way:
         self.source_port = source_port
         self.destination = intern(destination)
         self.destination_port = destination_port
-        self.hop = f"{endpoint(source, source_port)}>{endpoint(destination, destination_port)}"
+        self.ends = endpoint(source, source_port), endpoint(destination, destination_port)  # who asks, who answers
+        self.hop = ">".join(self.ends)
 
 
 # By addresses and ports: each is one object, however many transactions it carries.

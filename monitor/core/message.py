@@ -9,7 +9,7 @@ from msgspec.structs import astuple
 from collectors.sip.reading import Reading
 from collectors.wire.events import SipEvent
 from monitor.core.description import description
-from monitor.core.hop import Way, endpoint, way_between
+from monitor.core.hop import Way, way_between
 
 
 class Message(Reading):
@@ -104,6 +104,11 @@ class Message(Reading):
             )
         return self._way
 
+    @way.setter
+    def way(self, known: Way) -> None:
+        """That of its transaction, by which it was found."""
+        self._way = known
+
     @property
     def hop(self) -> str:
         """The same as text."""
@@ -119,6 +124,4 @@ class Message(Reading):
     @property
     def ends(self) -> tuple[str, str]:
         """The endpoints of its hop: who asks, who answers."""
-        source = endpoint(self.source, self.source_port)
-        destination = endpoint(self.destination, self.destination_port)
-        return (source, destination) if self.method else (destination, source)
+        return self.way.ends

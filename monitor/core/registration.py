@@ -64,6 +64,10 @@ OUTCOME_TABLE: Final[dict[tuple[RegistrationOutcome, RegistrationInput], Registr
     for message in RegistrationInput
 }
 
+_ON_RELIABLE: Final = Timer.RELIABLE
+_ON_REPAIR: Final = Timer.REPAIR
+_ON_EXPIRY: Final = Timer.EXPIRY
+
 _DEFAULT_EXPIRES_S: Final = 3600  # §10.2.1.1: where nobody says, the registrar's default is meant
 # What is remembered of a session: enough for a login that fails again and again, little of one that succeeds.
 _MOST_LOGINS: Final = 16
@@ -128,7 +132,7 @@ class Registration(Fold):
             login = self._begin(transaction, event)
             if transaction.reliable:
                 waited_us = event.captured_us + self.context.settings.unanswered_reliable_us
-                self.wake_at(waited_us, Timer.RELIABLE, (login, transaction))
+                self.wake_at(waited_us, _ON_RELIABLE, (login, transaction))
             if login.early_final is not None:
                 self._final(login.early_final, login, out)
                 login.early_final = None
@@ -189,11 +193,11 @@ class Registration(Fold):
             self._succeeded(event, login, out)
         elif status in CHALLENGES and not login.nonces:
             self._move(CHALLENGE)
-            self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.REPAIR, login)
+            self.wake_at(at_us + self.context.settings.timers.timeout_us, _ON_REPAIR, login)
         else:
             self._move(REFUSAL)
             if repairable(status) and not self._nonces.refused_us(login, self.logins):
-                self.wake_at(at_us + self.context.settings.repair_us, Timer.REPAIR, login)
+                self.wake_at(at_us + self.context.settings.repair_us, _ON_REPAIR, login)
             else:
                 self._tell_end(at_us, out)
 
@@ -214,7 +218,7 @@ class Registration(Fold):
         if granted < 0:
             granted = login.expires_s if login.expires_s >= 0 else _DEFAULT_EXPIRES_S
         self.expires_us = at_us + granted * SECOND
-        self.wake_at(self.expires_us, Timer.EXPIRY)
+        self.wake_at(self.expires_us, _ON_EXPIRY)
         self._told_end = False
         client, registrar = self._ends()
         out.append(
@@ -227,16 +231,16 @@ class Registration(Fold):
 
     def fire(self, timer: Timer, about: Any, due_us: int, out: list[Update]) -> None:
         """A deadline passed."""
-        if timer == Timer.EXPIRY:
+        if timer is _ON_EXPIRY:
             self._expire(due_us, out)
-        elif timer == Timer.REPAIR:
+        elif timer is _ON_REPAIR:
             self._judge_all(due_us, out)
             self._settle(due_us, out)
         else:
             login, transaction = about
             if not self._was_answered(transaction):
                 self.judge_unanswered(transaction, due_us, out)
-            if timer == REQUEST:
+            if timer is REQUEST:
                 self._time_out(login, due_us)
                 self._settle(due_us, out)
 
@@ -260,8 +264,10 @@ class Registration(Fold):
         if self._told_end or self._is_bound(at_us):
             return
         timeout_us = self.context.settings.timers.timeout_us
-        if not any(login.final() is None and at_us < login.first_us + timeout_us for login in self.logins):
-            self._tell_end(at_us, out)
+        for login in self.logins:
+            if at_us < login.first_us + timeout_us and login.final() is None:
+                return
+        self._tell_end(at_us, out)
 
     def _expire(self, at_us: int, out: list[Update]) -> None:
         """The binding runs out, if nothing has prolonged it."""
@@ -337,7 +343,8 @@ class Registration(Fold):
 
     def _judge_slow(self, login: Login, at_us: int, out: list[Update]) -> None:
         verdict = rules.slow(login, self.context.settings)
-        self.judge(rules.SLOW_REGISTRATION, "", verdict, login.first_us, at_us, out)
+        if verdict is not None or rules.SLOW_REGISTRATION.code in self.found:
+            self.judge(rules.SLOW_REGISTRATION, "", verdict, login.first_us, at_us, out)
 
     def _judge_refusals(self, at_us: int, out: list[Update]) -> None:
         """The refusals of one session are one finding of a code, which gathers their evidence."""

@@ -14,7 +14,6 @@ transaction on it (§17.1.3, §17.2.3). Messages may arrive a little out of orde
 says what came after what: a transaction keeps the times, and walks its table by them when it is asked.
 """
 
-from collections.abc import Iterator
 from enum import IntEnum
 from sys import intern
 from typing import ClassVar, Final
@@ -319,6 +318,7 @@ class Transactions:
         first = candidate = self._first(event.branch, event.cseq, event.method)
         while candidate is not None:
             if candidate.carries(event):
+                event.way = candidate.way
                 return candidate, False
             candidate = candidate.sibling
         return self._add(first, event, event.method), True
@@ -329,6 +329,7 @@ class Transactions:
         by_address = None
         while candidate is not None:
             if candidate.carries(event):
+                event.way = candidate.way
                 return candidate, False
             if candidate.way.destination == event.source or candidate.way.source == event.destination:
                 by_address = candidate
@@ -340,12 +341,14 @@ class Transactions:
             return by_address, False
         return self._add(first, event, event.cseq_method), True
 
-    def named(self, branch: str, cseq: int, method: str) -> Iterator[Transaction]:
+    def named(self, branch: str, cseq: int, method: str) -> list[Transaction]:
         """The transactions of this name, one a hop."""
+        found: list[Transaction] = []
         candidate = self._first(branch, cseq, method)
         while candidate is not None:
-            yield candidate
+            found.append(candidate)
             candidate = candidate.sibling
+        return found
 
     def with_branch(self, event: Message, method: str) -> Transaction | None:
         """The transaction of `method` that an ACK or CANCEL with this branch is about (§9.2, §17.1.1.3)."""

@@ -99,6 +99,11 @@ class Delivery(NamedTuple):
     acked_us: int  # when the ACK was seen as near to the callee as it came; 0 where it did not get there
 
 
+def may_be_given_up(answer: Answer, dialog: Dialog | None) -> bool:
+    """Whether the callee said BYE, and any ACK was seen on some hop no sooner: only then a lost one may be why."""
+    return dialog is not None and dialog.bye_tag == answer.to_tag and not answer.acknowledged_by(dialog.bye_us)
+
+
 def delivery(
     answer: Answer,
     dialog: Dialog | None,

@@ -11,6 +11,7 @@ from monitor.core.diagnosis.text import ends, seconds, times
 from monitor.core.diagnosis.unreachable import unreachable
 from monitor.core.limits import Limits
 from monitor.core.settings import Settings
+from monitor.core.times import earlier
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import Report
 from monitor.core.updates import Finding, FindingState, Severity
@@ -185,8 +186,8 @@ def no_final_response(attempt: Attempt, settings: Settings, now_us: int, *, went
 def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: int) -> Finding | None:
     """`rejected`. `retried_us`: when the next attempt began; 0 where there is none."""
     status = attempt.status()
-    final = attempt.final()
-    if not attempt.initial or final is None or status < 400 or status in NO_FAULT or status in CHALLENGES:
+    no_refusal = not attempt.initial or status < 400 or status in NO_FAULT or status in CHALLENGES
+    if no_refusal or (final := attempt.final()) is None:
         return None
     due_us = final.final_us + (settings.repair_us if repairable(status) else 0)
     due = not repairable(status) or now_us >= due_us
@@ -217,8 +218,11 @@ def rejected(attempt: Attempt, settings: Settings, now_us: int, *, retried_us: i
 
 def slow_setup(attempt: Attempt, settings: Settings) -> Finding | None:
     """`slow-setup`."""
-    slowest = max(attempt.nearest(), key=ring_delay_us)
-    delay_us = ring_delay_us(slowest)
+    nearest = attempt.nearest()
+    slowest, delay_us = nearest[0], 0
+    for transaction in nearest:
+        if ring_delay_us(transaction) > delay_us:
+            slowest, delay_us = transaction, ring_delay_us(transaction)
     if delay_us <= settings.slow_setup_us:
         return None
     # The delay is made by the deepest hop that waited for most of it.
@@ -239,5 +243,5 @@ def slow_setup(attempt: Attempt, settings: Settings) -> Finding | None:
 
 def ring_delay_us(transaction: Transaction) -> int:
     """INVITE to first 18x, or to the 2xx where there was none; 0 while there is neither."""
-    rung_us = min(filter(None, (transaction.rung_us, transaction.succeeded_us)), default=0)
+    rung_us = earlier(transaction.rung_us, transaction.succeeded_us)
     return max(rung_us - transaction.first_us, 0) if transaction.seen_request and rung_us else 0
