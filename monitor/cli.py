@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from monitor.analyze import arguments as analyze_arguments
+from monitor.garbage import loading
 
 Action = Callable[[argparse.Namespace], int]
 
@@ -15,9 +16,10 @@ WRONG_USAGE = 2  # also of a wrong configuration: trying again does not help
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
-    from monitor.conf import ConfigError
+    with loading():
+        from monitor.conf import ConfigError
 
-    arguments = parser().parse_args(argv)
+        arguments = parser().parse_args(argv)
     run: Action = arguments.run
     try:
         return run(arguments)
@@ -139,7 +141,8 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
-    from monitor.analyze.cli import execute
+    with loading():
+        from monitor.analyze.cli import execute
 
     return execute(arguments)
 

@@ -9,6 +9,8 @@ import msgspec
 
 from monitor.core.hop import address_of
 from monitor.core.measures import Breakdown, Dimension, Figures, Sample, Tally, figures, most_first, parts
+from monitor.core.measures.counting import count
+from monitor.core.measures.split import Parts
 from monitor.core.updates import CallRecord, RecordKey, RegistrationRecord
 
 By: TypeAlias = dict[Dimension, dict[str, Figures]]
@@ -30,8 +32,7 @@ def measure(
     `delays_ms`: the registration request delays.
     """
     found = Breakdown()
-    for call in calls:
-        found.add(Sample.of(call), parts(call.caller, call.callee, call.to_uri, call.user_agent))
+    found.add((Sample.of(call), _parts(call)) for call in calls)
     for registration in registrations:
         found.register(registration.outcome, delays_ms.get(registration.key), registration.registrar)
     return figures(found.whole()), _figures_by(found)
@@ -48,19 +49,23 @@ def measure_part(
 
     `begins`, `registered`: the number of the first message of each call and of each registration, in order.
     """
-    keys: dict[Dimension, dict[str, tuple[int, Tally]]] = {}
-    for call, begin in zip(calls, begins, strict=True):
-        sample = Sample.of(call)
-        for dimension, key in parts(call.caller, call.callee, call.to_uri, call.user_agent):
-            known = keys.setdefault(dimension, {})
-            if key not in known:
-                known[key] = (begin, Tally())
-            known[key][1].add(sample)
+    samples = [Sample.of(call) for call in calls]
+    found: dict[Dimension, dict[str, tuple[int, list[Sample]]]] = {}
+    for call, sample, begin in zip(calls, samples, begins, strict=True):
+        for dimension, key in _parts(call):
+            found.setdefault(dimension, {}).setdefault(key, (begin, []))[1].append(sample)
+    keys = {
+        dimension: {key: (begin, _tally(some)) for key, (begin, some) in known.items()}
+        for dimension, known in found.items()
+    }
+    whole = _tally(samples)
     registrars = keys.setdefault(Dimension.REGISTRAR, {})
     for registration, begin in zip(registrations, registered, strict=True):
+        delay_ms = delays_ms.get(registration.key)
         _, tally = registrars.setdefault(address_of(registration.registrar), (begin, Tally()))
-        tally.register(registration.outcome, delays_ms.get(registration.key))
-    return PartMeasures(_tally(calls, registrations, delays_ms), keys)
+        tally.register(registration.outcome, delay_ms)
+        whole.register(registration.outcome, delay_ms)
+    return PartMeasures(whole, keys)
 
 
 def joined(found: Sequence[PartMeasures]) -> tuple[Figures, By]:
@@ -82,14 +87,13 @@ def joined(found: Sequence[PartMeasures]) -> tuple[Figures, By]:
     return figures(whole), _figures_by(breakdown)
 
 
-def _tally(
-    calls: Sequence[CallRecord], registrations: Sequence[RegistrationRecord], delays_ms: Mapping[RecordKey, float]
-) -> Tally:
+def _parts(call: CallRecord) -> Parts:
+    return parts(call.caller, call.callee, call.to_uri, call.user_agent)
+
+
+def _tally(calls: Sequence[Sample]) -> Tally:
     tally = Tally()
-    for call in calls:
-        tally.add(Sample.of(call))
-    for registration in registrations:
-        tally.register(registration.outcome, delays_ms.get(registration.key))
+    count(tally, calls)
     return tally
 
 

@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from collectors.sip.timers import SECOND
+from monitor.core.measures.sample import USER_ENDED
 from monitor.core.updates import CallState
 
 STEP_US: Final = 10 * SECOND
@@ -27,8 +28,6 @@ STEPS: Final = 90
 # How long CPS looks back: long enough to be steady, short enough to follow.
 RATE_SECONDS: Final = 10
 RESPONSE_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx", "6xx", "none")
-# The user, not the network, ended the attempt (RFC 6076 §4.7; 487 is in the state `cancelled`).
-USER_ENDED: Final = frozenset((480, 486, 600, 603))
 
 _Key = TypeVar("_Key")
 

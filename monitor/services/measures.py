@@ -5,12 +5,13 @@ gives the same, so that nothing depends on who did it last, or on whether it was
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.db import transaction
 
 from monitor.core.measures import Breakdown, Sample, parts
+from monitor.core.measures.split import Parts
 from monitor.core.updates import CallState, RegistrationOutcome
 from monitor.models import Call, MeasureBucket, Registration
 from monitor.models.measures import BUCKET_US
@@ -50,22 +51,26 @@ def _computed(bucket: int) -> Breakdown:
     calls = Call.objects.filter(
         import_id=0, ended_us__gte=bucket * BUCKET_US, ended_us__lt=(bucket + 1) * BUCKET_US
     ).order_by("ended_us")
-    for row in calls.values(*_COLUMNS).iterator(chunk_size=_READ):
-        sample = Sample.told(
-            state=CallState(row["state"]),
-            status=row["status"],
-            answered=row["answered_us"] is not None,
-            acked=row["acked"],
-            first_us=row["first_us"],
-            ended_us=row["ended_us"],
-            pdd_ms=row["pdd_ms"],
-            setup_ms=row["setup_ms"],
-            duration_ms=row["duration_ms"],
-            disconnect_ms=row["disconnect_ms"],
-        )
-        found.add(sample, parts(row["caller"], row["callee"], row["to_uri"], row["user_agent"]))
+    found.add(map(_counted, calls.values(*_COLUMNS).iterator(chunk_size=_READ)))
     _add_registrations(found, bucket)
     return found
+
+
+def _counted(row: dict[str, Any]) -> tuple[Sample, Parts]:
+    """A call as it counts, and where."""
+    sample = Sample(
+        state=CallState(row["state"]),
+        status=row["status"],
+        answered=row["answered_us"] is not None,
+        acked=row["acked"],
+        first_us=row["first_us"],
+        ended_us=row["ended_us"],
+        pdd_ms=row["pdd_ms"],
+        setup_ms=row["setup_ms"],
+        duration_ms=row["duration_ms"],
+        disconnect_ms=row["disconnect_ms"],
+    )
+    return sample, parts(row["caller"], row["callee"], row["to_uri"], row["user_agent"])
 
 
 def _add_registrations(found: Breakdown, bucket: int) -> None:

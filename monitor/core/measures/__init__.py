@@ -5,9 +5,10 @@ sum of each one's: percentiles come from sketches that merge.
 """
 
 from monitor.core.measures.figures import Figures, figures
+from monitor.core.measures.sample import Sample
 from monitor.core.measures.sketch import Sketch
 from monitor.core.measures.split import DIMENSIONS, OTHERS, Breakdown, Dimension, direction, most_first, parts, prefix
-from monitor.core.measures.tally import Sample, Tally
+from monitor.core.measures.tally import Tally
 
 __all__ = [
     "DIMENSIONS",

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
-
-import msgspec
+from typing import Final, TypeAlias
 
 from collectors.sip.address import inside
 from collectors.sip.uri import user_of
 from monitor.core.hop import address_of
-from monitor.core.measures.tally import Sample, Tally
+from monitor.core.measures.counting import count
+from monitor.core.measures.sample import Sample
+from monitor.core.measures.tally import Tally
 from monitor.core.updates import RegistrationOutcome
 
 MOST_KEYS: Final = 500  # of one dimension; what is beyond counts as others
@@ -33,6 +33,7 @@ class Dimension(StrEnum):
     REGISTRAR = "registrar"  # the address that registrations go to; of registrations, all others of calls
 
 
+Parts: TypeAlias = tuple[tuple[Dimension, str], ...]
 DIMENSIONS: Final = tuple(Dimension)
 # Named for each call, and slowly through the class (Python 3.11).
 _SOURCE, _DESTINATION, _DIRECTION, _USER_AGENT, _PREFIX, _ = DIMENSIONS
@@ -68,7 +69,7 @@ def prefix(uri: str) -> str:
 _PUNCTUATION: Final = {ord(character): None for character in "-.()"}
 
 
-def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Iterable[tuple[Dimension, str]]:
+def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Parts:
     """Under which key of each dimension a call counts."""
     source, destination = address_of(caller), address_of(callee)
     return (
@@ -86,15 +87,28 @@ def most_first(item: tuple[str, Tally]) -> tuple[int, int, str]:
     return -tally.calls, -tally.registrations, key
 
 
-class Breakdown(msgspec.Struct):
+class Breakdown:
     """The tallies of each key of each dimension."""
 
-    tallies: dict[Dimension, dict[str, Tally]] = {}
+    def __init__(self) -> None:
+        self.tallies: dict[Dimension, dict[str, Tally]] = {}
 
-    def add(self, call: Sample, where: Iterable[tuple[Dimension, str]]) -> None:
-        """One more call, under its keys (`parts`)."""
-        for dimension, key in where:
-            self.of(dimension, key).add(call)
+    def add(self, calls: Iterable[tuple[Sample, Parts]]) -> None:
+        """Some more calls, each under its keys (`parts`)."""
+        found: dict[Dimension, dict[str, list[Sample]]] = {}
+        for call, where in calls:
+            for dimension, key in where:
+                keys = found.get(dimension)
+                if keys is None:
+                    keys = found[dimension] = {}
+                some = keys.get(key)
+                if some is None:
+                    keys[key] = [call]
+                else:
+                    some.append(call)
+        for dimension, keys in found.items():
+            for key, some in keys.items():
+                count(self.of(dimension, key), some)
 
     def register(self, outcome: RegistrationOutcome, delay_ms: float | None, registrar: str) -> None:
         """One more registration, at this endpoint."""

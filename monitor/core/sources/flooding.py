@@ -42,7 +42,7 @@ class Flooding:
         rate = peer.rate
         if rate is None:
             rate = peer.rate = Rate(self._limits.flood_us)
-        rate.sent.add(at_us, at_us // SECOND, requests)
+        rate.sent.add(at_us, requests)
         rate.newest = (*rate.newest[1 - _MOST_NEWEST :], key)
         if rate.sent.total < self._most:
             rate.over_us = 0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.core.hop import address_of
 from monitor.core.limits import MINUTE
-from monitor.core.sources.tables import Bounded, Recent
+from monitor.core.sources.tables import Bounded, Sum
 
 if TYPE_CHECKING:
     from monitor.core.updates import RecordKey
@@ -49,12 +49,12 @@ class Tally:
 
 
 class Rate:
-    """How much one source sent, by second; and which records those were, the newest."""
+    """How much one source sent; and which records those were, the newest."""
 
     __slots__ = ("newest", "over_us", "sent")
 
     def __init__(self, within_us: int) -> None:
-        self.sent: Recent[int] = Recent(within_us, most=100_000)
+        self.sent = Sum(within_us, most=100_000)
         self.newest: tuple[RecordKey, ...] = ()
         self.over_us = 0  # since when it sends too much
 

@@ -1,11 +1,12 @@
 """`slow-setup` of a peer: calls ring later than they usually do there, and often."""
 
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from collectors.sip.timers import MILLISECOND, SECOND
 from monitor.core.diagnosis.setup import SLOW_SETUP
 from monitor.core.limits import Limits
+from monitor.core.measures.bucket import bucket_of
 from monitor.core.measures.sketch import Sketch
 from monitor.core.sources.beginning import Underway
 from monitor.core.sources.ledger import Ledger
@@ -19,13 +20,17 @@ _CLEARLY: Final = 1.1  # a sketch is within one per cent, and what is a little m
 _PERIOD_US: Final = 3600 * SECOND
 
 
-class _Delay(NamedTuple):
+class _Delay:
     """The post-dial delay of a call."""
 
-    at_us: int
-    ms: float
-    key: RecordKey
-    hop: str
+    __slots__ = ("at_us", "destination", "key", "ms", "source")
+
+    def __init__(self, at_us: int, ms: float, key: RecordKey, source: str, destination: str) -> None:
+        self.at_us = at_us
+        self.ms = ms
+        self.key = key
+        self.source = source
+        self.destination = destination
 
 
 class _Usual:
@@ -47,17 +52,19 @@ class _Usual:
 
     def percentile(self, least: int) -> float | None:
         """The 95th percentile of what is usual, in ms; None of fewer calls than `least`."""
+        if self._before.total + self._now.total < least:
+            return None
         usual = Sketch()
         usual.merge(self._before)
         usual.merge(self._now)
-        return usual.percentile(95) if usual.total >= least else None
+        return usual.percentile(95)
 
     def _settle(self, delay: _Delay) -> None:
         period = delay.at_us // _PERIOD_US
         if period > self._period:
             self._before = self._now if period == self._period + 1 else Sketch()
             self._now, self._period = Sketch(), period
-        self._now.add(delay.ms)
+        self._now.count(bucket_of(delay.ms))
 
 
 class Slowness:
@@ -65,6 +72,8 @@ class Slowness:
 
     def __init__(self, limits: Limits, ledger: Ledger) -> None:
         self._limits = limits
+        self._within_us = limits.slow_us
+        self._floor_us = limits.slow_floor_us
         self._ledger = ledger
         self._peers: Table[str, _Usual] = Table(_Usual, _MOST_PEERS)
 
@@ -74,8 +83,8 @@ class Slowness:
         if not call.asked or delay_ms is None:
             return
         usual = self._peers[call.server]
-        usual.add(_Delay(at_us, delay_ms, update.key, f"{call.source}>{call.destination}"), self._limits.slow_us)
-        if delay_ms * MILLISECOND >= self._limits.slow_floor_us:
+        usual.add(_Delay(at_us, delay_ms, update.key, call.source, call.destination), self._within_us)
+        if delay_ms * MILLISECOND >= self._floor_us:
             self._judge(call.server, usual, at_us)
 
     def _judge(self, peer: str, usual: _Usual, at_us: int) -> None:
@@ -98,7 +107,7 @@ class Slowness:
             f"{usual_ms / 1000:.1f} s there.",
             state=FindingState.CONFIRMED,
             count=len(slow),
-            hop=last.hop,
+            hop=f"{last.source}>{last.destination}",
             variant="unusual",
             evidence=[delay.key for delay in slow],
         )

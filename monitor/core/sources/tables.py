@@ -69,12 +69,13 @@ class Table(Bounded[K, V]):
 class Recent(Generic[K]):
     """What happened within a time: how often, and to what. Times come in order, nearly."""
 
-    __slots__ = ("_happened", "_most", "_within_us", "counts", "total")
+    __slots__ = ("_happened", "_most", "_oldest_us", "_within_us", "counts", "total")
 
     def __init__(self, within_us: int, most: int = 1_000) -> None:
         self._within_us = within_us
         self._most = most
         self._happened: deque[tuple[int, K, int]] = _NOTHING_HAPPENED
+        self._oldest_us = 0  # of those, the time of the first
         self.counts: dict[K, int] = _NO_COUNTS
         self.total = 0
 
@@ -82,10 +83,11 @@ class Recent(Generic[K]):
         """It happened at `at_us`; what was longer ago than the time is forgotten."""
         if self._happened is _NOTHING_HAPPENED:
             self._happened, self.counts = deque(), {}
+            self._oldest_us = at_us
         self._happened.append((at_us, what, times))
         self.counts[what] = self.counts.get(what, 0) + times
         self.total += times
-        while self._happened[0][0] <= at_us - self._within_us or len(self._happened) > self._most:
+        while self._oldest_us <= at_us - self._within_us or len(self._happened) > self._most:
             self._forget()
 
     def _forget(self) -> None:
@@ -96,6 +98,31 @@ class Recent(Generic[K]):
             self.counts[what] = left
         else:
             del self.counts[what]
+        self._oldest_us = self._happened[0][0]
 
     def __len__(self) -> int:
         return len(self.counts)
+
+
+class Sum:
+    """How much there was within a time. Times come in order, nearly."""
+
+    __slots__ = ("_most", "_oldest_us", "_parts", "_within_us", "total")
+
+    def __init__(self, within_us: int, most: int) -> None:
+        self._within_us = within_us
+        self._most = most  # parts that are told apart
+        self._parts: deque[tuple[int, int]] = deque()
+        self._oldest_us = 0
+        self.total = 0
+
+    def add(self, at_us: int, amount: int) -> None:
+        """So much more at `at_us`; what was longer ago than the time is forgotten."""
+        parts = self._parts
+        if not parts:
+            self._oldest_us = at_us
+        parts.append((at_us, amount))
+        self.total += amount
+        while self._oldest_us <= at_us - self._within_us or len(parts) > self._most:
+            self.total -= parts.popleft()[1]
+            self._oldest_us = parts[0][0]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.measures import OTHERS, Breakdown, Dimension, Sample, Sketch, Tally, direction, figures, parts, prefix
+from monitor.core.measures.counting import count
 from monitor.core.measures.split import MOST_KEYS
 from monitor.core.updates import CallState, RegistrationOutcome
 
@@ -24,7 +25,7 @@ def sketch(values: list[float]) -> Sketch:
 def sample(state: CallState = CallState.ENDED, status: int | None = 200, **fields: float) -> Sample:
     answered = state in (CallState.ENDED, CallState.ANSWERED)
     times = {"pdd_ms": None, "setup_ms": None, "duration_ms": None, "disconnect_ms": None} | fields
-    return Sample.told(state=state, status=status, answered=answered, acked=True, first_us=0, ended_us=7_000, **times)
+    return Sample(state=state, status=status, answered=answered, acked=True, first_us=0, ended_us=7_000, **times)
 
 
 @given(TIMES, st.floats(0, 100))
@@ -53,8 +54,8 @@ def test_the_sum_of_the_minutes_is_the_hour() -> None:
     whole, merged = Tally(), Tally()
     minutes = [Tally() for _ in range(6)]
     for number, call in enumerate(calls):
-        whole.add(call)
-        minutes[number % 6].add(call)
+        count(whole, [call])
+        count(minutes[number % 6], [call])
     for minute in minutes:
         merged.merge(minute)
     assert figures(merged) == figures(whole)
@@ -107,8 +108,10 @@ def test_a_direction_is_told_by_private_addresses(caller: str, callee: str, foun
 
 def test_beyond_a_bound_keys_count_as_others() -> None:
     found = Breakdown()
-    for number in range(MOST_KEYS + 10):
-        found.add(sample(), parts(f"10.{number // 250}.{number % 250}.1:5060", "10.0.0.2:5060", "sip:101@x", ""))
+    found.add(
+        (sample(), parts(f"10.{number // 250}.{number % 250}.1:5060", "10.0.0.2:5060", "sip:101@x", ""))
+        for number in range(MOST_KEYS + 10)
+    )
     tallies = found.tallies[Dimension.SOURCE]
     assert len(tallies) == MOST_KEYS + 1
     assert tallies[OTHERS].calls == 10

@@ -5,7 +5,7 @@ from monitor.core.limits import Limits
 from monitor.core.sources.ledger import Ledger
 from monitor.core.sources.peers import Peers
 from monitor.core.sources.stage import Sources
-from monitor.core.sources.tables import Recent, Table
+from monitor.core.sources.tables import Recent, Sum, Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
 from monitor.core.updates import FindingState, Happened, RecordClosed
@@ -36,6 +36,19 @@ def test_recent_happenings_are_forgotten_by_time_and_by_number() -> None:
     assert recent.counts == {"a": 2, "b": 2}
     recent.add(12, "c")
     assert recent.counts == {"b": 2, "c": 1}
+
+
+def test_a_sum_forgets_by_time_and_by_number() -> None:
+    total = Sum(10, most=3)
+    total.add(0, 1)
+    total.add(5, 2)
+    total.add(9, 4)
+    assert total.total == 7
+    total.add(10, 8)
+    assert total.total == 14
+    total.add(11, 16)
+    total.add(12, 32)
+    assert total.total == 56
 
 
 def say(ledger: Ledger, name: str, at_us: int, state: FindingState = FindingState.CONFIRMED) -> None:
