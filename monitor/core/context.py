@@ -1,9 +1,11 @@
 """What all records of a correlator share: settings, alarms, who was heard, where it was blind."""
 
+from abc import ABC, abstractmethod
 from bisect import insort
 from collections import OrderedDict
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from collectors.wire.events import Loss
@@ -12,51 +14,104 @@ from monitor.core.settings import Settings
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
 _MOST_PEERS: Final = 100_000  # addresses remembered
+_BUCKET: Final = 16  # bits of the time in µs within a bucket of deadlines: 66 ms
 _SHARE: Final = 16  # so many deadlines for each record that left or was settled are few
 
 
 FAR: Final = 2**63
 
 
-# When, what for (`fold.Timer`), in which order it was set, the record, and what of it.
-Deadline: TypeAlias = tuple[int, Any, int, Any, Any]
+# When, what for (`fold.Timer`), in which order it was set, the record, and what of it. The compiler would take a tuple
+# of known types apart, and make another of its parts, each time it is moved.
+Deadline: TypeAlias = tuple[Any, ...]
+
+
+class Sleeper(ABC):
+    """Who is woken: a record."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def needs(self, timer: Any, about: Any) -> bool:
+        """Whether something may still come of such a deadline."""
 
 
 class Alarms:
-    """The deadlines of all records: a heap. Those of one record at the same time pass in the order of their timers."""
+    """The deadlines of all records. Those of one record at the same time pass in the order of their timers.
+
+    Most lie far ahead, and nothing comes of them any more when their time has come: they lie in buckets, by time, and
+    only those of the bucket that passes now are put in order.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[Deadline] = []
+        self._near: list[Deadline] = []  # a heap: what is not later than the bucket that passes now
+        self._far: dict[int, list[Deadline]] = {}  # the later buckets
+        self._order: list[int] = []  # a heap: the numbers of these
+        self._passing = 0  # number of the bucket that passes now
+        self._count = 0
         self._serial = 0
         self._settled = 0  # records that left, or were settled, since what they don't need was looked for
 
-    def set(self, due_us: int, timer: IntEnum, record: Any, about: Any) -> None:
+    def set(self, due_us: int, timer: IntEnum, record: Sleeper, about: Any) -> None:
         """Wake `record` when the watermark passes `due_us`."""
+        self._count += 1
         self._serial += 1
-        heappush(self._heap, (due_us, timer, self._serial, record, about))
+        number = due_us >> _BUCKET
+        if number <= self._passing:
+            heappush(self._near, (due_us, timer, self._serial, record, about))
+            return
+        bucket = self._far.get(number)
+        if bucket is None:
+            bucket = self._far[number] = []
+            heappush(self._order, number)
+        bucket.append((due_us, timer, self._serial, record, about))
 
     def due(self, watermark_us: int) -> Deadline | None:
         """The next one at or before the watermark, taken out. Its record may have left."""
-        if self._heap and self._heap[0][0] <= watermark_us:
-            return heappop(self._heap)
-        return None
+        if not self._near:
+            if not self._order or self._order[0] > watermark_us >> _BUCKET:
+                return None
+            self._passing = heappop(self._order)
+            self._near = self._far.pop(self._passing)
+            heapify(self._near)
+        if self._near[0][0] > watermark_us:
+            return None
+        self._count -= 1
+        return heappop(self._near)
 
     def next(self) -> int | None:
         """When the next one is due."""
-        return self._heap[0][0] if self._heap else None
+        nearest = self._near or (self._far[self._order[0]] if self._order else ())
+        return min(deadline[0] for deadline in nearest) if nearest else None
 
     def join(self, others: "Alarms") -> None:
         """Take over those of another clock, in their order."""
-        for due_us, timer, _, record, about in sorted(others._heap):
+        for due_us, timer, _, record, about in sorted(chain(others._near, *others._far.values())):
             self.set(due_us, timer, record, about)
 
     def settled(self) -> None:
         """A record left, or needs some of its deadlines no more. These take room, and go before that is much."""
         self._settled += 1
-        if self._settled * _SHARE > len(self._heap):
+        if self._settled * _SHARE > self._count:
             self._settled = 0
-            self._heap = [deadline for deadline in self._heap if deadline[3].needs(deadline[1], deadline[4])]
-            heapify(self._heap)
+            self._sift()
+
+    def _sift(self) -> None:
+        self._near = _needed(self._near)
+        heapify(self._near)
+        kept = {number: _needed(bucket) for number, bucket in self._far.items()}
+        self._far = {number: bucket for number, bucket in kept.items() if bucket}
+        self._order = sorted(self._far)
+        self._count = len(self._near) + sum(map(len, self._far.values()))
+
+
+def _needed(deadlines: list[Deadline]) -> list[Deadline]:
+    needed = []
+    for deadline in deadlines:
+        record: Sleeper = deadline[3]
+        if record.needs(deadline[1], deadline[4]):
+            needed.append(deadline)
+    return needed
 
 
 class BlindSpots:

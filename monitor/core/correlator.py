@@ -116,11 +116,9 @@ class Correlator:
         self._let_go()
         out: list[Update] = []
         while (deadline := self._context.alarms.due(watermark_us)) is not None:
-            due_us, timer, _, fold, about = deadline
-            if fold.open:
-                fold.wake(due_us, timer, about, out)
-                if not fold.open:
-                    self._forget(fold)
+            fold: Fold = deadline[3]
+            if fold.open and not fold.wake(deadline[0], deadline[1], deadline[4], out):
+                self._forget(fold)
         self._sweep(watermark_us, out)
         self._drop_idle(watermark_us, out)
         return out

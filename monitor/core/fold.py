@@ -10,7 +10,7 @@ What was seen acts at once; what was not seen is claimed only of a time up to wh
 cleared as soon as the message arrives that shows it wrong, and stays in the record as cleared.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeVar
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from collectors.wire.events import SideEvent
 from monitor.core.attempt import Attempt
-from monitor.core.context import FAR, Context
+from monitor.core.context import FAR, Context, Sleeper
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Begun, Facet
@@ -84,7 +84,7 @@ _CONFIRMED: Final = FindingState.CONFIRMED
 _CLEARED: Final = FindingState.CLEARED
 
 
-class Fold(ABC):
+class Fold(Sleeper):
     """Base of the three kinds. Subclasses implement `add`, `fire`, `over` and `record`."""
 
     __slots__ = (
@@ -367,8 +367,8 @@ class Fold(ABC):
             return self.open and facet.needs(subject)
         return self.open
 
-    def wake(self, at_us: int, timer: Timer, about: Any, out: list[Update]) -> None:
-        """A deadline passes."""
+    def wake(self, at_us: int, timer: Timer, about: Any, out: list[Update]) -> bool:
+        """A deadline passes; whether the record is still open."""
         if at_us > self.now_us:
             self.now_us = at_us
         if timer is LINGER:
@@ -380,6 +380,7 @@ class Fold(ABC):
             facet.fire(subject, at_us, out)
         else:
             self.fire(timer, about, at_us, out)
+        return self.open
 
     def catch_up(self, watermark_us: int) -> None:
         """Let the deadlines up to the watermark pass, untold; what would leave memory stays a while longer.
@@ -387,8 +388,7 @@ class Fold(ABC):
         It must be the only record with deadlines.
         """
         while (deadline := self.context.alarms.due(watermark_us)) is not None:
-            at_us, timer, _, _, about = deadline
-            self.wake(at_us, timer, about, [])
+            self.wake(deadline[0], deadline[1], deadline[4], [])
         if not self.open:
             self.open = True
             self.linger(self.last_us)

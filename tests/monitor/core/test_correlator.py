@@ -94,6 +94,13 @@ def test_the_next_deadline_is_when_something_may_be_said() -> None:
     assert correlator.next_deadline() == us(32)
 
 
+def test_the_deadlines_of_what_was_evicted_pass_in_silence() -> None:
+    correlator = Correlator(settings=Settings(max_records=30))
+    evicted, *others = [correlator.feed(request("INVITE", 0, call_id=f"call-{n}"))[0].key for n in range(31)]
+    assert {update.key for update in correlator.advance(us(400))} == set(others)
+    assert evicted not in others
+
+
 def test_an_ended_call_lingers_for_stragglers_and_leaves() -> None:
     ended = [request("INVITE", 0), response(200, 1), request("BYE", 2, to_tag="b")]
     watch = Watch(ended, until=34.4)
