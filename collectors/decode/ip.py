@@ -2,7 +2,7 @@
 
 import struct
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import Final, NamedTuple, TypeAlias
 
 from collectors.decode.datagram import Skip
@@ -51,7 +51,7 @@ class Packet(NamedTuple):
 @lru_cache(65_536)
 def address(octets: bytes) -> str:
     """An address as text: 4 or 16 octets → "192.0.2.1", "2001:db8::1"."""
-    return str(IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets))
+    return ".".join(map(str, octets)) if len(octets) == 4 else str(IPv6Address(octets))
 
 
 def whole_udp(frame: bytes, at: int) -> tuple[int, int, int]:

@@ -78,7 +78,7 @@ class PcapReader:
         self.dropped = 0  # this format can't say
         self._order = order
         self._variant = variant
-        self._header = struct.Struct(order + "IIII")
+        self._header = struct.Struct(order + "III")  # of a packet: seconds, fraction, captured length
         self._rest = b""
         self._fault = ""
 
@@ -105,7 +105,7 @@ class PcapReader:
         fraction: int
         captured: int
         while end - at >= size:
-            seconds, fraction, captured, _ = header(data, at)
+            seconds, fraction, captured = header(data, at)
             if captured > _MAX_FRAME:
                 self._fault = f"damaged: a packet of {captured} octets"
                 break
