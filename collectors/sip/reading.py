@@ -9,13 +9,14 @@ from typing import Final
 
 from collectors.sip.line import COMPACT
 from collectors.sip.message import head, start_line, values
+from collectors.sip.name_addr import read_hostport
 from collectors.sip.via import read_via
 
 _UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
-_VIA: Final = b"\r\nVia: "  # as nearly every message has it behind its first line
-_LONGEST_SENT_BY: Final = 100
-_SENT_BY: Final = re.compile(rb"[A-Za-z0-9:./ \[\]-]+")
+# The topmost Via without its parameters, behind the first line, as nearly every message has it.
+_TOPMOST_VIA: Final = re.compile(rb"[^\r\n]+\r\nVia: ([A-Za-z0-9:./ \[\]-]{1,99});")
+_SENT_PROTOCOL: Final = re.compile(r"SIP/2\.0/[A-Za-z]+")
 
 _ANY: Final = 255  # no second octet of a name
 _LOWER: Final = 32  # the bit that makes a letter lower case
@@ -101,14 +102,9 @@ class Reading:
     @property
     def sent_by(self) -> tuple[str, int | None]:
         """Host and port of the topmost Via, an IPv6 reference in its brackets; ("", None) where there is none."""
-        raw = self.raw
-        at = raw.find(b"\r")
-        if at > 0 and raw.find(b"\n", 0, at) < 0:
-            begin, end = at + len(_VIA), raw.find(b";", at)
-            if begin < end < begin + _LONGEST_SENT_BY and raw.startswith(_VIA, at):
-                found = _sent_by(raw[begin:end])
-                if found is not None:
-                    return found
+        found = _TOPMOST_VIA.match(self.raw)
+        if found is not None:
+            return _sent_by(found[1])
         via = read_via(self.first("via"))
         return via.host, via.port
 
@@ -121,9 +117,12 @@ class Reading:
 
 
 @lru_cache(8192)
-def _sent_by(value: bytes) -> tuple[str, int | None] | None:
-    """Host and port of a Via without its parameters; None where it may go on behind them, or be no Via."""
-    if _SENT_BY.fullmatch(value) is None:
-        return None
-    via = read_via(value.decode())
+def _sent_by(value: bytes) -> tuple[str, int | None]:
+    """Host and port of a Via without its parameters."""
+    text = value.decode()
+    protocol, _, place = text.partition(" ")
+    if place and _SENT_PROTOCOL.fullmatch(protocol):
+        host, port, _ = read_hostport(place)
+        return host, port
+    via = read_via(text)
     return via.host, via.port

@@ -1,5 +1,7 @@
 """Looks for number portability data in the Request-URIs of a call."""
 
+from typing import Final
+
 from collectors.sip.name_addr import read_uri
 from collectors.sip.phone import read_phone
 from monitor.core.call import Call
@@ -8,6 +10,9 @@ from monitor.core.facet import Facet
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
+
+_SEMICOLON: Final = 59  # sooner found as an octet than as octets
+_PERCENT: Final = 37
 
 
 class Numbering(Facet[Call]):
@@ -30,10 +35,10 @@ class Numbering(Facet[Call]):
         if event.method != "INVITE":
             return False
         raw = event.raw
-        end = raw.find(b"\n")
-        if raw.find(b";", 0, end) < 0 and raw.find(b"%", 0, end) < 0:
+        line = raw[: raw.find(b"\n")]
+        if _SEMICOLON not in line and _PERCENT not in line:
             return False  # no parameters, not even escaped ones, as in most
-        line = raw[:end].lower()
+        line = line.lower()
         return line.find(b"npdi") >= 0 or line.find(b"rn=") >= 0 or line.find(b"cic=") >= 0
 
     @staticmethod

@@ -113,6 +113,17 @@ def test_credentials_without_a_response_count_for_nothing_beside_those_that_have
     assert watch.standing() == {"auth-failed"}
 
 
+def test_credentials_in_an_unusual_spelling_are_read_on_whichever_hop() -> None:
+    spelled = [("Proxy-Authorization", 'Digest realm = "r", nonce = "n1", response = "0f"')]
+    hops = [
+        request("INVITE", 0.2 + vias / 100, on, cseq=2, headers=spelled, vias=vias)
+        for vias, on in ((1, "alice>proxy"), (2, "proxy>edge"), (3, "edge>bob"))
+    ]
+    later = asked(0.24, 2, "n0", on="bob>carol", vias=4)
+    watch = Watch([asked(0, 1), challenged(0.1, 1), *hops, later, challenged(0.3, 2, "n2")], until=60)
+    assert watch.standing() == {"auth-failed"}
+
+
 def test_a_proxy_that_takes_the_credentials_out_does_not_hide_them() -> None:
     events = [asked(0, 1), challenged(0.1, 1), asked(0.21, 2, on="proxy>carol", vias=2), asked(0.2, 2, "n1")]
     assert Watch([*events, challenged(0.3, 2, "n2")]).findings() == {"auth-failed": "confirmed"}
