@@ -182,24 +182,27 @@ def head(raw: bytes) -> tuple[list[bytes], int]:
 
 def values(lines: list[bytes], name: str) -> list[str]:
     """All values of header `name` (long form, lower case) in the lines of a head."""
-    spelling = _SPELLINGS.get(name)
-    if spelling is None:
-        spelling = _spelling(name)
-    initials, long, size, short = spelling.initials, spelling.long, spelling.size, spelling.short
+    spelling = _SPELLINGS.get(name) or _spelling(name)
+    initials = spelling.initials
     found: list[str] = []
     for line in lines[1:]:
-        if not initials[line[0]]:
-            continue
-        if len(line) > size and line[size] == _COLON and line[:size].lower() == long:  # as nearly always
-            value = line[size + 1 :]
-        elif (len(line) > size and _ENDS_NAME[line[size]]) or (short and len(line) > 1 and _ENDS_NAME[line[1]]):
-            said, colon, value = line.partition(b":")
-            if not colon or said.rstrip(b" \t").lower() not in spelling.names:
-                continue
-        else:
-            continue
-        found.append(value.decode("utf-8", "replace").strip())
+        if initials[line[0]]:
+            value = _value(line, spelling)
+            if value is not None:
+                found.append(value)
     return found
+
+
+def first_value(lines: list[bytes], name: str) -> str:
+    """The first of them; "" where there is none."""
+    spelling = _SPELLINGS.get(name) or _spelling(name)
+    initials = spelling.initials
+    for line in lines[1:]:
+        if initials[line[0]]:
+            value = _value(line, spelling)
+            if value is not None:
+                return value
+    return ""
 
 
 def body(raw: bytes) -> bytes:
@@ -216,15 +219,30 @@ def start_line(raw: bytes) -> str:
 class _Spelling:
     """How a header may be written: its long name and its compact form, in any case, blanks behind it."""
 
-    __slots__ = ("initials", "long", "names", "short", "size")
+    __slots__ = ("initials", "long", "names", "short", "size", "usual")
 
     def __init__(self, name: str) -> None:
         self.names = frozenset(each.encode() for each in (name, *COMPACT) if COMPACT.get(each, each) == name)
         octets = {octet for each in self.names for octet in each[:1] + each[:1].upper()}
         self.initials = bytes(octet in octets for octet in range(256))  # by octet
         self.long = name.encode()
+        self.usual = self.long.title()  # as most write most of them
         self.size = len(self.long)
         self.short = len(self.names) > 1
+
+
+def _value(line: bytes, spelling: _Spelling) -> str | None:
+    """The value of a header line that begins with an octet of that name; None where it is another header."""
+    size = spelling.size
+    if len(line) > size and line[size] == _COLON:  # as nearly always
+        said = line[:size]
+        if said == spelling.usual or said.lower() == spelling.long:
+            return line[size + 1 :].decode("utf-8", "replace").strip()
+    if (len(line) > size and _ENDS_NAME[line[size]]) or (spelling.short and len(line) > 1 and _ENDS_NAME[line[1]]):
+        said, colon, value = line.partition(b":")
+        if colon and said.rstrip(b" \t").lower() in spelling.names:
+            return value.decode("utf-8", "replace").strip()
+    return None
 
 
 _SPELLINGS: Final[dict[str, _Spelling]] = {}

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from collectors.sip.line import COMPACT
-from collectors.sip.message import head, start_line, values
+from collectors.sip.message import first_value, head, start_line, values
 from collectors.sip.name_addr import read_hostport
 from collectors.sip.via import read_via
 
@@ -61,8 +61,9 @@ class Reading:
 
     def first(self, name: str) -> str:
         """The first value of a header; "" where there is none."""
-        found = self.all(name)
-        return found[0] if found else ""
+        if not self._lines:
+            self._split()
+        return first_value(self._lines, name)
 
     def all(self, name: str) -> list[str]:
         """All values of a header, one an occurrence, commas left alone."""
