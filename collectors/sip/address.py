@@ -4,6 +4,8 @@ from enum import StrEnum
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from collectors.sip.uri import host_of
+
 
 class Scope(StrEnum):
     """From where an address can be reached."""
@@ -47,6 +49,7 @@ PUBLIC: Final = Scope.PUBLIC
 
 _MOST_KNOWN: Final = 8_192
 _KNOWN: Final[dict[str, Scope]] = {}
+_URIS: Final[dict[str, bool]] = {}  # whether they lead inside
 
 
 def scope(address: str) -> Scope:
@@ -97,6 +100,16 @@ def _dotted(address: str) -> int:
 def inside(address: str) -> bool:
     """Whether an address is private, shared, link-local or loopback."""
     return scope(address) in INSIDE
+
+
+def leads_inside(uri: str) -> bool:
+    """Whether the host of a SIP URI is such an address: of a Contact, each message of its dialog asks."""
+    known = _URIS.get(uri)
+    if known is None:
+        if len(_URIS) >= _MOST_KNOWN:
+            _URIS.clear()
+        known = _URIS[uri] = inside(host_of(uri))
+    return known
 
 
 def family(address: str) -> int:

@@ -13,6 +13,8 @@ from collectors.sip.sdp import parse
 
 _LONGEST: Final = 1_024  # octets of a description whose pieces are worth remembering
 _MOST_KNOWN: Final = 1_024
+_MOST_ALIKE: Final = 2_048
+_MOST_ADDRESSES: Final = 4_096
 
 
 class Terms:
@@ -96,40 +98,61 @@ class Stream:
         return f"c=IN IP{6 if ':' in self.address else 4} {self.address}"
 
 
+_ALIKE: Final[dict[bytes, tuple[Stream, ...]]] = {}  # by the octets
+_ADDRESSES: Final[dict[bytes, str]] = {}  # by what follows "c=IN IP"
+
+
 def streams(body: bytes) -> tuple[Stream, ...]:
     """The streams of a description, in their order."""
-    section = body.find(b"\nm=")
-    connection = body.find(b"\nc=IN IP", 0, section) if section >= 0 else -1
-    if connection >= 0 and len(body) <= _LONGEST:
-        line, _, tail = body[section + 3 :].partition(b"\n")
-        words = line.split(None, 2)
-        if len(words) == 3 and words[1].isdigit() and len(words[1]) < 6:
-            shared = body.find(b"\na=", 0, section)
-            only = _only(words[0], words[2], body[shared:section] if shared >= 0 else b"", tail)
-            if only is not None:
-                terms, own = only
-                address = own or _address(body[connection + 8 : body.find(b"\n", connection + 8)])
-                return (Stream(terms, address, int(words[1])),)
+    only = _only(body) if len(body) <= _LONGEST else None
+    return _read(body) if only is None else (only,)
+
+
+def _read(body: bytes) -> tuple[Stream, ...]:
     return tuple([Stream(_shared(medium), medium.address, medium.port) for medium in parse(body).media])
 
 
-@lru_cache(4096)
+def _only(body: bytes) -> Stream | None:
+    """The stream of a description that has no other, in the usual form; None of any other description.
+
+    From call to call its port differs, and the session's address: all else is known again by its octets.
+    """
+    session, _, medium = body.partition(b"\nm=")
+    words = medium.split(b" ", 2)
+    if len(words) != 3 or not words[0].isalpha() or not words[1].isdigit() or len(words[1]) > 5:
+        return None
+    connection = session.partition(b"\nc=IN IP")[2]
+    if not connection:
+        return None
+    attributes = session.find(b"\na=")
+    shared = session[attributes:] if attributes >= 0 else b""
+    alike = _like(b"".join((b"v=0", shared, b"\nm=", words[0], b" 9 ", words[2])))
+    if len(alike) != 1:
+        return None
+    terms, own = alike[0].terms, alike[0].address
+    return Stream(terms, own or _address(connection.partition(b"\n")[0]), int(words[1]))
+
+
+def _like(octets: bytes) -> tuple[Stream, ...]:
+    """The streams of a description in which nothing is a call's own."""
+    known = _ALIKE.get(octets)
+    if known is None:
+        if len(_ALIKE) >= _MOST_ALIKE:
+            _ALIKE.clear()
+        known = _ALIKE[octets] = _read(octets)
+    return known
+
+
 def _address(value: bytes) -> str:
     """Of "4 10.0.0.1/127"; the same text for the same address, as many calls share it."""
-    words = value.split()
-    return words[1].partition(b"/")[0].decode("utf-8", "replace") if len(words) > 1 else ""
-
-
-@lru_cache(2048)
-def _only(kind: bytes, rest: bytes, shared: bytes, tail: bytes) -> tuple[Terms, str] | None:
-    """The terms of a stream, and its own address, "" where it has the session's; None where it is not the only one.
-
-    `rest`: of its m= line, behind the port. `shared`: the session's attributes. `tail`: the lines below it.
-    """
-    if tail[:2] == b"m=" or b"\nm=" in tail:
-        return None
-    medium = parse(b"v=0%b\nm=%b 9 %b\n%b" % (shared, kind, rest, tail)).media[0]
-    return _shared(medium), medium.address
+    known = _ADDRESSES.get(value)
+    if known is None:
+        if len(_ADDRESSES) >= _MOST_ADDRESSES:
+            _ADDRESSES.clear()
+        words = value.split()
+        known = words[1].partition(b"/")[0].decode("utf-8", "replace") if len(words) > 1 else ""
+        _ADDRESSES[value] = known
+    return known
 
 
 def _shared(medium: Media) -> Terms:

@@ -3,7 +3,7 @@
 These rules look at the exchanges of a dialog one after the other, and at how the requests ended that made the offers.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from collectors.sip.address import Scope, inside, scope
@@ -12,7 +12,6 @@ from collectors.sip.timers import SECOND
 from monitor.core.diagnosis.media import NO_COMMON_CODEC
 from monitor.core.diagnosis.rule import Rule, standing
 from monitor.core.diagnosis.text import ends
-from monitor.core.flows import Place
 from monitor.core.negotiation import ACK, EARLY, RELIABLE, REQUEST, SUCCESS, Bid, Carried, Exchange, Sight
 from monitor.core.settings import Settings
 from monitor.core.stream import Stream
@@ -97,29 +96,29 @@ def exposed(streams: Iterable[Stream], source: str, destination: str) -> bool:
     return False
 
 
-def private_media_address(
-    bid: Bid, carried: Carried, heard: Container[Place] = (), missed: Container[Place] = ()
-) -> Finding | None:
-    """`private-media-address`. `heard`, `missed`: where RTP was seen to go, and where it was not."""
-    sight = carried.exposed
-    if sight is None:
-        return None
-    from_client = carried.role in _OF_CLIENT
-    reached = carried.far if from_client else carried.near
+def private_stream(carried: Carried, sight: Sight) -> Stream | None:
+    """Whose private address went to the public at that sight; None where an element on the way put another in."""
+    reached = carried.far if carried.role in _OF_CLIENT else carried.near
     index = 0
     while not (sight.streams[index].port > 0 and inside(sight.streams[index].address)):
         index += 1  # one there is
     stream = sight.streams[index]
     if index < len(reached.streams) and reached.streams[index].address != stream.address:
-        return None  # an element on the way put itself, or the right address, in
-    place = stream.address, stream.port
-    if place in heard:
         return None
-    certain = place in missed
+    return stream
+
+
+def private_media_subject(bid: Bid, carried: Carried, stream: Stream) -> str:
+    """Whose address it is: who told of it, and what it is."""
+    return f"{bid.from_tag if carried.role in _OF_CLIENT else carried.to_tag} {stream.address}"
+
+
+def private_media_address(subject: str, carried: Carried, sight: Sight, stream: Stream, *, certain: bool) -> Finding:
+    """`private-media-address`. `certain`: RTP is watched, and did not go there."""
     client, server = ends(sight.hop)
-    sender, receiver = (client, server) if from_client else (server, client)
+    sender, receiver = (client, server) if carried.role in _OF_CLIENT else (server, client)
     return PRIVATE_MEDIA_ADDRESS.finding(
-        subject=f"{bid.from_tag if from_client else carried.to_tag} {stream.address}",
+        subject=subject,
         severity=Severity.MAJOR if certain else Severity.MINOR,
         state=FindingState.CONFIRMED if certain else FindingState.SUSPECTED,
         at_us=sight.at_us,

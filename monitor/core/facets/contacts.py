@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from collectors.sip.address import PUBLIC, inside, scope
+from collectors.sip.address import PUBLIC, leads_inside, scope
 from collectors.sip.uri import host_of, without_parameters
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import NAT_CONTACT, Aim, nat_contact
@@ -110,4 +110,4 @@ def target_of(event: Message) -> str:
 
 def hidden(source: str, contact: str) -> bool:
     """Whether a Contact that comes from a public address is one that can't be reached from there."""
-    return scope(source) is PUBLIC and inside(host_of(contact))
+    return leads_inside(contact) and scope(source) is PUBLIC

@@ -2,9 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from collectors.sip.address import PUBLIC, inside, scope
+from collectors.sip.address import PUBLIC, inside, leads_inside, scope
 from collectors.sip.sdp import looks_like_sdp
-from collectors.sip.uri import host_of
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import SIP_ALG, sip_alg
 from monitor.core.facet import Facet
@@ -49,7 +48,7 @@ class Gateways(Facet[Call | Registration | Standalone]):
     def begins(event: Message) -> bool:
         """It is on its way between inside and outside, or mixes both."""
         if scope(event.source) is PUBLIC:
-            return inside(event.destination) or _mixed(event) != ""
+            return inside(event.destination) or _outside(event) != ""
         return scope(event.destination) is PUBLIC and inside(event.source)
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
@@ -95,14 +94,19 @@ def _parts(event: Message) -> tuple[str, ...]:
 
 
 def _mixed(event: Message) -> str:
-    """How a message from a public address mixes both sides of a NAT; "" where it does not."""
-    if scope(event.source) is not PUBLIC:
-        return ""
-    if event.method and event.vias == 1 and event.contact and inside(host_of(event.contact)):
+    """How a message mixes both sides of a NAT; "" where it does not."""
+    return _outside(event) if scope(event.source) is PUBLIC else ""
+
+
+def _outside(event: Message) -> str:
+    """The same of a message from a public address."""
+    source = event.source
+    # Most of such phones give the private address in their Via, too: the octets tell without reading it.
+    if event.vias == 1 and event.method and leads_inside(event.contact) and event.raw.find(source.encode()) >= 0:
         host, _ = event.sent_by
-        if host.strip("[]") == event.source:
+        if host.strip("[]") == source:
             return (
-                f"{event.source} is in the Via of a message that has the private {event.contact} as Contact: a phone "
+                f"{source} is in the Via of a message that has the private {event.contact} as Contact: a phone "
                 "that knows its public address gives it in both, one that does not in none; a gateway may have "
                 "rewritten one."
             )

@@ -166,30 +166,29 @@ def _media(body: bytes) -> list[Mark]:
     begin = 0 if body.startswith(b"v=0") else body.find(b"\nv=0")
     if begin < 0:
         return []
-    audio = body.find(b"\nm=audio ", begin)
-    session = body[begin:audio] if audio >= 0 else body[begin:]
+    session, audio, stream = (body[begin:] if begin else body).partition(b"\nm=audio ")
     marks = []
-    origin = session.find(b"\no=")
-    if origin >= 0:
-        marks.append(_mark(_ORIGIN, _line(session, origin + 3)))
-    if audio >= 0:
-        stream = body[audio + 1 :].partition(b"\nm=")[0]
-        port = _line(stream, len("m=audio ")).partition(" ")[0]
-        place = _address(stream, stream.find(b"\nc=")) or _address(session, session.rfind(b"\nc="))
+    origin = session.partition(b"\no=")
+    if origin[1]:
+        marks.append(_mark(_ORIGIN, _line(origin[2])))
+    if audio:
+        stream = stream.partition(b"\nm=")[0]
+        port = _line(stream).partition(" ")[0]
+        _, connection, line = session.rpartition(b"\nc=")
+        place = _address(stream.partition(b"\nc=")[2]) or (_address(line) if connection else "")
         if place and place != "0.0.0.0" and port not in ("0", "9"):  # noqa: S104 - a stream on hold
             marks.append(_mark(_MEDIA, f"{place} {port}"))
     return marks
 
 
-def _line(text: bytes, begin: int) -> str:
-    """What stands there, to the end of the line."""
-    end = text.find(b"\n", begin)
-    return text[begin : end if end >= 0 else len(text)].decode("utf-8", "replace").strip()
+def _line(text: bytes) -> str:
+    """Its first line."""
+    return text.partition(b"\n")[0].decode("utf-8", "replace").strip()
 
 
-def _address(text: bytes, at: int) -> str:
-    """The address of the c= line that begins there; "" where there is none."""
-    return _line(text, at + 3).rpartition(" ")[2] if at >= 0 else ""
+def _address(connection: bytes) -> str:
+    """The address of what follows "c="."""
+    return _line(connection).rpartition(" ")[2]
 
 
 def _mark(kind: MarkKind, text: str) -> Mark:

@@ -265,8 +265,8 @@ class Media(Facet[Call]):
         self._compare(made, found)
         for bid in bids:
             for carried in bid.carried:
-                address = session.private_media_address(bid, carried, self._reached, self._silent)
-                _note(found, session.PRIVATE_MEDIA_ADDRESS, address)
+                if carried.exposed is not None:
+                    self._address(bid, carried, carried.exposed, found)
             if negotiated:
                 self._refused(bid, made, found)
         if self._was_told(_RULES.keys()):
@@ -279,6 +279,26 @@ class Media(Facet[Call]):
                     fold.judge(_RULES[code], subject, None, known.at_us, at_us, out)
         for rule, finding in found.values():
             fold.judge(rule, finding.subject, finding, finding.at_us, at_us, out)
+
+    def _address(self, bid: Bid, carried: Carried, sight: Sight, found: _Found) -> None:
+        """What to think of an address that was told where it may not be reached: of the same one, it is said once."""
+        stream = session.private_stream(carried, sight)
+        if stream is None or (stream.address, stream.port) in self._reached:
+            return
+        key = session.PRIVATE_MEDIA_ADDRESS.code, session.private_media_subject(bid, carried, stream)
+        first = found.get(key)
+        if first is not None and first[1].at_us <= sight.at_us:
+            return
+        certain = (stream.address, stream.port) in self._silent
+        finding = self.fold.findings.get(key)
+        if (
+            finding is None
+            or certain
+            or finding.state is not FindingState.SUSPECTED
+            or finding.messages != (sight.number,)
+        ):
+            finding = session.private_media_address(key[1], carried, sight, stream, certain=certain)
+        found[key] = session.PRIVATE_MEDIA_ADDRESS, finding
 
     def _holds(self, code: str, subject: str) -> bool:
         """Whether a finding is one of ours, about an offer that is still kept."""

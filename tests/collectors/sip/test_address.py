@@ -3,7 +3,7 @@
 import pytest
 
 from collectors.sip import address
-from collectors.sip.address import Scope, family, inside, scope
+from collectors.sip.address import Scope, family, inside, leads_inside, scope
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,14 @@ def test_of_addresses_that_never_end_only_so_many_are_remembered() -> None:
         assert scope(f"10.1.{number >> 8}.{number & 255}") is Scope.PRIVATE
     assert len(address._KNOWN) <= 8_192
     assert scope("10.1.0.0") is Scope.PRIVATE
+
+
+def test_a_uri_leads_inside_where_its_host_is() -> None:
+    uris = ("sip:alice@10.0.0.1:5070", "sip:[fe80::1]", "sip:alice@203.0.113.1", "sip:10.0.0.1@example.com", "*", "")
+    assert [leads_inside(uri) for uri in uris] == [True, True, False, False, False, False]
+    for number in range(8_193):
+        assert leads_inside(f"sip:{number}@192.168.0.1")
+    assert len(address._URIS) <= 8_192
 
 
 def test_what_is_inside_can_not_be_reached_from_outside() -> None:

@@ -317,6 +317,7 @@ def test_a_public_via_and_a_private_contact_of_one_message_are_a_suspicion() -> 
     assert watch.story("sip-alg") == [("suspected", 0.0)]
     assert f"{HOME} is in the Via" in watch.finding("sip-alg").cause
     assert Watch([invite(via=f"{PHONE}:5060;rport")], until=60).story("sip-alg") == []
+    assert Watch([invite(via=f"{PHONE}:5060;received={HOME}")], until=60).story("sip-alg") == []
     registered = message(
         "REGISTER sip:example.com SIP/2.0", 0, HOME, SERVER, [PRIVATE], via=f"{HOME}:5060", cseq="1 REGISTER"
     )

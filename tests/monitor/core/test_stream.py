@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.sip.sdp import parse
+from monitor.core import stream
 from monitor.core.stream import Stream, streams
 from tests.support.sdp import G729, PCMA, PCMU, audio, fax, sdp, video
 
@@ -84,3 +85,11 @@ def test_however_many_kinds_there_are_only_so_many_are_remembered() -> None:
     for ptime in range(1, 1_100):
         (stream,) = streams(sdp(audio(PCMU, attributes=(f"ptime:{ptime}",))).encode())
         assert stream.terms.ptime == ptime
+
+
+def test_of_descriptions_that_never_end_only_so_many_are_remembered() -> None:
+    for number in range(4_097):
+        body = sdp(audio(PCMU, attributes=(f"mid:{number}",)), address=f"10.1.{number >> 8}.{number & 255}")
+        assert streams(body.encode())[0].terms.names == ("PCMU/8000",)
+    assert len(stream._ALIKE) <= 2_048
+    assert len(stream._ADDRESSES) <= 4_096
