@@ -237,3 +237,18 @@ def test_a_description_within_a_multipart_is_found() -> None:
 )
 def test_situations_of_the_library_are_judged_as_they_are_meant(name: str, code: str) -> None:
     assert list(Watch(play(name).events(), until=600).findings()) == ([code] if code else [])
+
+
+def test_of_two_requests_with_one_number_the_first_counts_that_tells_the_same() -> None:
+    offer, answer = sdp(audio(PCMU)), sdp(audio(PCMA), address="10.0.0.3")
+    watch = Watch(
+        [
+            request("INVITE", 0, body=offer),
+            response(200, 0.1, body=answer),
+            request("ACK", 0.2, to_tag="b"),
+            request("UPDATE", 2, to_tag="b", body=offer),  # wrong: each request has a number of its own
+            response(200, 2.1, method="UPDATE", body=answer),
+        ]
+    )
+    assert watch.story("no-common-codec") == [("confirmed", 0.1)]
+    assert watch.finding("no-common-codec").messages == (1, 2)
