@@ -14,6 +14,8 @@ from collectors.sip.via import read_via
 
 _UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
+_CR: Final = 13
+_LF: Final = 10
 # The topmost Via without its parameters, behind the first line, as nearly every message has it.
 _TOPMOST_VIA: Final = re.compile(rb"[^\r\n]+\r\nVia: ([A-Za-z0-9:./ \[\]-]{1,99});")
 _SENT_PROTOCOL: Final = re.compile(r"SIP/2\.0/[A-Za-z]+")
@@ -92,11 +94,12 @@ class Reading:
     @property
     def target(self) -> str:
         """The Request-URI; "" where there is none."""
-        raw = self.raw
-        begin = raw.find(b" ") + 1
-        end = raw.find(b" ", begin)
-        if 0 < begin < end < _LONGEST_LINE and raw.find(b"\r", 0, end) < 0 and raw.find(b"\n", 0, end) < 0:
-            return raw[begin:end].decode("utf-8", "replace")
+        octets = self.raw.split(b" ", 2)
+        if len(octets) == 3:
+            method, target = octets[0], octets[1]
+            broken = _CR in target or _LF in target or _CR in method or _LF in method
+            if 0 < len(target) < _LONGEST_LINE and not broken:
+                return target.decode("utf-8", "replace")
         words = self.start_line.split(" ", 2)
         return words[1] if len(words) == 3 else ""
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _MOST_TOLD: Final = 32  # marks and bodies of one call
 _LONGEST: Final = 160
-_DIGEST: Final = Struct("<q")
+_packed: Final = Struct("<q").pack
+_DIGEST: Final = 8  # octets
 # Headers in which B2BUAs name the Call-ID of the other leg, where they are told to.
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
 # Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
@@ -97,10 +98,10 @@ class LegMarks(Facet[Call]):
         return marks
 
     def _is_fresh(self, digest: int) -> bool:
-        octets = _DIGEST.pack(digest)
-        if place_of(octets, self._told, _DIGEST.size) >= 0 or len(self._told) >= _MOST_TOLD * _DIGEST.size:
+        octets, told = _packed(digest), self._told
+        if len(told) >= _MOST_TOLD * _DIGEST or place_of(octets, told, _DIGEST) >= 0:
             return False
-        self._told += octets
+        self._told = told + octets
         return True
 
 
