@@ -108,9 +108,9 @@ def timestamp(us: int | None) -> str | None:
     """Wire time as ISO 8601 with microseconds in UTC; None where there is none, or where the calendar ends."""
     if us is None:
         return None
-    seconds, rest = divmod(us, SECOND)
-    second = _second(seconds)
-    return None if second is None else f"{second}.{rest:06d}Z"
+    second = _second(us // SECOND)
+    # Six digits, as of a format, at half the cost.
+    return None if second is None else second + "." + str(SECOND + us % SECOND)[1:] + "Z"
 
 
 @lru_cache(4096)

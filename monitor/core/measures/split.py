@@ -53,9 +53,11 @@ def _direction(source: str, destination: str) -> str:
 def prefix(uri: str) -> str:
     """The country code of the number in a URI ("+43"); "national", "extension" or "user" where it has none."""
     user = user_of(uri).partition(";")[0]
-    digits = user.strip("+").translate(_PUNCTUATION)
+    digits = user.strip("+")
     if not digits.isdigit():
-        return "user"
+        digits = digits.translate(_PUNCTUATION)
+        if not digits.isdigit():
+            return "user"
     if user.startswith("+"):
         international = digits
     elif digits.startswith("00"):
