@@ -1,7 +1,7 @@
 """What an IP address is good for: whether it can be reached from elsewhere, and of which family it is. Total."""
 
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import Final
 
 from collectors.sip.uri import host_of
@@ -69,12 +69,11 @@ def _scope(address: str) -> Scope:
         if ":" not in text:
             return Scope.NONE
         try:
-            parsed = ip_address(text)
+            parsed = IPv6Address(text)
         except ValueError:
             return Scope.NONE
-        if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped
-        version, number = parsed.version, int(parsed)
+        within = parsed.ipv4_mapped
+        version, number = (6, int(parsed)) if within is None else (4, int(within))
     for of_version, first, last, found in _RANGES:
         if first <= number <= last and of_version == version:
             return found
@@ -99,7 +98,8 @@ def _dotted(address: str) -> int:
 
 def inside(address: str) -> bool:
     """Whether an address is private, shared, link-local or loopback."""
-    return scope(address) in INSIDE
+    found = scope(address)
+    return found is not PUBLIC and found in INSIDE
 
 
 def leads_inside(uri: str) -> bool:

@@ -391,8 +391,7 @@ class Call(Fold):
     def _judge_ack(self, answer: Answer, at_us: int, out: list[Update]) -> None:
         settings, now_us = self.context.settings, self.now_us
         dialog = self.dialogs.find(answer.from_tag, answer.to_tag)
-        unjudged = self.found.isdisjoint(_OF_ACKS)
-        if unjudged and answer.sends <= min(settings.suspect_resends, 2) and not ack.may_be_given_up(answer, dialog):
+        if self.found.isdisjoint(_OF_ACKS) and not ack.suspicious(answer, dialog, settings):
             return
         strays = self.dialogs.strays(answer)
         troubles = {

@@ -157,7 +157,10 @@ class Sending:
 
     def resends_after(self, at_us: int) -> int:
         """How often it was sent again later than that."""
-        return sum(known_us > at_us for known_us in self.times[1:])
+        resends = 0
+        for known_us in self._times[1:]:
+            resends += known_us > at_us
+        return resends
 
 
 class Answer:

@@ -15,6 +15,7 @@ from monitor.core.diagnosis.text import ends, seconds, times
 from monitor.core.dialog import Answer, Dialog, Sending
 from monitor.core.hop import address_of
 from monitor.core.settings import Settings
+from monitor.core.times import earlier
 from monitor.core.updates import Finding, FindingState, Severity
 
 MISSING_ACK: Final[Rule] = Rule(
@@ -84,6 +85,13 @@ class Place(Enum):
     CALLEE = auto()  # it was on its last hop, or nothing speaks against it
 
 
+# Asked with each resend, and slowly through the class (Python 3.11).
+NOWHERE: Final = Place.NOWHERE
+ELEMENT: Final = Place.ELEMENT
+ASTRAY: Final = Place.ASTRAY
+CALLEE: Final = Place.CALLEE
+
+
 class Delivery(NamedTuple):
     """How far a 2xx and its ACK came. Wire times in µs, 0: never."""
 
@@ -99,8 +107,13 @@ class Delivery(NamedTuple):
     acked_us: int  # when the ACK was seen as near to the callee as it came; 0 where it did not get there
 
 
-def may_be_given_up(answer: Answer, dialog: Dialog | None) -> bool:
-    """Whether the callee said BYE, and any ACK was seen on some hop no sooner: only then a lost one may be why."""
+def suspicious(answer: Answer, dialog: Dialog | None, settings: Settings) -> bool:
+    """Whether any of the rules may have something to say: of few resends only where the ACK does not end them, or where
+    the callee hung up that may have had none.
+    """
+    sends = answer.sends
+    if sends > settings.suspect_resends or (sends > 2 and answer.ack_us > 0):
+        return True
     return dialog is not None and dialog.bye_tag == answer.to_tag and not answer.acknowledged_by(dialog.bye_us)
 
 
@@ -119,11 +132,15 @@ def delivery(
     their hop.
     """
     sendings = answer.sendings
-    deepest = max(sendings, key=lambda sending: (sending.vias, -sending.first_us))
-    # Of the hops that carried it most often, the one nearest to the caller.
-    most = max(sendings, key=lambda sending: (sending.sends, -sending.vias, -sending.first_us))
+    deepest = most = sendings[0]
+    for sending in sendings[1:]:
+        if (sending.vias, -sending.first_us) > (deepest.vias, -deepest.first_us):
+            deepest = sending
+        # Of the hops that carried it most often, the one nearest to the caller.
+        if (sending.sends, -sending.vias, -sending.first_us) > (most.sends, -most.vias, -most.first_us):
+            most = sending
     place, hop = _reached(answer, deepest, troubles, settings)
-    reached = ends(hop)[1] if place in (Place.ELEMENT, Place.ASTRAY) else ""
+    reached = ends(hop)[1] if place is ELEMENT or place is ASTRAY else ""
     return Delivery(
         answer=answer,
         dialog=dialog,
@@ -132,30 +149,30 @@ def delivery(
         reached=reached,
         trouble=troubles.get(hop, ""),
         heard=bool(reached) and heard(address_of(reached), deepest.last_us),
-        sending=_beyond(answer, reached, deepest) if place is Place.ELEMENT else most,
+        sending=_beyond(answer, reached, deepest) if place is ELEMENT else most,
         deepest=deepest,
-        acked_us=(_at_callee_us(answer, deepest) or answer.ack_us) if place is Place.CALLEE else 0,
+        acked_us=(_at_callee_us(answer, deepest) or answer.ack_us) if place is CALLEE else 0,
     )
 
 
 def _reached(answer: Answer, deepest: Sending, troubles: Mapping[str, str], settings: Settings) -> tuple[Place, str]:
     """How far the ACK came, and the hop on which it got there."""
     if not answer.ack_us:
-        return Place.NOWHERE, ""
+        return NOWHERE, ""
     acked = answer.ack_hops()
-    hops = sorted(acked, key=lambda hop: (acked[hop], hop))
+    hops = list(acked)  # in the order of their time
     if deepest.resends_after(answer.ack_us + settings.timers.t1_us) < 2:
-        return Place.CALLEE, hops[0]
+        return CALLEE, hops[0]
     undelivered = [hop for hop in hops if hop in troubles]
     if undelivered:
-        return Place.ASTRAY, undelivered[0]
+        return ASTRAY, undelivered[0]
     if _at_callee_us(answer, deepest):
-        return Place.CALLEE, hops[0]
+        return CALLEE, hops[0]
     depths = _depths(answer)
     inside = [hop for hop in hops if address_of(ends(hop)[1]) in depths]
     if not inside:
-        return Place.ASTRAY, hops[0]
-    return Place.ELEMENT, max(inside, key=lambda hop: depths[address_of(ends(hop)[1])])
+        return ASTRAY, hops[0]
+    return ELEMENT, max(inside, key=lambda hop: depths[address_of(ends(hop)[1])])
 
 
 def _depths(answer: Answer) -> dict[str, int]:
@@ -232,7 +249,7 @@ def ack_ignored(seen: Delivery, settings: Settings, now_us: int) -> Finding | No
     """`ack-ignored`."""
     answer, sending, timers = seen.answer, seen.deepest, settings.timers
     arrived_us = _at_callee_us(answer, sending)
-    if seen.place is not Place.CALLEE or not arrived_us:
+    if seen.place is not CALLEE or not arrived_us:
         return None
     due_us = arrived_us + max(timers.t1_us, _round_trip_us(answer, sending))
     resent_us = [at_us for at_us in sending.times[1:] if at_us > due_us]
@@ -318,17 +335,20 @@ def _callee_hung_up(seen: Delivery, acked_us: int) -> int:
 
 def _at_callee_us(answer: Answer, deepest: Sending) -> int:
     """When an ACK was first seen on its way to the address that sent the 2xx; 0: never."""
-    callee = address_of(ends(deepest.hop)[1])
-    return min((at_us for hop, at_us in answer.ack_hops().items() if address_of(ends(hop)[1]) == callee), default=0)
+    callee, first_us = address_of(ends(deepest.hop)[1]), 0
+    for hop, at_us in answer.ack_hops().items():
+        if address_of(ends(hop)[1]) == callee:
+            first_us = earlier(first_us, at_us)
+    return first_us
 
 
 def _blame(seen: Delivery) -> Blame:
     answer, sending = seen.answer, seen.sending
     over = f"{times(sending.sends)} over {seconds(sending.last_us - sending.first_us)}"
-    if seen.place is Place.ELEMENT:
+    if seen.place is ELEMENT:
         cause = f"{seen.reached} received the ACK and did not send it on: {_answered(seen)} sent its 200 OK {over}."
         return Blame("not-sent-on", sending.hop, cause, _NOT_SENT_ON)
-    if seen.place is Place.ASTRAY:
+    if seen.place is ASTRAY:
         return _astray(seen, over)
     nearest = min(answer.sendings, key=lambda sending: (sending.vias, sending.first_us))
     caller, callee = ends(nearest.hop)

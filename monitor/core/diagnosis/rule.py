@@ -2,6 +2,7 @@
 
 import msgspec
 
+from monitor.core.times import earlier
 from monitor.core.updates import Finding, FindingState, Severity
 
 
@@ -48,7 +49,7 @@ def standing(*, suspected_us: int = 0, confirmed_us: int = 0, cleared_us: int = 
 
     None where it never was so: not suspected, or cleared before that.
     """
-    begin_us = min(filter(None, (suspected_us, confirmed_us)), default=0)
+    begin_us = earlier(suspected_us, confirmed_us)
     if not begin_us or 0 < cleared_us <= begin_us:
         return None
     if cleared_us:
