@@ -69,6 +69,14 @@ def test_it_is_suspected_at_the_third_resend_and_confirmed_when_the_callee_hangs
     assert watch.call.acked is False
 
 
+@pytest.mark.parametrize(("resends", "suspected"), [(1, 2.5), (2, 3.5), (4, 9.5)])
+def test_how_many_resends_are_a_suspicion_is_a_setting(resends: int, suspected: float) -> None:
+    scenario, alice, _ = direct()
+    alice.never_acks()
+    watch = Watch(scenario.events(), until=80, settings=Settings(suspect_resends=resends))
+    assert watch.story("missing-ack")[0] == ("suspected", suspected)
+
+
 def test_its_evidence_is_every_copy_of_the_200_and_the_bye() -> None:
     scenario, alice, _ = direct()
     alice.never_acks()
