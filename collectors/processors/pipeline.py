@@ -1,14 +1,14 @@
 """The way of a datagram to an event, stage by stage."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
 from collectors.decode.datagram import Datagram
 from collectors.processors.filter import AddressFilter, MethodFilter, Network
 from collectors.processors.media import MediaWatch
-from collectors.processors.parse import events, part
+from collectors.processors.parse import events, messages
 from collectors.processors.redact import redact, redact_text
 from collectors.wire.events import SideEvent, SipEvent
 
@@ -50,10 +50,10 @@ class Pipeline:
             self._latest_us = max(self._latest_us, datagrams[-1].captured_us)
         return self._methods.keep(found)
 
-    def run_part(self, datagrams: list[Datagram], mine: Callable[[bytes], bool]) -> list[SipEvent | Datagram]:
-        """As `run` of a file, but the messages that are not `mine` stay unread; nothing is filtered."""
+    def unread(self, datagrams: list[Datagram]) -> list[Datagram]:
+        """The SIP messages among `datagrams` of a file as they are: nothing is filtered, redacted or parsed."""
         others: list[Datagram] = []
-        found = part(datagrams, mine, self.counters, self._redact, others)
+        found = messages(datagrams, self.counters, others)
         if self._media is not None:
             self._media.take(found, others)
         if datagrams:

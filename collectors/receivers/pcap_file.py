@@ -140,11 +140,11 @@ class Reading:
         finally:
             self.file.close()
 
-    def parts(self, mine: Callable[[bytes], bool]) -> Iterator[list[SipEvent | Datagram]]:
-        """As `batches`, but the messages that are not `mine` are given as they are, unread."""
+    def unread(self) -> Iterator[list[Datagram]]:
+        """As `batches`, but the messages are given as they are, unread and with their secrets."""
         try:
             while not self.file.finished:
-                yield self._pipeline.run_part(self.file.read(), mine)
+                yield self._pipeline.unread(self.file.read())
         finally:
             self.file.close()
 

@@ -8,10 +8,9 @@ puts it together, cycle by cycle.
 from collections.abc import Iterator
 from pathlib import Path
 
-from collectors.wire.events import SipEvent
 from monitor.analyze.frames import Cycle, Stretch
 from monitor.analyze.records import Notes, Numbers, passage, records
-from monitor.analyze.replay import Replay
+from monitor.analyze.replay import Replay, read
 from monitor.analyze.result import Passage, Records
 from monitor.analyze.share import Share
 from monitor.core.context import FAR
@@ -40,15 +39,14 @@ class Part:
         """Chunk by chunk of the file; the last ends with what was told at its end."""
         replay = self._replay
         told: list[Update] = []
-        for batch in replay.parts(self._share):
-            for message in batch:
-                if isinstance(message, SipEvent):
-                    replay.witness(message.captured_us, told)
-                    self._numbers.add(replay.take(message, told))
+        for batch in replay.batches(self._share):
+            for datagram in batch:
+                replay.witness(datagram.captured_us, told)
+                if self._share.takes(datagram.payload):
+                    self._numbers.add(replay.take(read(datagram), told))
                 else:
-                    replay.witness(message.captured_us, told)
                     self._numbers.skip()
-                    replay.pass_by(message, told)
+                    replay.pass_by(datagram, told)
                 if told:
                     self._note(told)
                     told = []

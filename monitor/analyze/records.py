@@ -118,7 +118,7 @@ def records(replay: Replay, numbers: Numbers, notes: Notes) -> Records:
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
         media=_reviews(replay, calls, ordinals),
         registration_delays_ms=notes.delays_ms,
-        malformed=replay.reading.malformed,
+        malformed=replay.malformed,
         side_unmatched=replay.correlator.unmatched,
         evicted=replay.evicted,
     )

@@ -7,22 +7,29 @@ is all there is, so that the same file gives the same updates each time.
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import astuple
 
 from collectors.decode.datagram import Datagram
 from collectors.receivers.base import ReceiverError as ReceiverError  # for those who may not import receivers
 from collectors.receivers.pcap_file import read_events
+from collectors.sip.faults import CUT_FAULT
 from collectors.sip.glance import is_response
+from collectors.sip.message import parse
 from collectors.sip.timers import MILLISECOND
-from collectors.wire.events import SideEvent, SipEvent
 from monitor.analyze.share import Share
 from monitor.analyze.step import Progress, Step
 from monitor.core.connections import failure
 from monitor.core.context import FAR
 from monitor.core.correlator import Correlator
 from monitor.core.fold import Fold
+from monitor.core.message import Message, message_of
 from monitor.core.settings import Settings
 from monitor.core.updates import ConnectionFailed, MessageAdded, Record, RecordClosed, RecordKey, Update
+
+if TYPE_CHECKING:
+    from collectors.wire.events import SideEvent
 
 # A Call-ID is one entry to the last packet: nothing leaves memory before, but by the limit on records.
 CAPTURE_SETTINGS: Final = Settings(linger_us=None)
@@ -36,9 +43,9 @@ class Replay:
     """One passage of a file, to be made once: by `steps`, or message by message.
 
         for batch in replay.batches():
-            for event in batch:
-                replay.witness(event.captured_us, updates)
-                fold = replay.take(event, updates)
+            for datagram in batch:
+                replay.witness(datagram.captured_us, updates)
+                fold = replay.take(read(datagram), updates)
             replay.witness(FAR, updates)
         replay.end(updates)
 
@@ -60,6 +67,7 @@ class Replay:
         self.reading = read_events(path, collector, redacted=redacted, key_log=key_log, media="presence")
         self.correlator = Correlator(settings)
         self.watermark_us = 0
+        self.malformed = 0  # messages taken
         self.evicted = 0  # records that left memory early, by the limit
         self.closed: dict[RecordKey, Record] = {}  # what left memory, as it stood; since the last step
         self._failures: list[ConnectionFailed] = []
@@ -67,20 +75,13 @@ class Replay:
         self._window_us = settings.window_us
         self._next_us = _CYCLE_US  # when the watermark moves next
 
-    def batches(self) -> Iterator[list[SipEvent]]:
-        """The messages, chunk by chunk of the file; some chunks have none."""
-        for batch in self.reading.batches():
-            self._side.extend(self.reading.side())
-            for loss in self.reading.losses():
-                self.correlator.lost(loss)
-            yield batch
+    def batches(self, share: Share | None = None) -> Iterator[list[Datagram]]:
+        """The messages, unread, chunk by chunk of the file; some chunks have none.
 
-    def parts(self, share: Share) -> Iterator[list[SipEvent | Datagram]]:
-        """As `batches`, for one that takes a share of the messages, and passes by the others, which are unread."""
-        for batch in self.reading.parts(share.takes):
-            self._side.extend(side for side in self.reading.side() if share.holds(side.call_id))
-            for loss in self.reading.losses():
-                self.correlator.lost(loss)
+        `share`: of what was seen beside them, only its own is told of.
+        """
+        for batch in self.reading.unread():
+            self._look_beside(share)
             yield batch
 
     def witness(self, before_us: int, out: list[Update]) -> None:
@@ -98,14 +99,16 @@ class Replay:
         failures, self._failures = self._failures, []
         return failures
 
-    def take(self, event: SipEvent, out: list[Update]) -> Fold:
+    def take(self, message: Message, out: list[Update]) -> Fold:
         """Let a message join its record, and the time pass to it; what that caused is added to `out`."""
+        if message.fault:
+            self.malformed += 1
         begin = len(out)
-        fold = self.correlator.take(event, out)
+        fold = self.correlator.take(message, out)
         if len(out) > begin and type(out[-1]) is RecordClosed:
             self._note_closed(out[-1:])
-        if event.captured_us - self._window_us >= self._next_us:
-            self._pass(event.captured_us, out)
+        if message.captured_us - self._window_us >= self._next_us:
+            self._pass(message.captured_us, out)
         return fold
 
     def pass_by(self, datagram: Datagram, out: list[Update]) -> None:
@@ -127,11 +130,12 @@ class Replay:
         """
         updates: list[Update] = []
         told = 0
-        for batch in self.batches():
+        for batch in self.reading.batches():
+            self._look_beside()
             for event in batch:
                 self.witness(event.captured_us, updates)
                 place = len(updates)
-                fold = self.take(event, updates)
+                fold = self.take(message_of(event), updates)
                 updates.insert(place, MessageAdded(fold.key, event.captured_us, fold.messages, event))
                 if len(updates) >= size:
                     yield self._step(updates, last=False)
@@ -161,6 +165,13 @@ class Replay:
         """When the first message of a record was captured, as far as is known. Raises KeyError as `record`."""
         closed = self.closed.get(key)
         return self.correlator.first_us(key) if closed is None else closed.first_us
+
+    def _look_beside(self, share: Share | None = None) -> None:
+        """Take note of what the last chunk told beside its messages."""
+        side = self.reading.side()
+        self._side.extend(side if share is None else [each for each in side if share.holds(each.call_id)])
+        for loss in self.reading.losses():
+            self.correlator.lost(loss)
 
     def _pass(self, captured_us: int, out: list[Update]) -> None:
         """Move the watermark."""
@@ -194,3 +205,47 @@ class Replay:
             progress=self.progress(),
             last=last,
         )
+
+
+def read(datagram: Datagram) -> Message:
+    """A SIP message of a file, parsed."""
+    # At once: an attribute of a Struct is twenty times as dear as one of a compiled class.
+    captured_us, source, source_port, destination, destination_port, transport, observer, raw, cut = astuple(datagram)
+    (
+        fault,
+        method,
+        status,
+        call_id,
+        from_uri,
+        from_tag,
+        to_uri,
+        to_tag,
+        cseq,
+        cseq_method,
+        branch,
+        vias,
+        contact,
+    ) = parse(raw)
+    return Message(
+        captured_us,
+        source,
+        source_port,
+        destination,
+        destination_port,
+        transport,
+        observer,
+        raw,
+        CUT_FAULT if cut else fault,
+        method,
+        status,
+        call_id,
+        from_uri,
+        from_tag,
+        to_uri,
+        to_tag,
+        cseq,
+        cseq_method,
+        branch,
+        vias,
+        contact,
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.analyze.records import Notes, Numbers, masked, passage, records
-from monitor.analyze.replay import CAPTURE_SETTINGS, Replay
+from monitor.analyze.replay import CAPTURE_SETTINGS, Replay, read
 from monitor.analyze.result import Passage, Records, Result
 from monitor.analyze.step import ProgressCallback
 from monitor.core.context import FAR
@@ -33,9 +33,10 @@ def run(
     told: list[Update] = []
     watermark_us = 0
     for batch in replay.batches():
-        for event in batch:
-            replay.witness(event.captured_us, told)
-            numbers.add(replay.take(event, told))
+        for datagram in batch:
+            message = read(datagram)
+            replay.witness(message.captured_us, told)
+            numbers.add(replay.take(message, told))
             if told:
                 notes.add(told)
                 for update in told:

@@ -16,7 +16,7 @@ from monitor.core.context import FAR, Alarms, Context, Peers
 from monitor.core.facet import Families
 from monitor.core.families import FAMILIES
 from monitor.core.fold import Fold
-from monitor.core.message import Message
+from monitor.core.message import Message, message_of
 from monitor.core.recency import Recency
 from monitor.core.registration import Registration
 from monitor.core.settings import Settings
@@ -64,22 +64,21 @@ class Correlator:
     def feed(self, event: SipEvent) -> list[Update]:
         """Take a message; the first update tells which record it joined."""
         out: list[Update] = []
-        fold = self.take(event, out)
+        fold = self.take(message_of(event), out)
         out.insert(0, MessageAdded(fold.key, event.captured_us, fold.messages, event))
         return out
 
-    def take(self, event: SipEvent, out: list[Update]) -> Fold:
+    def take(self, message: Message, out: list[Update]) -> Fold:
         """Take a message for those who keep none: the record that it joined; what else it caused is added to `out`."""
         if self._closed:
             self._let_go()
-        message = Message(event)
         self._peers.hear(message.source, message.captured_us, message.status)
         # Most messages belong to a call that is known: one look for these.
         fold: Fold | None = (
             self._calls.get(message.call_id) if (message.method or message.cseq_method) != "REGISTER" else None
         )
         if fold is None:
-            name = self._name(event)
+            name = self._name(message)
             fold = self._others.get(name)
             if fold is None:
                 fold = self._begin(name, message)
@@ -199,7 +198,7 @@ class Correlator:
             advanced_us = fed_us
             for seen in observations:
                 if isinstance(seen, SipEvent):
-                    message = Message(seen)
+                    message = message_of(seen)
                     fold = fold or self._start(key, message)
                     fold.feed(message, [])
                 elif fold is not None:
@@ -227,7 +226,7 @@ class Correlator:
 
     # --- inside
 
-    def _name(self, event: SipEvent) -> Name:
+    def _name(self, event: SipEvent | Message) -> Name:
         call_id, method = event.call_id, event.method or event.cseq_method
         kind = _KINDS.get(method, _TRANSACTION)
         if not call_id:

@@ -8,6 +8,7 @@ from monitor.core.correlator import Correlator
 from monitor.core.facet import Families
 from monitor.core.facets.media import Media
 from monitor.core.facets.quality import Quality
+from monitor.core.message import message_of
 from monitor.core.quality import QualityRow
 from monitor.core.stream_row import StreamRow
 from monitor.core.updates import Kind
@@ -37,7 +38,7 @@ _FAMILIES: Families = {Kind.CALL: (_Whole, Quality), Kind.REGISTRATION: (), Kind
 def review(events: Sequence[SipEvent], side: Sequence[SideEvent] = ()) -> Review:
     """Of the call whose messages these are, in the order of their arrival."""
     correlator = Correlator(families=_FAMILIES)
-    folds = [correlator.take(event, []) for event in events]
+    folds = [correlator.take(message_of(event), []) for event in events]
     if not folds:
         return NOTHING
     for each in side:

@@ -4,7 +4,7 @@ import pytest
 
 from collectors.wire.events import SipEvent
 from monitor.core.copies import Copies, Sight, place_of
-from monitor.core.message import Message
+from monitor.core.message import message_of
 from tests.support.messages import request
 
 NEW, COPY, AGAIN = Sight.NEW, Sight.COPY, Sight.RETRANSMISSION
@@ -16,7 +16,7 @@ def sights(*seen: tuple[float, str]) -> list[Sight]:
     for at, observer in seen:
         if observer not in observers:
             observers += (observer,)
-        found.append(copies.add(Message(request("INVITE", at, observer=observer)), observers, 10))
+        found.append(copies.add(message_of(request("INVITE", at, observer=observer)), observers, 10))
     return found
 
 
@@ -50,14 +50,14 @@ def test_another_way_or_another_text_is_another_message() -> None:
         request("INVITE", 0, cseq=2),
     ]
     copies = Copies()
-    assert {copies.add(Message(message), ("lab/eth0",), 10) for message in messages} == {NEW}
+    assert {copies.add(message_of(message), ("lab/eth0",), 10) for message in messages} == {NEW}
 
 
 def test_of_too_many_messages_the_oldest_is_forgotten() -> None:
     copies = Copies()
 
     def seen(event: SipEvent) -> Sight:
-        return copies.add(Message(event), ("lab/eth0",), 2)
+        return copies.add(message_of(event), ("lab/eth0",), 2)
 
     for cseq in (1, 2, 3):
         assert seen(request("INVITE", 0, cseq=cseq)) == NEW

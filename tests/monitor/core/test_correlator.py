@@ -13,6 +13,7 @@ from collectors.sip.timers import SECOND
 from collectors.wire.events import SipEvent
 from monitor.core.call import Call
 from monitor.core.correlator import Correlator
+from monitor.core.message import message_of
 from monitor.core.settings import Settings
 from monitor.core.updates import CallRecord, Kind, MessageAdded, RecordClosed, RecordKey, Update
 from tests.support.messages import PLACES, request, response, us
@@ -184,7 +185,7 @@ def test_a_call_keeps_each_of_its_tags_once_however_many_messages_have_it() -> N
     correlator, out = Correlator(), list[Update]()
     talk = [request("INVITE", 0), response(180, 1), response(200, 2), request("BYE", 9, from_tag="b", to_tag="a")]
     decoded = [msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=SipEvent) for event in talk]
-    call, *_ = [correlator.take(event, out) for event in decoded]
+    call, *_ = [correlator.take(message_of(event), out) for event in decoded]
     assert isinstance(call, Call)
     (answer,), dialog = call.dialogs.answers(), call.dialogs.find("a", "b")
     assert dialog is not None

@@ -9,7 +9,7 @@ from monitor.core.call import Call
 from monitor.core.correlator import Correlator
 from monitor.core.diagnosis.teardown import SHORT_CALL
 from monitor.core.facet import Begun, Facet, Families, Openers
-from monitor.core.message import Message
+from monitor.core.message import Message, message_of
 from monitor.core.transaction import Transaction
 from monitor.core.updates import FindingState, Kind, Update
 from tests.support.messages import request, response, us
@@ -138,14 +138,14 @@ def test_only_a_request_that_waits_for_its_answer_is_kept() -> None:
         request("INFO", 3, cseq=2, to_tag="b"),
         response(400, 3.1, method="INFO", cseq=2),
     ):
-        kept = correlator.take(event, []).asked
+        kept = correlator.take(message_of(event), []).asked
         asked.append(kept.method if kept else "none")
     assert asked == ["INVITE", "INVITE", "none", "none", "none", "INFO", "INFO"]
 
 
 def test_of_methods_without_number_only_some_are_remembered() -> None:
     openers = Openers((Silent,))
-    events = [Message(request(f"M{number}", 0)) for number in range(5_000)]
+    events = [message_of(request(f"M{number}", 0)) for number in range(5_000)]
     assert {openers.of(event).audience(openers.none).ask for event in events} == {((0, Silent.begins),)}
     assert len(openers._known) == 4_096
     assert len(openers._kindreds) == 1
@@ -153,7 +153,7 @@ def test_of_methods_without_number_only_some_are_remembered() -> None:
 
 def test_of_the_combinations_of_families_only_some_are_remembered() -> None:
     openers = Openers((Silent,) * 11)
-    kindred = openers.of(Message(request("INVITE", 0)))
+    kindred = openers.of(message_of(request("INVITE", 0)))
     combinations: list[Begun] = []
     for bits in range(2_048):
         begun = openers.none
@@ -198,5 +198,5 @@ def test_a_malformed_message_is_shown_to_all_facets() -> None:
         replace(request("ACK", 9.1, cseq=4, to_tag="b"), fault="no-via"),
         replace(response(183, 9.2, method="UPDATE", cseq=5), fault="no-via"),
     )
-    records = [correlator.take(event, []) for event in events]
+    records = [correlator.take(message_of(event), []) for event in events]
     assert sorted({code for code, _ in records[-1].findings}) == ["malformed", "redirected"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.core.dialog import DIALOG_TABLE, Dialog, DialogInput, DialogState
 from monitor.core.machine import walk
-from monitor.core.message import Message
+from monitor.core.message import message_of
 from monitor.core.registration import OUTCOME_TABLE, RegistrationInput
 from monitor.core.transaction import INVITE_TABLE, NON_INVITE_TABLE, Input, State, Transaction
 from monitor.core.updates import RegistrationOutcome
@@ -103,12 +103,12 @@ def test_of_two_inputs_at_one_time_the_lower_comes_first() -> None:
 
 @pytest.mark.parametrize("order", list(permutations([(100, 0.1), (180, 3.0), (486, 2.0), (486, 2.5)])))
 def test_a_transaction_knows_its_anomalies_whatever_the_order_of_arrival(order: list[tuple[int, float]]) -> None:
-    invite = Message(request("INVITE", 0))
+    invite = message_of(request("INVITE", 0))
     transaction = Transaction(invite, "INVITE")
     transaction.sent(invite, 1)
-    transaction.acknowledged(Message(request("ACK", 2.6, to_tag="b")))
+    transaction.acknowledged(message_of(request("ACK", 2.6, to_tag="b")))
     for number, (status, at) in enumerate(order, 2):
-        transaction.answered(Message(response(status, at)), number)
+        transaction.answered(message_of(response(status, at)), number)
     assert (transaction.final_status, transaction.final_us) == (486, us(2))
     assert transaction.irregular
     assert transaction.anomalies() == ["provisional-after-final"]
@@ -119,7 +119,7 @@ def test_a_dialog_remembers_who_hung_up_first() -> None:
     dialog.answered(200, DialogInput.SUCCESS)
     dialog.answered(100, DialogInput.SUCCESS)
     for number, (at, tag) in enumerate(((9, "a"), (8, "b"), (10, "a"))):
-        dialog.hung_up(Message(request("BYE", at, from_tag=tag)), number)
+        dialog.hung_up(message_of(request("BYE", at, from_tag=tag)), number)
     assert (dialog.state, dialog.answered_us, dialog.bye_tag, dialog.bye_number) == (
         DialogState.TERMINATED,
         100,

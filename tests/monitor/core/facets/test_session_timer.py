@@ -3,7 +3,7 @@
 import pytest
 
 from collectors.wire.events import SipEvent
-from monitor.core.message import Message
+from monitor.core.message import message_of
 from monitor.core.session_timer import Intervals
 from monitor.core.settings import Settings
 from monitor.core.updates import CallEnded, CallState, RecordClosed
@@ -258,7 +258,7 @@ def test_other_requests_after_the_last_refresh_put_it_off() -> None:
 def test_of_two_grants_the_later_one_counts_whichever_came_first() -> None:
     intervals = Intervals("a b")
     for at, cseq in ((9, 2), (1, 1)):
-        intervals.of(Message(response(200, at, cseq=cseq)))
+        intervals.of(message_of(response(200, at, cseq=cseq)))
     assert [grant.name[1] for grant in intervals.grants] == [2, 1]
     last = intervals.last()
     assert last is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.core.message import Message
+from monitor.core.message import message_of
 from monitor.core.signatures import signature
 from monitor.core.updates import Happened, RegistrationOutcome
 from tests.monitor.core.sources.traffic import (
@@ -44,13 +44,13 @@ SWEEP = [
     ],
 )
 def test_a_known_tool_is_known_by_what_it_writes(agent: str, headers: tuple[tuple[str, str], ...], what: str) -> None:
-    assert signature(Message(request("OPTIONS", 0, headers=headers)), agent) == what
+    assert signature(message_of(request("OPTIONS", 0, headers=headers)), agent) == what
 
 
 def test_the_shape_of_its_call_id_branch_and_tag_together_give_sipvicious_away() -> None:
     def shaped(branch: str, call_id: str = "279205998884020260561273", tag: str = "363030310131323132373437") -> str:
         asked = request("OPTIONS", 0, call_id=call_id, from_tag=tag, branch=branch)
-        return signature(Message(asked), "Cisco")
+        return signature(message_of(asked), "Cisco")
 
     assert "SIPVicious" in shaped("z9hG4bK-1767878550")
     assert shaped("z9hG4bK-x1767878550") == ""
