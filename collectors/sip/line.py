@@ -34,6 +34,8 @@ COMPACT: Final = {
     "y": "identity",
 }
 
+LOWER: Final = 32  # the bit that makes a letter lower case
+
 CALL_ID: Final = 0
 FROM: Final = 1
 TO: Final = 2

@@ -18,6 +18,7 @@ from collectors.sip.line import (
     FROM,
     KNOWN,
     LENGTH,
+    LOWER,
     OTHER,
     PERHAPS_VIA,
     ROLES,
@@ -219,7 +220,7 @@ def start_line(raw: bytes) -> str:
 class _Spelling:
     """How a header may be written: its long name and its compact form, in any case, blanks behind it."""
 
-    __slots__ = ("initials", "long", "names", "short", "size", "usual")
+    __slots__ = ("initials", "last", "long", "names", "short", "size", "usual")
 
     def __init__(self, name: str) -> None:
         self.names = frozenset(each.encode() for each in (name, *COMPACT) if COMPACT.get(each, each) == name)
@@ -228,20 +229,24 @@ class _Spelling:
         self.long = name.encode()
         self.usual = self.long.title()  # as most write most of them
         self.size = len(self.long)
+        self.last = (b" " + self.long)[-1] | LOWER
         self.short = len(self.names) > 1
 
 
 def _value(line: bytes, spelling: _Spelling) -> str | None:
     """The value of a header line that begins with an octet of that name; None where it is another header."""
     size = spelling.size
-    if len(line) > size and line[size] == _COLON:  # as nearly always
-        said = line[:size]
-        if said == spelling.usual or said.lower() == spelling.long:
-            return line[size + 1 :].decode("utf-8", "replace").strip()
-    if (len(line) > size and _ENDS_NAME[line[size]]) or (spelling.short and len(line) > 1 and _ENDS_NAME[line[1]]):
-        said, colon, value = line.partition(b":")
-        if colon and said.rstrip(b" \t").lower() in spelling.names:
-            return value.decode("utf-8", "replace").strip()
+    # "Call-ID:" is as long as "Contact:", but ends otherwise.
+    if len(line) > size and line[size - 1] | LOWER == spelling.last and _ENDS_NAME[line[size]]:
+        if line[size] == _COLON:  # as nearly always
+            said = line[:size]
+            if said == spelling.usual or said.lower() == spelling.long:
+                return line[size + 1 :].decode("utf-8", "replace").strip()
+    elif not spelling.short or len(line) == 1 or not _ENDS_NAME[line[1]]:
+        return None
+    said, colon, value = line.partition(b":")
+    if colon and said.rstrip(b" \t").lower() in spelling.names:
+        return value.decode("utf-8", "replace").strip()
     return None
 
 

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from collectors.sip.line import COMPACT
+from collectors.sip.line import COMPACT, LOWER
 from collectors.sip.message import first_value, head, start_line, values
 from collectors.sip.name_addr import read_hostport
 from collectors.sip.via import read_via
@@ -21,7 +21,6 @@ _TOPMOST_VIA: Final = re.compile(rb"[^\r\n]+\r\nVia: ([A-Za-z0-9:./ \[\]-]{1,99}
 _SENT_PROTOCOL: Final = re.compile(r"SIP/2\.0/[A-Za-z]+")
 
 _ANY: Final = 255  # no second octet of a name
-_LOWER: Final = 32  # the bit that makes a letter lower case
 
 
 class Names:
@@ -44,7 +43,7 @@ class Names:
         seconds, found = self._seconds, set[str]()
         for line in lines[1:]:
             second = seconds[line[0]]
-            if second and (second == _ANY or (len(line) > 1 and line[1] | _LOWER == second)):
+            if second and (second == _ANY or (len(line) > 1 and line[1] | LOWER == second)):
                 name = self._names.get(line.partition(b":")[0].rstrip(b" \t").lower())
                 if name is not None:
                     found.add(name)

@@ -38,6 +38,29 @@ def test_a_header_is_found_by_its_long_name_wherever_lines_end(ends: bytes) -> N
     assert header_values(raw, "expires") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"Contact: a", ["a"]),
+        (b"CONTACT:a", ["a"]),
+        (b"contact\t : a", ["a"]),
+        (b"m: a", ["a"]),
+        (b"M :a", ["a"]),
+        (b"Call-ID: a", []),  # as long
+        (b"Content: a", []),  # as long, with the same last letter
+        (b"Contact", []),
+        (b"Contact a", []),
+        (b"Contact x: a", []),
+        (b"Contacts: a", []),
+        (b"m x: a", []),
+        (b"m", []),
+        (b"Max: a b c", []),
+    ],
+)
+def test_a_header_is_told_from_those_that_look_like_it(line: bytes, found: list[str]) -> None:
+    assert header_values(b"BYE sip:a SIP/2.0\r\n" + line + b"\r\n\r\n", "contact") == found
+
+
 def test_the_start_line_is_no_header() -> None:
     assert header(b"Via: SIP/2.0\r\nTo: b\r\n\r\n", "via") is None
 
