@@ -48,6 +48,18 @@ def span(frames: list[Frame]) -> tuple[int, int]:
     return earliest, latest
 
 
+class _Flow:
+    """Between whom a datagram goes. Fields as of `Datagram`."""
+
+    __slots__ = ("destination", "destination_port", "source", "source_port")
+
+    def __init__(self, source: str, source_port: int, destination: str, destination_port: int) -> None:
+        self.source = source
+        self.source_port = source_port
+        self.destination = destination
+        self.destination_port = destination_port
+
+
 class Decoder:
     """What the frames of one capture carry. Total: a frame without a datagram is counted in `skipped`."""
 
@@ -64,7 +76,7 @@ class Decoder:
         self._associations: list[Associations] = []
         # Addresses and ports as 12 octets, or 36 → the same as values; emptied when it is full.
         # Flows in which there may be a tunnel, or HEP, have no place here: they take the general path.
-        self._flows: dict[bytes, tuple[str, int, str, int]] = {}
+        self._flows: dict[bytes, _Flow] = {}
         self._agents: dict[str, HepReader] = {}  # by collector
 
     def add_interface(self, link_type: int, observer: str) -> None:
@@ -107,17 +119,18 @@ class Decoder:
             at = link.ethernet(frame) if layer is ethernet else layer(frame)
             ends, begin, end = ip.whole_udp(frame, at)
             if end:
-                flow = frame[ends : begin - 4]
-                known = flows.get(flow) or self._flow(flow, frame[begin : begin + 4])
-                if known:
-                    source, source_port, destination, destination_port = known
+                octets = frame[ends : begin - 4]
+                flow = flows.get(octets)
+                if flow is None:
+                    flow = self._flow(octets, frame[begin : begin + 4])
+                if flow is not None:
                     found.append(
                         Datagram(
                             captured_us,
-                            source,
-                            source_port,
-                            destination,
-                            destination_port,
+                            flow.source,
+                            flow.source_port,
+                            flow.destination,
+                            flow.destination_port,
                             "udp",
                             observers[interface],
                             frame[begin:end],
@@ -185,16 +198,16 @@ class Decoder:
                 if side is not None:
                     yield side
 
-    def _flow(self, octets: bytes, begin: bytes) -> tuple[str, int, str, int] | None:
+    def _flow(self, octets: bytes, begin: bytes) -> _Flow | None:
         size = (len(octets) - 4) // 2  # of an address
         source_port, destination_port = _PORTS.unpack_from(octets, 2 * size)
         if destination_port in tunnel.PORTS or destination_port == hep.PORT or begin == hep.MAGIC:
             return None
         if len(self._flows) >= _MAX_FLOWS:
             self._flows.clear()
-        ends = (ip.address(octets[:size]), source_port, ip.address(octets[size : 2 * size]), destination_port)
-        self._flows[octets] = ends
-        return ends
+        source, destination = ip.address(octets[:size]), ip.address(octets[size : 2 * size])
+        flow = self._flows[octets] = _Flow(source, source_port, destination, destination_port)
+        return flow
 
     def _general(
         self, captured_us: int, interface: int, frame: bytes, at: int, found: list[Datagram], within: _Within = ()
@@ -287,11 +300,12 @@ class Decoder:
         ends, begin, end = ip.whole_udp(frame, at)
         if not end:
             return None
-        flow = frame[ends : begin - 4]
-        known = self._flows.get(flow) or self._flow(flow, frame[begin : begin + 4])
-        if not known:
+        octets = frame[ends : begin - 4]
+        flow = self._flows.get(octets) or self._flow(octets, frame[begin : begin + 4])
+        if flow is None:
             return None
-        return Datagram(captured_us, *known, "udp", self.observers[interface], frame[begin:end])
+        sent = (flow.source, flow.source_port, flow.destination, flow.destination_port)
+        return Datagram(captured_us, *sent, "udp", self.observers[interface], frame[begin:end])
 
     def _udp(
         self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()
