@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from bisect import insort
-from collections import OrderedDict
+from collections import deque
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from itertools import chain
@@ -173,7 +173,8 @@ class Peers:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Heard] = OrderedDict()
+        self._known: dict[str, Heard] = {}
+        self._order: deque[str] = deque()  # of these, the one known longest first
         self._fresh: dict[str, Heard] = {}
 
     def hear(self, address: str, at_us: int, status: int = 0) -> None:
@@ -185,12 +186,16 @@ class Peers:
 
     def learn(self, address: str, heard: Heard) -> None:
         """An address was heard then, and perhaps before."""
-        known = self._known.get(address, heard)
+        known = self._known.get(address)
+        if known is None:
+            known = heard
+            self._order.append(address)
         answers = [at_us for at_us in (known.answers_us, heard.answers_us) if at_us]
         known = Heard(min(known.since_us, heard.since_us), min(answers, default=0))
         self._known[address] = self._fresh[address] = known
         if len(self._known) > _MOST_PEERS:
-            forgotten, _ = self._known.popitem(last=False)
+            forgotten = self._order.popleft()
+            del self._known[forgotten]
             self._fresh.pop(forgotten, None)
 
     def heard(self, address: str, at_us: int) -> bool:

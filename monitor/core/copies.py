@@ -16,7 +16,7 @@ _MOST_SIGHTS: Final = 64  # of one message
 _ENTRY: Final = Struct("<qq")
 _SIZE: Final = _ENTRY.size
 _DIGEST: Final = 8  # octets
-_LATEST_US: Final = 2**62  # a clock that says more is none
+_LATEST_US: Final = 2**61  # a clock that says more is none
 
 _Sights: TypeAlias = list[tuple[int, str]]  # (wire time in µs, observer)
 
