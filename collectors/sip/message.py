@@ -86,18 +86,23 @@ def looks_like_sip(payload: bytes) -> bool:
 
 def parse(raw: bytes) -> Parsed:
     """The fields of a message, as the tail of a `SipEvent`. Never raises."""
+    return parse_head(raw)[0]
+
+
+def parse_head(raw: bytes) -> tuple[Parsed, list[bytes], int]:
+    """The fields of a message, and what `head` gives, for those who look further. Never raises."""
     lines, end = _usual_head(raw)
     if end > 0:
         try:
-            return _fields(raw, lines, end)
+            return _fields(raw, lines, end), lines, end + 4
         except IndexError:
             pass  # a line without octets
     lines, end = _head(raw)
-    return _fields(raw, lines, end)
+    return _fields(raw, lines, end), lines, _body_begin(raw, end)
 
 
 def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
-    """The fields of a message with these lines, behind which its blank line begins at `end`.
+    """The fields of a message with these lines, behind which its blank line begins at `end`; undoes their folding.
 
     Raises IndexError where a line but the first is empty.
     """
@@ -114,7 +119,8 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
                 vias += 1 + value.count(b",") if _COMMA in value else 1
             continue
         if role == BLANK:
-            return _fields(raw, _unfolded(lines), end)
+            lines[:] = _unfolded(lines)
+            return _fields(raw, lines, end)
         header = KNOWN.get(line)
         if header is None:
             header = read(line)
@@ -178,7 +184,7 @@ def head(raw: bytes) -> tuple[list[bytes], int]:
         except IndexError:
             pass  # a line without octets
     lines, end = _head(raw)
-    return _whole(lines), end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1]
+    return _whole(lines), _body_begin(raw, end)
 
 
 def values(lines: list[bytes], name: str) -> list[str]:
@@ -368,4 +374,9 @@ def _read_status_line(line: bytes) -> tuple[str, int, str]:
 
 def _body_length(raw: bytes, end: int) -> int:
     """How many octets follow the headers, behind which the blank line begins at `end`."""
-    return len(raw) - (end + 4 if raw[end : end + 4] == b"\r\n\r\n" else _blank_line(raw)[1])
+    return len(raw) - _body_begin(raw, end)
+
+
+def _body_begin(raw: bytes, end: int) -> int:
+    """Where the body begins, if the blank line begins at `end`."""
+    return end + 4 if raw[end : end + 4] == _HEAD_END else _blank_line(raw)[1]

@@ -12,7 +12,7 @@ from collectors.sip.message import first_value, head, start_line, values
 from collectors.sip.name_addr import read_hostport
 from collectors.sip.via import read_via
 
-_UNREAD: Final[list[bytes]] = []  # never changed
+UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
 _CR: Final = 13
 _LF: Final = 10
@@ -55,10 +55,11 @@ class Reading:
 
     __slots__ = ("_begin", "_lines", "raw")
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, lines: list[bytes] = UNREAD, begin: int = 0) -> None:
+        """`lines` and `begin` are what `head` gives, where that is known."""
         self.raw = raw
-        self._lines = _UNREAD  # of the head
-        self._begin = 0  # of the body; 0 before it is asked for
+        self._lines = lines
+        self._begin = begin  # of the body; 0 before it is asked for
 
     def first(self, name: str) -> str:
         """The first value of a header; "" where there is none."""

@@ -16,7 +16,7 @@ from collectors.receivers.base import ReceiverError as ReceiverError  # for thos
 from collectors.receivers.pcap_file import read_events
 from collectors.sip.faults import CUT_FAULT
 from collectors.sip.glance import is_response
-from collectors.sip.message import parse
+from collectors.sip.message import parse_head
 from collectors.sip.timers import MILLISECOND
 from monitor.analyze.share import Share
 from monitor.analyze.step import Progress, Step
@@ -211,6 +211,7 @@ def read(datagram: Datagram) -> Message:
     """A SIP message of a file, parsed."""
     # At once: an attribute of a Struct is twenty times as dear as one of a compiled class.
     captured_us, source, source_port, destination, destination_port, transport, observer, raw, cut = astuple(datagram)
+    fields, lines, begin = parse_head(raw)
     (
         fault,
         method,
@@ -225,7 +226,7 @@ def read(datagram: Datagram) -> Message:
         branch,
         vias,
         contact,
-    ) = parse(raw)
+    ) = fields
     return Message(
         captured_us,
         source,
@@ -248,4 +249,6 @@ def read(datagram: Datagram) -> Message:
         branch,
         vias,
         contact,
+        lines,
+        begin,
     )

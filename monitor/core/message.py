@@ -6,7 +6,7 @@ a message here does so many times. Its head is split once, when the first of its
 
 from msgspec.structs import astuple
 
-from collectors.sip.reading import Reading
+from collectors.sip.reading import UNREAD, Reading
 from collectors.wire.events import SipEvent
 from monitor.core.description import description
 from monitor.core.hop import Way, way_between
@@ -64,8 +64,11 @@ class Message(Reading):
         branch: str,
         vias: int,
         contact: str,
+        lines: list[bytes] = UNREAD,
+        begin: int = 0,
     ) -> None:
-        super().__init__(raw)
+        """`lines` and `begin`: as of a `Reading`."""
+        super().__init__(raw, lines, begin)
         self.captured_us = captured_us
         self.source = source
         self.source_port = source_port
