@@ -29,16 +29,15 @@ SCHEMA: Final = 1
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as all wire time is
 
 Document = dict[str, Any]
-_encode: Final = msgspec.json.Encoder().encode
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-def encode(document: Document) -> bytes:
-    """The document as indented UTF-8 with a final newline; characters that are no text become "?"."""
+def encode(*documents: Document) -> bytes:
+    """The documents as JSON in UTF-8, one a line; characters that are no text become "?"."""
     try:
-        encoded = _encode(document)
+        return _encode_lines(documents)
     except UnicodeEncodeError:
-        encoded = _encode(_as_text(msgspec.to_builtins(document)))
-    return msgspec.json.format(encoded, indent=2) + b"\n"
+        return _encode_lines([_as_text(msgspec.to_builtins(document)) for document in documents])
 
 
 def build(result: Result) -> Document:

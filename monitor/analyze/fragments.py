@@ -1,6 +1,6 @@
 """The document of a result in pieces, so that it is never held whole, and may be written by several processes.
 
-Joined, they are what `monitor.analyze.document.encode` makes of `build`, to the octet.
+Joined, they are JSON of what `monitor.analyze.document.build` makes, each record on a line of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,18 +14,13 @@ from monitor.core.measures import Figures
 from monitor.core.updates import RecordKey
 
 KINDS: Final = ("calls", "registrations", "transactions")
-# What stands around an entry of a list, and around its one member, when they are written as a document.
-_BEFORE: Final = len(b'{\n  "": [\n    ')
-_BEHIND: Final = -len(b"\n  ]\n}\n")
-_OPENS: Final = len(b"{")
-_CLOSES: Final = -len(b"\n    }")
 _A_RUN: Final = 16  # entries: encoded together they cost less, and still fit into the processor's cache
-_NO_LEGS: Final = b'\n      "legs": []'
+_NO_LEGS: Final = b'"legs":[]'
 
 
 def fragment(*entries: Document) -> bytes:
     """Entries of one of the document's lists as they stand there; at least one."""
-    return encode({"": entries})[_BEFORE:_BEHIND]
+    return encode(*entries)[:-1].replace(b"\n", b",\n")  # which stands nowhere else: in a text it is escaped
 
 
 def fragments(found: Records, kind: str) -> Iterator[bytes]:
@@ -47,7 +42,7 @@ def _runs(entries: Iterator[Document]) -> Iterator[bytes]:
 
 def with_legs(call: bytes, legs: list[Document]) -> bytes:
     """A call with its legs, which it is written without."""
-    return call.replace(_NO_LEGS, fragment({"legs": legs})[_OPENS:_CLOSES], 1) if legs else call
+    return call.replace(_NO_LEGS, fragment({"legs": legs})[1:-1], 1) if legs else call
 
 
 def pieces(
@@ -56,14 +51,14 @@ def pieces(
     """The document of a result whose records are `written` already by kind, one or more in a piece."""
     rest = encode(outline(result, measures, measures_by))
     for kind in KINDS:
-        name = f'\n  "{kind}": ['.encode()
+        name = f'"{kind}":['.encode()
         before, _, rest = rest.partition(name + b"]")
         yield before + name
-        between = b"\n    "
+        between = b"\n"
         for each in written[kind]:
             yield between + each
-            between = b",\n    "
-        yield b"]" if between == b"\n    " else b"\n  ]"
+            between = b",\n"
+        yield b"]" if between == b"\n" else b"\n]"
     yield rest
 
 

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from monitor.analyze.document import build, encode, timestamp
+from monitor.analyze.fragments import document as pieces
+from monitor.analyze.result import Result
 from monitor.analyze.run import run
 from tests.monitor.analyze.files import joined, situation, written
 from tests.support.beside import beside
@@ -41,9 +43,13 @@ DOCUMENT = {
 }  # fmt: skip
 
 
+def octets(result: Result) -> bytes:
+    return b"".join(pieces(result))
+
+
 def document(path: Path) -> dict[str, Any]:
     """As a reader of the command's output gets it."""
-    read: dict[str, Any] = json.loads(encode(build(run(path))))
+    read: dict[str, Any] = json.loads(octets(run(path)))
     return read
 
 
@@ -183,9 +189,24 @@ def test_passwords_of_uris_are_masked(tmp_path: Path) -> None:
     path = written(
         tmp_path, [(0, invite), (1, register), (2, register.replace(b"REGISTER sip:b@x SIP/2.0", b"SIP/2.0 403 No"))]
     )
-    text = encode(build(run(path))).decode()
+    text = octets(run(path)).decode()
     assert "hunter2" not in text
     assert text.count("sip:b:xxxxxxx@x") == 2
+
+
+def test_each_record_has_a_line_of_its_own(tmp_path: Path) -> None:
+    result = run(situation(tmp_path, "traffic"))
+    text, built = octets(result), json.loads(encode(build(result)))
+    assert json.loads(text) == built
+    assert text.endswith(b"}\n")
+    records = [line for line in text.splitlines() if line.startswith(b'{"call_id"')]
+    assert [json.loads(line.rstrip(b",")) for line in records] == [
+        *built["calls"],
+        *built["registrations"],
+        *built["transactions"],
+    ]
+    assert built["calls"]
+    assert built["registrations"]
 
 
 def test_text_that_is_none_becomes_text(tmp_path: Path) -> None:
