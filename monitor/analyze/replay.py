@@ -49,8 +49,8 @@ class Replay:
             replay.witness(FAR, updates)
         replay.end(updates)
 
-    Messages of `batches` have their secrets: whoever stores or shows whole ones takes `steps`, and leaves `redacted` on.
-    `key_log` is a file of TLS secrets (SSLKEYLOGFILE).
+    Messages of `batches` have their secrets: whoever stores or shows whole ones takes `steps`, and leaves `redacted`
+    on. `key_log` is a file of TLS secrets (SSLKEYLOGFILE).
 
     Raises `ReceiverError` (collectors.receivers.base), here or while iterating, when the file can't
     be read or is no capture.
