@@ -73,6 +73,7 @@ class Replay:
         self.closed: dict[RecordKey, Record] = {}  # what left memory, as it stood; since the last step
         self._failures: list[ConnectionFailed] = []
         self._side: deque[SideEvent] = deque()  # read, and yet to be told
+        self._side_us = 0  # when the next of these was captured
         self._window_us = settings.window_us
         self._next_us = _CYCLE_US  # when the watermark moves next
 
@@ -87,8 +88,9 @@ class Replay:
 
     def witness(self, before_us: int, out: list[Update]) -> None:
         """Tell what was seen beside the messages before a time; what it caused is added to `out`."""
-        while self._side and self._side[0].captured_us < before_us:
+        while self._side and self._side_us < before_us:
             side = self._side.popleft()
+            self._note_next()
             failed = failure(side)
             if failed is None:
                 out += self.correlator.witness(side)
@@ -171,8 +173,13 @@ class Replay:
         """Take note of what the last chunk told beside its messages."""
         side = self.reading.side()
         self._side.extend(side if share is None else [each for each in side if share.holds(each.call_id)])
+        self._note_next()
         for loss in self.reading.losses():
             self.correlator.lost(loss)
+
+    def _note_next(self) -> None:
+        if self._side:
+            self._side_us = self._side[0].captured_us
 
     def _pass(self, captured_us: int, out: list[Update]) -> None:
         """Move the watermark."""

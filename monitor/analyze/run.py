@@ -37,12 +37,11 @@ def run(
             message = read(datagram)
             replay.witness(message.captured_us, told)
             numbers.add(replay.take(message, told))
-            if told:
+            if replay.watermark_us != watermark_us:
                 notes.add(told)
                 for update in told:
                     sources.take(update)
                 told = []
-            if replay.watermark_us != watermark_us:
                 # Not before: what is told meanwhile is taken in one order, whoever tells it first.
                 watermark_us = replay.watermark_us
                 for failed in replay.take_failures():
