@@ -37,11 +37,12 @@ def run(
             message = read(datagram)
             replay.witness(message.captured_us, told)
             numbers.add(replay.take(message, told))
-            if replay.watermark_us != watermark_us:
+            if told:
                 notes.add(told)
                 for update in told:
                     sources.take(update)
                 told = []
+            if replay.watermark_us != watermark_us:
                 # Not before: what is told meanwhile is taken in one order, whoever tells it first.
                 watermark_us = replay.watermark_us
                 for failed in replay.take_failures():
