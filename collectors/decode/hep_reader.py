@@ -184,7 +184,7 @@ class HepReader:
             return
         framer = part.framer if part else SipFramer()
         for message, missing in framer.feed(datagram.payload):
-            yield msgspec.structs.replace(datagram, payload=message, cut=missing)
+            yield datagram.carrying(message, missing)
         if framer.held:
             self._hold(flow, _Part(framer, datagram, received_us))
 
@@ -201,7 +201,7 @@ class HepReader:
     def _given_up(self, part: _Part) -> Iterator[Datagram]:
         for message, _ in part.framer.end():
             self.counters["hep_incomplete"] += 1
-            yield msgspec.structs.replace(part.like, payload=message)
+            yield part.like.carrying(message, part.like.cut)
 
 
 def _log_line(frame: hep.Frame, datagram: Datagram) -> list[SideEvent]:

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from msgspec.structs import astuple
-
 from collectors.decode.datagram import Datagram
 from collectors.sip.faults import CUT_FAULT
 from collectors.sip.message import looks_like_sip, parse
@@ -46,10 +44,7 @@ def events(
     """
     found: list[SipEvent] = []
     for datagram in messages(datagrams, counters, others):
-        # Field by field: an event made by a call with `*` takes a third longer.
-        captured_us, source, source_port, destination, destination_port, transport, observer, raw, cut = astuple(
-            datagram
-        )
+        raw = datagram.payload
         if redact:
             raw = redact(raw)
         (
@@ -67,20 +62,20 @@ def events(
             vias,
             contact,
         ) = parse(raw)
-        if cut:
+        if datagram.cut:
             fault = CUT_FAULT
         if fault:
             counters["malformed"] += 1
         found.append(
             SipEvent(
-                captured_us,
-                captured_us if received_us is None else received_us,
-                source,
-                source_port,
-                destination,
-                destination_port,
-                transport,
-                observer,
+                datagram.captured_us,
+                datagram.captured_us if received_us is None else received_us,
+                datagram.source,
+                datagram.source_port,
+                datagram.destination,
+                datagram.destination_port,
+                datagram.transport,
+                datagram.observer,
                 raw,
                 fault,
                 method,

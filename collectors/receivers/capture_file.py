@@ -7,8 +7,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from collectors.decode.datagram import Datagram
 from collectors.decode.frames import Decoder, Frame, span
 from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
@@ -139,7 +137,7 @@ class CaptureFile:
         observers = {f"{self._collector}/{number}": name for number, name in enumerate(self.decoder.observers)}
         for datagram in keyed.until(None if self.finished else self.last_us):
             seen_by = observers.get(datagram.observer, datagram.observer)
-            found.append(msgspec.structs.replace(datagram, observer=seen_by))
+            found.append(datagram.seen_by(seen_by))
         return sorted(found, key=_datagram_time)
 
     def _in_order(self, found: list[Datagram]) -> list[Datagram]:

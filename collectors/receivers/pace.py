@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -44,11 +44,17 @@ class Pacer(Generic[_Seen]):
         given: list[_Seen] = []
         while self._due and self._due[0].captured_us <= until_us:
             datagram = self._due.popleft()
-            given.append(msgspec.structs.replace(datagram, captured_us=datagram.captured_us + self.shift_us))
+            given.append(_moved(datagram, datagram.captured_us + self.shift_us))
         # What follows the last is not known yet: it may be due already, if reading was held up.
         latest_us = until_us + self.shift_us if self._due else max(each.captured_us for each in given)
         self.clear_us = max(self.clear_us, latest_us)
         return given
+
+
+def _moved(seen: _Seen, captured_us: int) -> _Seen:
+    if isinstance(seen, Datagram):
+        return cast("_Seen", seen.at(captured_us))
+    return msgspec.structs.replace(seen, captured_us=captured_us)
 
 
 def _now_us() -> int:
