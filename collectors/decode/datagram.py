@@ -33,7 +33,7 @@ class Datagram:
         payload: bytes,
         cut: int = 0,
     ) -> None:
-        self.captured_us = captured_us  # wire time, µs since the epoch; of fragments that of the last
+        self.captured_us = captured_us  # wire time, µs since the epoch; of fragments: when it was complete
         self.source = source  # IP address as text, IPv6 without brackets
         self.source_port = source_port
         self.destination = destination
