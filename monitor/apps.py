@@ -1,6 +1,7 @@
 """The Django app of the backend."""
 
 from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
 
 
 class MonitorConfig(AppConfig):
@@ -8,3 +9,9 @@ class MonitorConfig(AppConfig):
 
     name = "monitor"
     verbose_name = "Offhook"
+
+    def ready(self) -> None:
+        """Have a database made ready before its first table."""
+        from monitor.services import schema  # models may be imported only now
+
+        pre_migrate.connect(schema.make_ready, sender=self)

@@ -35,9 +35,9 @@ def database(url: str) -> dict[str, Any]:
                 # IMMEDIATE: a transaction that reads and then writes waits its turn instead of failing.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                # A file that is new can give pages back (retention); the log is cut when it was longer than usual.
-                "init_command": "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
-                "PRAGMA journal_size_limit=8388608;"
+                # Nothing here may write: who only reads must not wait for who commits.
+                # The log is cut when it was longer than usual.
+                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA journal_size_limit=8388608;"
                 "PRAGMA mmap_size=134217728;PRAGMA cache_size=-65536",
             },
         }

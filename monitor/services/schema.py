@@ -79,6 +79,17 @@ def migrate(verbosity: int = 0) -> None:
                 return
 
 
+def make_ready(**_told: Any) -> None:
+    """Before the first table: a SQLite file can give pages back (`retention`) only where it was made so.
+
+    A receiver of `pre_migrate`; what is no SQLite, or has tables, stays as it is.
+    """
+    if connection.vendor == "sqlite" and not connection.introspection.table_names():
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            cursor.execute("VACUUM")  # a file that has its header already takes it with this only
+
+
 def _applied() -> frozenset[str]:
     """The migrations that the database has had; none where there are no tables at all."""
     try:
