@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from collectors.decode.datagram import Datagram
-from collectors.sip.faults import CUT_FAULT
+from collectors.sip.faults import cut_short
 from collectors.sip.message import looks_like_sip, parse
 from collectors.wire.events import SipEvent
 
@@ -44,27 +44,9 @@ def events(
     """
     found: list[SipEvent] = []
     for datagram in messages(datagrams, counters, others):
-        raw = datagram.payload
-        if redact:
-            raw = redact(raw)
-        (
-            fault,
-            method,
-            status,
-            call_id,
-            from_uri,
-            from_tag,
-            to_uri,
-            to_tag,
-            cseq,
-            cseq_method,
-            branch,
-            vias,
-            contact,
-        ) = parse(raw)
-        if datagram.cut:
-            fault = CUT_FAULT
-        if fault:
+        raw = redact(datagram.payload) if redact else datagram.payload
+        parsed = cut_short(parse(raw)) if datagram.cut else parse(raw)
+        if parsed[0]:
             counters["malformed"] += 1
         found.append(
             SipEvent(
@@ -77,19 +59,7 @@ def events(
                 datagram.transport,
                 datagram.observer,
                 raw,
-                fault,
-                method,
-                status,
-                call_id,
-                from_uri,
-                from_tag,
-                to_uri,
-                to_tag,
-                cseq,
-                cseq_method,
-                branch,
-                vias,
-                contact,
+                *parsed,
             )
         )
     return found

@@ -12,7 +12,7 @@ import msgspec
 
 from collectors.sip.grammar import is_token
 from collectors.sip.header_faults import BY_HEADER, content_faults
-from collectors.sip.message import METHODS, head, headers, parse, start_line
+from collectors.sip.message import METHODS, Parsed, head, headers, parse, start_line
 from collectors.sip.name_addr import read_uri
 
 MOST_FAULTS: Final = 12
@@ -67,6 +67,11 @@ def faults(raw: bytes) -> tuple[Fault, ...]:
         if len(found) >= MOST_FAULTS:
             break
     return tuple(found.values())
+
+
+def cut_short(parsed: Parsed) -> Parsed:
+    """What `parse` gives of a message that the capture cut: whatever else is wrong with it may come of that."""
+    return CUT_FAULT, *parsed[1:]
 
 
 def quoted(line: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from collectors.decode.datagram import Datagram
 from collectors.receivers.base import ReceiverError as ReceiverError  # for those who may not import receivers
 from collectors.receivers.pcap_file import read_events
-from collectors.sip.faults import CUT_FAULT
+from collectors.sip.faults import cut_short
 from collectors.sip.glance import is_response
 from collectors.sip.message import parse_head
 from collectors.sip.timers import MILLISECOND
@@ -215,22 +215,7 @@ class Replay:
 
 def read(datagram: Datagram) -> Message:
     """A SIP message of a file, parsed."""
-    fields, lines, begin = parse_head(datagram.payload)
-    (
-        fault,
-        method,
-        status,
-        call_id,
-        from_uri,
-        from_tag,
-        to_uri,
-        to_tag,
-        cseq,
-        cseq_method,
-        branch,
-        vias,
-        contact,
-    ) = fields
+    parsed, lines, begin = parse_head(datagram.payload)
     return Message(
         datagram.captured_us,
         datagram.source,
@@ -240,19 +225,7 @@ def read(datagram: Datagram) -> Message:
         datagram.transport,
         datagram.observer,
         datagram.payload,
-        CUT_FAULT if datagram.cut else fault,
-        method,
-        status,
-        call_id,
-        from_uri,
-        from_tag,
-        to_uri,
-        to_tag,
-        cseq,
-        cseq_method,
-        branch,
-        vias,
-        contact,
+        cut_short(parsed) if datagram.cut else parsed,
         lines,
         begin,
     )

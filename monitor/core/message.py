@@ -4,12 +4,17 @@ An event is what travels and is stored; of it, one `Message` is made when its re
 a message here does so many times. Its head is split once, when the first of its further headers is asked for.
 """
 
+from typing import Final, cast
+
 from msgspec.structs import astuple
 
+from collectors.sip.message import Parsed
 from collectors.sip.reading import UNREAD, Reading
 from collectors.wire.events import SipEvent
 from monitor.core.description import description
 from monitor.core.hop import Way, way_between
+
+_PARSED: Final = SipEvent.__struct_fields__.index("fault")  # where what was parsed begins among its fields
 
 
 class Message(Reading):
@@ -51,23 +56,11 @@ class Message(Reading):
         transport: str,
         observer: str,
         raw: bytes,
-        fault: str,
-        method: str,
-        status: int,
-        call_id: str,
-        from_uri: str,
-        from_tag: str,
-        to_uri: str,
-        to_tag: str,
-        cseq: int,
-        cseq_method: str,
-        branch: str,
-        vias: int,
-        contact: str,
+        parsed: Parsed,
         lines: list[bytes] = UNREAD,
         begin: int = 0,
     ) -> None:
-        """`lines` and `begin`: as of a `Reading`."""
+        """`parsed` is what `parse` gives; `lines` and `begin`: as of a `Reading`."""
         super().__init__(raw, lines, begin)
         self.captured_us = captured_us
         self.source = source
@@ -76,19 +69,21 @@ class Message(Reading):
         self.destination_port = destination_port
         self.transport = transport
         self.observer = observer
-        self.fault = fault
-        self.method = method
-        self.status = status
-        self.call_id = call_id
-        self.from_uri = from_uri
-        self.from_tag = from_tag
-        self.to_uri = to_uri
-        self.to_tag = to_tag
-        self.cseq = cseq
-        self.cseq_method = cseq_method
-        self.branch = branch
-        self.vias = vias
-        self.contact = contact
+        (
+            self.fault,
+            self.method,
+            self.status,
+            self.call_id,
+            self.from_uri,
+            self.from_tag,
+            self.to_uri,
+            self.to_tag,
+            self.cseq,
+            self.cseq_method,
+            self.branch,
+            self.vias,
+            self.contact,
+        ) = parsed
         self._way: Way | None = None
         self._described = False  # whether its description was looked for
         self._description: bytes | None = None
@@ -130,50 +125,7 @@ class Message(Reading):
 def message_of(event: SipEvent) -> Message:
     """An event as a message."""
     # At once: an attribute of a Struct is twenty times as dear as one of a compiled class.
-    (
-        captured_us,
-        _,  # when the collector read it
-        source,
-        source_port,
-        destination,
-        destination_port,
-        transport,
-        observer,
-        raw,
-        fault,
-        method,
-        status,
-        call_id,
-        from_uri,
-        from_tag,
-        to_uri,
-        to_tag,
-        cseq,
-        cseq_method,
-        branch,
-        vias,
-        contact,
-    ) = astuple(event)
-    return Message(
-        captured_us,
-        source,
-        source_port,
-        destination,
-        destination_port,
-        transport,
-        observer,
-        raw,
-        fault,
-        method,
-        status,
-        call_id,
-        from_uri,
-        from_tag,
-        to_uri,
-        to_tag,
-        cseq,
-        cseq_method,
-        branch,
-        vias,
-        contact,
-    )
+    told = astuple(event)
+    captured_us, _, source, source_port, destination, destination_port, transport, observer, raw = told[:_PARSED]
+    parsed = cast(Parsed, told[_PARSED:])
+    return Message(captured_us, source, source_port, destination, destination_port, transport, observer, raw, parsed)
