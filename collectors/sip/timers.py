@@ -4,10 +4,12 @@
 gets its own set; everything else follows from T1, T2 and T4.
 """
 
+from typing import Final
+
 import msgspec
 
-MILLISECOND = 1_000
-SECOND = 1_000_000
+MILLISECOND: Final = 1_000
+SECOND: Final = 1_000_000
 
 
 class Timers(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,12 +25,12 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
         return 64 * self.t1_us
 
 
-TIMERS = Timers()
+TIMERS: Final = Timers()
 
 # Timer C (§16.6 step 11): a proxy gives up on an INVITE this long after the last 101–199.
-TIMER_C_US = 180 * SECOND
+TIMER_C_US: Final = 180 * SECOND
 
 # A copy of a message that follows sooner than this is the same packet seen twice (two interfaces,
 # a bridge), not a retransmission: the shortest that RFC 3261 allows is T1 = 500 ms, and 100 ms
 # leaves room for peers with a smaller T1.
-COPY_US = 100 * MILLISECOND
+COPY_US: Final = 100 * MILLISECOND

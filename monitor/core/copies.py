@@ -14,8 +14,10 @@ from monitor.core.message import Message
 
 _MOST_SIGHTS: Final = 64  # of one message
 _ENTRY: Final = Struct("<qq")
+_entry: Final = _ENTRY.pack
 _SIZE: Final = _ENTRY.size
 _DIGEST: Final = 8  # octets
+_MARKS: Final = 62  # for which a word has room
 _LATEST_US: Final = 2**61  # a clock that says more is none
 
 _Sights: TypeAlias = list[tuple[int, str]]  # (wire time in µs, observer)
@@ -38,11 +40,13 @@ RETRANSMISSION: Final = Sight.RETRANSMISSION
 class Copies:
     """The messages of one record, by what they are copies of."""
 
-    __slots__ = ("_first", "_sights")
+    __slots__ = ("_first", "_marks", "_sights")
 
     def __init__(self) -> None:
         # Digest and time of the first sight of each, in octets: a table of numbers would take four times as much.
         self._first = b""
+        # A bit for each of these digests, and for others like them: most that are new are known by that.
+        self._marks = 0
         # By digest: all sights of a message, where there is more to say than that the first observer saw it once.
         self._sights: dict[int, _Sights] | None = None
 
@@ -51,16 +55,19 @@ class Copies:
 
         So many messages are remembered at `most`: the oldest are not sent again.
         """
-        digest = hash((event.raw, event.source_port, event.destination_port, event.source, event.destination))
+        digest = hash((event.raw, event.source_port << 16 | event.destination_port, event.source, event.destination))
         at_us = event.captured_us
         usual = 0 <= at_us < _LATEST_US
-        entry = _ENTRY.pack(digest, at_us if usual else 0)
-        place = place_of(entry[:_DIGEST], self._first, _SIZE)
-        if place >= 0:
-            return _compared(self._sights_at(place, digest, observers[0]), at_us, event.observer)
+        entry = _entry(digest, at_us if usual else 0)
+        mark = 1 << (entry[0] % _MARKS)
+        if self._marks & mark:
+            place = place_of(entry[:_DIGEST], self._first, _SIZE)
+            if place >= 0:
+                return _compared(self._sights_at(place, digest, observers[0]), at_us, event.observer)
         if len(self._first) >= _SIZE * most:
             self._forget()
         self._first += entry
+        self._marks |= mark
         if not usual or len(observers) > 1:
             self._sights = self._sights or {}
             self._sights[digest] = [(at_us, event.observer)]
@@ -91,10 +98,11 @@ def place_of(digest: bytes, entries: bytes, size: int) -> int:
 
 def _compared(sights: _Sights, at_us: int, observer: str) -> Sight:
     own = [known_us for known_us, by in sights if by == observer]
-    if any(abs(at_us - known_us) < COPY_US for known_us in own):
-        return COPY
+    for known_us in own:
+        if -COPY_US < at_us - known_us < COPY_US:
+            return COPY
     others = [by for _, by in sights if by != observer]
     sights.append((at_us, observer))
     del sights[:-_MOST_SIGHTS]
-    most = max((others.count(by) for by in set(others)), default=0)
+    most = max([others.count(by) for by in set(others)], default=0)
     return COPY if len(own) < most else RETRANSMISSION
