@@ -4,12 +4,14 @@ from collections.abc import Set
 from typing import Final, NamedTuple
 
 from collectors.sip.auth import parameters
+from collectors.sip.reading import Names
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 
 _MOST_CHALLENGES: Final = 8  # in one message
 _MOST_OF_A_TRY: Final = 64  # different ones, of all hops
 _PARTS: Final = frozenset(" ,")  # what may stand before a parameter
+_CREDENTIALS: Final = Names("authorization", "proxy-authorization")
 _NO_REALMS: Final[frozenset[str]] = frozenset()
 
 
@@ -37,10 +39,15 @@ def read_challenge(at_us: int, value: str) -> tuple[Nonce, bool]:
     return Nonce(at_us, asked.get("realm", ""), asked.get("nonce", "")), asked.get("stale", "").lower() == "true"
 
 
+def has_credentials(event: Message) -> bool:
+    """Whether it is a request with credentials."""
+    return event.method != "" and bool(event.among(_CREDENTIALS))
+
+
 def proofs(event: Message) -> tuple[str, ...]:
     """The credentials in a request, as they stand."""
-    if event.raw.find(b"uthorization") < 0 and event.raw.find(b"UTHORIZATION") < 0:
-        return ()  # spare the search
+    if not has_credentials(event):
+        return ()
     own, of_proxies = event.all("authorization"), event.all("proxy-authorization")
     return (*own[:_MOST_CHALLENGES], *of_proxies[:_MOST_CHALLENGES])
 

@@ -7,7 +7,7 @@ from monitor.core.diagnosis import access as rules
 from monitor.core.diagnosis.text import ends
 from monitor.core.facet import Facet
 from monitor.core.fold import Fold
-from monitor.core.logins import Nonce, Try, proofs, read_challenge
+from monitor.core.logins import Nonce, Try, has_credentials, proofs, read_challenge
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import LoginFailed, Update
@@ -37,7 +37,7 @@ class Logins(Facet[Fold]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With the first challenge, or the first credentials, should they be seen before it."""
-        return event.status in CHALLENGES or (event.method != "" and event.raw.find(b"uthorization:") >= 0)
+        return event.status in CHALLENGES or has_credentials(event)
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:
@@ -56,7 +56,7 @@ class Logins(Facet[Fold]):
             tried.first_us = at_us
         if event.method:
             tried.asked = True
-            if not tried.proven and _carries(event):
+            if not tried.proven and has_credentials(event):
                 tried.proves(proofs(event))
         elif event.status in CHALLENGES:
             self._challenges += [(at_us, value) for value in tried.challenge(event, number, transaction)]
@@ -101,7 +101,7 @@ class Logins(Facet[Fold]):
         """The try that a message belongs to; a new one, if it carries credentials, asks for some, or comes again."""
         name = (event.cseq_method, event.cseq, event.from_tag)
         tried = self._tries.get(name)
-        if tried is None and (event.status in CHALLENGES or _carries(event) or self._comes_again(event)):
+        if tried is None and (event.status in CHALLENGES or has_credentials(event) or self._comes_again(event)):
             tried = self._tries[name] = Try(event)
             if len(self._tries) > _MOST_TRIES:
                 del self._tries[next(iter(self._tries))]
@@ -157,11 +157,6 @@ def _is_latest(realm: str, tried: Try, tries: list[Try], nonces: list[Nonce]) ->
     earlier = (other for other in tries if realm not in other.challenged and other.first_us < tried.first_us)
     served = any(used in other.nonces.values() for other in earlier)
     return bool(given) and max(given).nonce == used and not served
-
-
-def _carries(event: Message) -> bool:
-    """Whether it is a request with credentials."""
-    return event.method != "" and event.raw.find(b"uthorization") >= 0
 
 
 def _retried(tried: Try, method: str, from_tag: str, cseq: int) -> bool:

@@ -120,7 +120,7 @@ class Reliability(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With the first of them."""
-        return 100 < event.status < 200 and event.raw.find(b"100rel") >= 0 and event.first("rseq") != ""
+        return 100 < event.status < 200 and event.first("rseq") != ""
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

@@ -1,8 +1,9 @@
 """The quality of a call's media: reports that were seen beside its messages, and statistics in its BYEs."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from collectors.sip.statistics import statistics_of
+from collectors.sip.reading import Names
+from collectors.sip.statistics import HEADERS, statistics_of
 from collectors.wire.events import RTCP, SideEvent
 from monitor.core.call import Call
 from monitor.core.diagnosis.quality import POOR_QUALITY, poor_quality
@@ -13,6 +14,8 @@ from monitor.core.message import Message
 from monitor.core.quality import Qualities, QualityRow
 from monitor.core.transaction import Transaction
 from monitor.core.updates import FindingState, Update
+
+_STATISTICS: Final = Names(*HEADERS)
 
 
 class Quality(Facet[Call]):
@@ -34,7 +37,7 @@ class Quality(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With statistics in a BYE, or its response; or with the first report."""
-        return event.cseq_method == "BYE" and event.raw.lower().find(b"rtp") >= 0 and bool(statistics_of(event))
+        return event.cseq_method == "BYE" and bool(event.among(_STATISTICS))
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

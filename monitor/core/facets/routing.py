@@ -242,7 +242,7 @@ class RouteSets(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """With the first 2xx that names one."""
-        return 200 <= event.status < 300 and event.cseq_method == "INVITE" and event.raw.find(b"ecord-") >= 0
+        return 200 <= event.status < 300 and event.cseq_method == "INVITE" and event.first("record-route") != ""
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

@@ -42,8 +42,7 @@ class SessionTimers(Facet[Call]):
             return False
         if event.status == 422:
             return True
-        raw = event.raw
-        return (raw.find(b"ession-") >= 0 or raw.find(b"\nx") >= 0) and event.first("session-expires") != ""
+        return event.first("session-expires") != ""
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

@@ -32,8 +32,10 @@ class Bye(Attempt):
 
     def read(self, event: Message) -> None:
         """Why it was sent, as the hop says that is nearest to who sent it."""
-        if event.raw.find(b"eason") >= 0 and (not self.reasons or event.vias < self.reason_vias):
-            self.reasons, self.reason_vias = read_reasons(event.all("reason")), event.vias
+        if not self.reasons or event.vias < self.reason_vias:
+            said = event.all("reason")
+            if said:
+                self.reasons, self.reason_vias = read_reasons(said), event.vias
 
     @property
     def accepted(self) -> bool:

@@ -114,7 +114,7 @@ class Transfers(Facet[Fold]):
 
 
 def _of_refer(event: Message) -> bool:
-    return event.raw.find(b"efer") >= 0 and read_event(event.first("event")).package == "refer"
+    return read_event(event.first("event")).package == "refer"
 
 
 class Redirections(Facet[Call]):
