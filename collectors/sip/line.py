@@ -45,13 +45,13 @@ LENGTH: Final = 5
 OTHER: Final = 6
 VIA: Final = 7
 _COLUMNS: Final = {
-    b"call-id": CALL_ID,
-    b"from": FROM,
-    b"to": TO,
-    b"cseq": CSEQ,
-    b"via": VIA,
-    b"contact": CONTACT,
-    b"content-length": LENGTH,
+    "call-id": CALL_ID,
+    "from": FROM,
+    "to": TO,
+    "cseq": CSEQ,
+    "via": VIA,
+    "contact": CONTACT,
+    "content-length": LENGTH,
 }
 # What the first octet of a line tells of it. Many headers begin with a letter that none of these does.
 DULL: Final = 0
@@ -91,10 +91,11 @@ class Line:
 # The usual spellings; others are taken apart.
 _SPELLED: Final = {
     **{name.title(): column for name, column in _COLUMNS.items()},
-    b"Call-ID": CALL_ID,
-    b"CSeq": CSEQ,
-    b"Content-Type": OTHER,
-    b"Max-Forwards": OTHER,
+    **{compact: _COLUMNS[name] for compact, name in COMPACT.items() if name in _COLUMNS},
+    "Call-ID": CALL_ID,
+    "CSeq": CSEQ,
+    "Content-Type": OTHER,
+    "Max-Forwards": OTHER,
 }
 
 _OTHER_LINE: Final = Line(OTHER)
@@ -102,15 +103,23 @@ _OTHER_LINE: Final = Line(OTHER)
 KNOWN: Final[dict[bytes, Line]] = {}
 
 
-def via_value(line: bytes) -> bytes | None:
-    """What stands behind the name, where the line is a Via in any spelling; else None."""
-    name, colon, value = line.partition(b":")
-    return value if colon and _column(name) == VIA else None
+def text_of(octets: bytes) -> str:
+    """Octets of a head as text: UTF-8 (RFC 3261 §7), and U+FFFD for what is none."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("utf-8", "replace")
+
+
+def is_via(line: bytes) -> bool:
+    """Whether a line is a Via, in any spelling."""
+    name, colon, _ = text_of(line).partition(":")
+    return bool(colon) and _column(name) == VIA
 
 
 def branch_of(via: bytes) -> str:
     """The branch of the first of the values of a Via line, "" where it has none."""
-    value = via.decode("utf-8", "replace")
+    value = text_of(via).strip()
     if "," in value:
         value = value.partition(",")[0]
     at = value.find(";branch=") + 8
@@ -125,7 +134,7 @@ def branch_of(via: bytes) -> str:
 
 def read(line: bytes) -> Line:
     """What a line says that is not `KNOWN` yet; as `OTHER` where it is none that each stage needs, and where a Via."""
-    name, colon, value = line.partition(b":")
+    name, colon, value = text_of(line).partition(":")
     column = _column(name) if colon else OTHER
     if column in (OTHER, VIA):
         found, longest = _OTHER_LINE, _LONGEST_OTHER
@@ -138,7 +147,7 @@ def read(line: bytes) -> Line:
     return found
 
 
-def _column(name: bytes) -> int:
+def _column(name: str) -> int:
     column = _SPELLED.get(name)
     if column is not None:
         return column
@@ -146,33 +155,32 @@ def _column(name: bytes) -> int:
 
 
 @lru_cache(1024)
-def _spelled(name: bytes) -> int:
-    long = name.rstrip(b" \t").lower().decode("utf-8", "replace")
-    return _COLUMNS.get(COMPACT.get(long, long).encode(), OTHER)
+def _spelled(name: str) -> int:
+    long = name.rstrip(" \t").lower()
+    return _COLUMNS.get(COMPACT.get(long, long), OTHER)
 
 
-def _call_id(value: bytes) -> Line:
-    text = value.decode("utf-8", "replace").strip()
-    return Line(CALL_ID, text, fault="" if text else "no-call-id")
+def _call_id(value: str) -> Line:
+    return Line(CALL_ID, value, fault="" if value else "no-call-id")
 
 
-def _from(value: bytes) -> Line:
+def _from(value: str) -> Line:
     uri, tag = _name_addr(value)
     return Line(FROM, uri, tag, fault="" if uri else "bad-from" if value else "no-from")
 
 
-def _to(value: bytes) -> Line:
+def _to(value: str) -> Line:
     uri, tag = _name_addr(value)
     return Line(TO, uri, tag, fault="" if uri else "bad-to" if value else "no-to")
 
 
-def _contact(value: bytes) -> Line:
-    return Line(CONTACT, addr_spec(value.decode("utf-8", "replace").strip())[0])
+def _contact(value: str) -> Line:
+    return Line(CONTACT, addr_spec(value)[0])
 
 
-def _name_addr(value: bytes) -> tuple[str, str]:
+def _name_addr(value: str) -> tuple[str, str]:
     """(addr-spec without parameters, tag) of a From or To value."""
-    uri, rest = addr_spec(value.decode("utf-8", "replace").strip())
+    uri, rest = addr_spec(value)
     if not rest:
         return uri, ""
     at = rest.find(";tag=")
@@ -184,15 +192,15 @@ def _name_addr(value: bytes) -> tuple[str, str]:
     return uri, found[1] if found else ""
 
 
-def _cseq(value: bytes) -> Line:
-    number, _, method = value.decode("utf-8", "replace").strip().replace("\t", " ").partition(" ")
+def _cseq(value: str) -> Line:
+    number, _, method = value.replace("\t", " ").partition(" ")
     if not number.isascii() or not number.isdigit() or len(number) > 10 or int(number) >= 2**32 or len(value) >= 100:
         return Line(CSEQ, fault="bad-cseq" if value else "no-cseq")
     return Line(CSEQ, method.strip()[:64], number=int(number))
 
 
-def _length(value: bytes) -> Line:
-    if not value.isdigit() or len(value) > 9:
+def _length(value: str) -> Line:
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
         return Line(LENGTH, fault="bad-content-length")
     return Line(LENGTH, number=int(value))
 

@@ -25,8 +25,9 @@ from collectors.sip.line import (
     TO,
     Line,
     branch_of,
+    is_via,
     read,
-    via_value,
+    text_of,
 )
 
 # The last fields of `collectors.wire.events.SipEvent`, in their order, from `fault` to `contact`.
@@ -77,10 +78,8 @@ def looks_like_sip(payload: bytes) -> bool:
     if payload.startswith(_RESPONSE):
         return True
     end = payload.find(b"\r\n")
-    if end > 0:
-        line = payload[:end]
-        if line in _STARTS or _is_usual_start(line):
-            return True
+    if end > 0 and _usual_start(payload[:end]) is not None:
+        return True
     return _FIRST_LINE.match(payload) is not None
 
 
@@ -106,17 +105,16 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
 
     Raises IndexError where a line but the first is empty.
     """
-    found = [*_ABSENT]
+    found = _ABSENT.copy()
     via, vias = b"", 0
     for line in lines[1:]:
         role = ROLES[line[0]]
         if role == DULL:
             continue
         if role == PERHAPS_VIA:
-            value = line[4:] if line.startswith(b"Via:") else via_value(line)
-            if value is not None:
-                via = via if vias else value.strip()  # of several, the first counts
-                vias += 1 + value.count(b",") if _COMMA in value else 1
+            if line.startswith(b"Via:") or is_via(line):
+                via = via if vias else line  # of several, the first counts
+                vias += 1 + line.count(b",") if _COMMA in line else 1
             continue
         if role == BLANK:
             lines[:] = _unfolded(lines)
@@ -128,6 +126,7 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
             found[header.column] = header
     method, status, fault = _start_line(lines[0])
     call_id, from_, to, cseq, contact, length, _ = found
+    branch = branch_of(via)
     return (
         fault
         or call_id.fault
@@ -135,7 +134,7 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
         or ("cseq-mismatch" if method and cseq.text != method else "")
         or from_.fault
         or to.fault
-        or ("" if via else "no-via")
+        or ("" if branch or via.partition(b":")[2].strip() else "no-via")
         or length.fault
         or ("truncated-body" if length.number > 0 and length.number > _body_length(raw, end) else ""),
         method,
@@ -147,7 +146,7 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
         to.tag,
         cseq.number,
         cseq.text,
-        branch_of(via),
+        branch,
         vias,
         contact.text,
     )
@@ -157,7 +156,7 @@ def headers(raw: bytes) -> list[tuple[str, str]]:
     """All headers in order: (long name in lower case, value with folding undone)."""
     found: list[tuple[str, str]] = []
     for line in head(raw)[0][1:]:
-        name, colon, value = line.decode("utf-8", "replace").partition(":")
+        name, colon, value = text_of(line).partition(":")
         if colon:
             name = name.rstrip(" \t").lower()
             found.append((COMPACT.get(name, name), value.strip()))
@@ -220,7 +219,7 @@ def body(raw: bytes) -> bytes:
 def start_line(raw: bytes) -> str:
     """The first line: "INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 180 Ringing"."""
     lines = raw[:8192].lstrip(b"\r\n").splitlines()
-    return lines[0].decode("utf-8", "replace") if lines else ""
+    return text_of(lines[0]) if lines else ""
 
 
 class _Spelling:
@@ -244,15 +243,14 @@ def _value(line: bytes, spelling: _Spelling) -> str | None:
     size = spelling.size
     # "Call-ID:" is as long as "Contact:", but ends otherwise.
     if len(line) > size and line[size - 1] | LOWER == spelling.last and _ENDS_NAME[line[size]]:
-        if line[size] == _COLON:  # as nearly always
-            said = line[:size]
-            if said == spelling.usual or said.lower() == spelling.long:
-                return line[size + 1 :].decode("utf-8", "replace").strip()
+        # Nearly always it is spelled so, with no blank before the colon.
+        if line[size] == _COLON and (line.startswith(spelling.usual) or line[:size].lower() == spelling.long):
+            return text_of(line[size + 1 :]).strip()
     elif not spelling.short or len(line) == 1 or not _ENDS_NAME[line[1]]:
         return None
     said, colon, value = line.partition(b":")
     if colon and said.rstrip(b" \t").lower() in spelling.names:
-        return value.decode("utf-8", "replace").strip()
+        return text_of(value).strip()
     return None
 
 
@@ -327,8 +325,8 @@ def _is_usual_start(line: bytes) -> bool:
     """Whether SIP/2.0 is where a start line has it, and in a request a method and a URI with a scheme before that."""
     if line.endswith(b" SIP/2.0"):
         # The method comes first, alone: what a tunnel puts before it (GTP, HEP) is no method.
-        at = line.find(b" ")
-        return line[:at].isalnum() and _COLON in line[at:]
+        method, _, rest = line.partition(b" ")
+        return method.isalnum() and _COLON in rest
     return line.startswith(_RESPONSE)
 
 
@@ -336,26 +334,32 @@ def _is_usual_start(line: bytes) -> bool:
 _STARTS: Final[dict[bytes, tuple[str, int, str]]] = {}
 
 
-def _start_line(line: bytes) -> tuple[str, int, str]:
-    """(method, status, fault) of a start line."""
+def _usual_start(line: bytes) -> tuple[str, int, str] | None:
+    """(method, status, fault) of a usual start line; None of any other."""
     known = _STARTS.get(line)
-    if known is None:
+    if known is None and _is_usual_start(line):
         known = _read_start_line(line)
-        if len(line) <= _LONGEST_START and _is_usual_start(line):
+        if len(line) <= _LONGEST_START:
             if len(_STARTS) >= _MOST_STARTS:
                 _STARTS.clear()
             _STARTS[line] = known
     return known
 
 
+def _start_line(line: bytes) -> tuple[str, int, str]:
+    """(method, status, fault) of a start line."""
+    known = _usual_start(line)
+    return _read_start_line(line) if known is None else known
+
+
 def _read_start_line(octets: bytes) -> tuple[str, int, str]:
-    if octets[:4].upper() == b"SIP/":
-        return _read_status_line(octets[:64])
     at = octets.find(b" ")
     usual = _METHODS.get(octets[:at])
     if usual and octets[-8:] == b" SIP/2.0" and octets[at + 1] > 32 and at + 9 < len(octets):
         return usual, 0, ""
-    method, _, rest = octets.decode("utf-8", "replace").partition(" ")
+    if octets[:4].upper() == b"SIP/":
+        return _read_status_line(octets[:64])
+    method, _, rest = text_of(octets).partition(" ")
     uri, _, version = rest.rstrip().rpartition(" ")
     if not method or not uri.strip() or version.upper() != "SIP/2.0":
         return method[:64], 0, "bad-start-line"
@@ -366,7 +370,7 @@ def _read_start_line(octets: bytes) -> tuple[str, int, str]:
 
 
 def _read_status_line(line: bytes) -> tuple[str, int, str]:
-    code = line.decode("utf-8", "replace").split(None, 2)[1:2]
+    code = text_of(line).split(None, 2)[1:2]
     if code and len(code[0]) == 3 and code[0].isascii() and code[0].isdigit() and code[0] >= "100":
         return "", int(code[0]), ""
     return "", 0, "bad-status"

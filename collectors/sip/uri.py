@@ -12,9 +12,12 @@ def addr_spec(value: str) -> tuple[str, str]:
     '"Bob" <sip:bob@example.com;transport=tcp>;tag=1' → ("sip:bob@example.com", ";tag=1").
     """
     start = value.find("<")
-    if start > 0 and '"' in value[:start]:
-        quoted = _QUOTED.search(value)  # a display name may hold a "<"; an open quote means nothing
-        start = value.find("<", quoted.end() if quoted else 0)
+    quote = value.find('"', 0, start) if start > 0 else -1
+    if quote >= 0:
+        end = value.find('"', quote + 1, start)
+        if end < 0 or "\\" in value[quote:end]:
+            quoted = _QUOTED.search(value)  # a display name may hold a "<"; an open quote means nothing
+            start = value.find("<", quoted.end() if quoted else 0)
     if start >= 0:
         end = value.find(">", start)
         if end < 0:

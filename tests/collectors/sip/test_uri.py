@@ -13,6 +13,8 @@ from collectors.sip.uri import addr_spec, host_of, user_of, without_parameters
         ("sip:bob@example.com;tag=1", "sip:bob@example.com", ";tag=1"),
         ('"<sip:no@example.com>" <sip:bob@example.com>', "sip:bob@example.com", ""),
         (r'"a \" < b" <sip:bob@example.com>;q', "sip:bob@example.com", ";q"),
+        (r'"a\\" <sip:bob@example.com>;q', "sip:bob@example.com", ";q"),
+        ('"a" "<sip:no@example.com>" <sip:bob@example.com>', "sip:no@example.com", '" <sip:bob@example.com>'),
         ('"never closed <sip:bob@example.com>', "sip:bob@example.com", ""),
         ("<sip:bob@example.com", "sip:bob@example.com", ""),
         ('"only a name <"', '"only a name <"', ""),
