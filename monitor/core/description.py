@@ -16,8 +16,7 @@ def description(reading: Reading, fault: str) -> bytes | None:
     raw = reading.raw
     if not fault and raw.endswith(_NO_BODY):
         return b""
-    end = raw.find(b"\r\n\r\n")
-    octets = raw[end + 4 :] if end > 0 else reading.body
+    octets = reading.body
     if octets[:2] == b"v=" and not fault:
         return octets
     if not octets or octets.isspace():
