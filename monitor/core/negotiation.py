@@ -30,7 +30,11 @@ class Role(IntEnum):
 
 
 # Looked up often, and through the class slowly (Python 3.11).
-REQUEST, EARLY, RELIABLE, SUCCESS, ACK = Role
+REQUEST: Final = Role.REQUEST
+EARLY: Final = Role.EARLY
+RELIABLE: Final = Role.RELIABLE
+SUCCESS: Final = Role.SUCCESS
+ACK: Final = Role.ACK
 
 
 class Sight:
@@ -44,6 +48,10 @@ class Sight:
         self.hop = hop  # in the direction of the request
         self.vias = vias
         self.streams = streams
+
+    def beyond(self, other: "Sight") -> bool:
+        """Whether it is farther from who sent the request; on the same hop, later."""
+        return self.vias > other.vias or (self.vias == other.vias and self.at_us > other.at_us)
 
 
 class Carried(Sight):
@@ -71,9 +79,9 @@ class Carried(Sight):
 
     def seen(self, sight: Sight, digest: int) -> bool:
         """It was seen on another hop; whether that is the nearest one now."""
-        if (sight.vias, sight.at_us) > (self.far.vias, self.far.at_us):
+        if sight.beyond(self.far):
             self._far = sight
-        if (sight.vias, sight.at_us) >= (self.vias, self.at_us):
+        if not self.beyond(sight):
             return False
         self._far = self._far or Sight(self.number, self.at_us, self.hop, self.vias, self.streams)
         self.number, self.at_us, self.hop, self.vias = sight.number, sight.at_us, sight.hop, sight.vias

@@ -15,6 +15,7 @@ _LONGEST: Final = 1_024  # octets of a description whose pieces are worth rememb
 _MOST_KNOWN: Final = 1_024
 _MOST_ALIKE: Final = 2_048
 _MOST_ADDRESSES: Final = 4_096
+_ANY_PORT: Final = 9  # where a call has its own
 
 
 class Terms:
@@ -119,18 +120,28 @@ def _only(body: bytes) -> Stream | None:
     """
     session, _, medium = body.partition(b"\nm=")
     words = medium.split(b" ", 2)
-    if len(words) != 3 or not words[0].isalpha() or not words[1].isdigit() or len(words[1]) > 5:
+    port = _port(words[1]) if len(words) == 3 else -1
+    usual, begins, attributes = session.partition(b"\na=")
+    connection = usual.partition(b"\nc=IN IP")[2]
+    if port < 0 or not connection:
         return None
-    connection = session.partition(b"\nc=IN IP")[2]
-    if not connection:
-        return None
-    attributes = session.find(b"\na=")
-    shared = session[attributes:] if attributes >= 0 else b""
-    alike = _like(b"".join((b"v=0", shared, b"\nm=", words[0], b" 9 ", words[2])))
-    if len(alike) != 1:
+    alike = _like(begins + attributes + b"\nm=" + words[0] + b" 9 " + words[2])
+    if len(alike) != 1 or alike[0].port != _ANY_PORT:
         return None
     terms, own = alike[0].terms, alike[0].address
-    return Stream(terms, own or _address(connection.partition(b"\n")[0]), int(words[1]))
+    return Stream(terms, own or _address(connection.partition(b"\n")[0]), port)
+
+
+def _port(digits: bytes) -> int:
+    """The number, of up to five digits; -1 of anything else."""
+    if not 0 < len(digits) <= 5:
+        return -1
+    port = 0
+    for octet in digits:
+        if not 48 <= octet <= 57:
+            return -1
+        port = 10 * port + octet - 48
+    return port
 
 
 def _like(octets: bytes) -> tuple[Stream, ...]:
@@ -139,7 +150,7 @@ def _like(octets: bytes) -> tuple[Stream, ...]:
     if known is None:
         if len(_ALIKE) >= _MOST_ALIKE:
             _ALIKE.clear()
-        known = _ALIKE[octets] = _read(octets)
+        known = _ALIKE[octets] = _read(b"v=0" + octets)
     return known
 
 

@@ -86,7 +86,7 @@ _WARNED: Final = ("Warning: 304", "Warning: 305")
 # --- addresses ---------------------------------------------------------------------------------------
 
 
-def exposed(streams: Iterable[Stream], source: str, destination: str) -> bool:
+def exposed(streams: tuple[Stream, ...], source: str, destination: str) -> bool:
     """Whether a description between these two names a media address that one of them can't reach."""
     for stream in streams:
         if stream.port > 0 and not stream.terms.ice and inside(stream.address):

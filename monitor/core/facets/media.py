@@ -29,7 +29,7 @@ from monitor.core.negotiation import (
     Sight,
     exchanges,
 )
-from monitor.core.stream import streams
+from monitor.core.stream import Stream, streams
 from monitor.core.stream_row import StreamRow
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Update
@@ -220,12 +220,12 @@ class Media(Facet[Call]):
         if octets is None:
             return _NOTHING
         known, digest = bid.find(role, tag), hash(octets) >> 4  # a number of 60 bits takes less room
-        if known is not None and known.digest == digest:
-            read = known.near.streams
+        same = known is not None and known.digest == digest
+        if known is not None and same:
+            read = known.streams
             same = known.far.streams is read
         else:
-            read = streams(octets) if octets else ()
-            same = False
+            read = self._read(octets, digest)
         exposed = session.exposed(read, event.source, event.destination)
         if known is not None and same and not exposed and event.vias >= known.near.vias:
             return _NOTHING  # one hop farther on, unchanged, as most are
@@ -246,6 +246,13 @@ class Media(Facet[Call]):
             return _ALL
         return _NOTHING if known.exposed is None else _ADDRESSES
 
+    def _read(self, octets: bytes, digest: int) -> tuple[Stream, ...]:
+        """The streams of a description; those of an INVITE that was challenged come again in the next."""
+        first = self._first
+        if first is not None and first.carried and first.carried[0].digest == digest:
+            return first.carried[0].streams
+        return streams(octets) if octets else ()
+
     # --- verdicts
 
     def _was_told(self, codes: Set[str]) -> bool:
@@ -255,7 +262,8 @@ class Media(Facet[Call]):
 
     def _plain(self) -> bool:
         """Whether nothing is to be said of offers and answers beside each other: as of most calls."""
-        return all(_is_plain(bid) for bid in self.bids)
+        first = self._first
+        return (first is None or _is_plain(first)) and all(_is_plain(bid) for bid in self._later)
 
     def _judge(self, at_us: int, out: list[Update], *, negotiated: bool = True) -> None:
         """Say what changed: of addresses, and of what was negotiated."""

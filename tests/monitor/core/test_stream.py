@@ -1,6 +1,6 @@
 """The streams of a description, read once for all calls of a kind."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collectors.sip.sdp import parse
@@ -41,6 +41,12 @@ ODD = ["m=audio", "m=audio x RTP/AVP 0", "m=audio 4000 RTP/AVP 0\nc=IN IP4 10.9.
     st.sampled_from(["10.0.0.1", "2001:db8::1", "239.1.2.3/127", " "]),
     st.sampled_from(["", "a=inactive", "c=IN", "a=ptime:30 m=audio"]),
 )
+@example(["m=audio x RTP/AVP 0"], "10.0.0.1", "")
+@example(["m=audio 400000 RTP/AVP 0"], "10.0.0.1", "")
+@example(["m=au/dio 4000 RTP/AVP 0"], "10.0.0.1", "")
+@example(["m=audio 4000"], "10.0.0.1", "")
+@example(["m=audio\tx 4000 RTP/AVP 0"], "10.0.0.1", "")
+@example(["m=audio 4000 RTP/AVP 0\na=sendonly"], "10.0.0.1", "a=inactive\nc=IN IP4 10.0.0.2")
 def test_the_short_way_reads_what_the_long_way_reads(media: list[str], address: str, extra: str) -> None:
     body = sdp(*media, address=address, extra=extra)
     assert [shown(stream) for stream in streams(body.encode())] == told(body)
