@@ -122,10 +122,11 @@ class Call(Fold):
         if not self.invited_us or at_us < self.invited_us:
             self.invited_us = at_us
         if first:
-            settings, attempt = self.context.settings, self._begin(transaction, event, out)
-            self.wake_at(at_us + settings.timers.timeout_us, REQUEST, (attempt, transaction))
+            attempt = self._begin(transaction, event, out)
+            self.wake_at(at_us + self.context.timeout_us, REQUEST, (attempt, transaction))
             if transaction.reliable:
-                self.wake_at(at_us + settings.unanswered_reliable_us, _RELIABLE, (attempt, transaction))
+                waited_us = at_us + self.context.settings.unanswered_reliable_us
+                self.wake_at(waited_us, _RELIABLE, (attempt, transaction))
         else:
             self._judge_resent(transaction, at_us, out)
 
@@ -176,7 +177,7 @@ class Call(Fold):
 
     def _cancelled(self, attempt: Attempt, branch: str, at_us: int) -> None:
         if attempt.cancelled(branch, at_us):
-            self.wake_at(at_us + self.context.settings.timers.timeout_us, Timer.CANCELLED, attempt)
+            self.wake_at(at_us + self.context.timeout_us, Timer.CANCELLED, attempt)
 
     def _response(self, event: Message, number: int, out: list[Update]) -> Transaction:
         transaction, new = self.transactions.of_response(event)
@@ -227,9 +228,9 @@ class Call(Fold):
         if answer.sent(event, number, attempt) > 1:
             if answer not in self.dialogs.resent:
                 self.dialogs.resent += (answer,)
-                timers = self.context.settings.timers
-                self.wake_at(answer.first_us + timers.timeout_us, Timer.ANSWER, answer)
-                self.wake_at(answer.first_us + timers.timeout_us + timers.t2_us, Timer.RESENDS, answer)
+                due_us = answer.first_us + self.context.timeout_us
+                self.wake_at(due_us, Timer.ANSWER, answer)
+                self.wake_at(due_us + self.context.settings.timers.t2_us, Timer.RESENDS, answer)
             self._judge_ack(answer, at_us, out)
         self.dialogs.of(event.from_tag, event.to_tag).answered(at_us, SUCCESS)
         if not self.answered_us:
@@ -264,7 +265,7 @@ class Call(Fold):
         elif timer is NO_FINAL:
             self._no_final(about, due_us, out)
         elif timer == Timer.CANCELLED:
-            if 0 < about.cancelled_us <= due_us - self.context.settings.timers.timeout_us:
+            if 0 < about.cancelled_us <= due_us - self.context.timeout_us:
                 about.timed_out_us = about.timed_out_us or due_us
         elif timer == Timer.REPAIR:
             self._judge_rejected(about, due_us, out)
@@ -399,7 +400,7 @@ class Call(Fold):
         }
         seen = ack.delivery(answer, dialog, strays, settings, heard=self.context.peers.heard, troubles=troubles)
         # The first 2xx that was seen may be a resend, and its ACK was lost with those before it.
-        since_us = answer.first_us - settings.timers.timeout_us
+        since_us = answer.first_us - self.context.timeout_us
         for rule, judge in ack.JUDGES:
             self.judge(rule, answer.subject, judge(seen, settings, now_us), since_us, at_us, out)
 

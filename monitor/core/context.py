@@ -224,6 +224,7 @@ class Context:
 
     def __init__(self, settings: Settings, peers: Peers, families: Families) -> None:
         self.settings = settings
+        self.timeout_us = settings.timers.timeout_us  # asked of each request, and slowly there
         self.openers = {kind: Openers(of_kind) for kind, of_kind in families.items()}
         self.peers = peers
         self.alarms = Alarms()

@@ -68,6 +68,12 @@ class Login(Attempt):
             self._nonces, self._proofs = nonces_of(self._proofs), ()
         return self._nonces
 
+    @property
+    def refused(self) -> bool:
+        """Whether it may have been: a first challenge, to a request without credentials, refuses nothing."""
+        status = self.status()
+        return (status >= 300 and status not in CHALLENGES) or bool(self.challenged and self.nonces)
+
     def tried(self, transaction: Transaction) -> bool:
         """Whether it carried credentials on this hop. Guessers send several under one CSeq."""
         return any(tried is transaction and nonces_of(given) for tried, given in self._tried)
@@ -96,8 +102,8 @@ class Nonces:
 
     def refused_us(self, login: Login, logins: Attempts[Login]) -> int:
         """When the latest nonce was given out with which a login was refused; 0 where it was not refused so."""
-        for realm in login.challenged.intersection(login.nonces):
-            used, latest = login.nonces[realm], self._latest(realm, login.first_us)
+        for realm in login.challenged:  # of most nobody, and no credentials need to be read
+            used, latest = login.nonces.get(realm), self._latest(realm, login.first_us)
             # Of an earlier use that was not refused, the success may be out of sight.
             served = any(
                 realm not in other.challenged and other.first_us < login.first_us and used in other.nonces.values()

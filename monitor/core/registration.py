@@ -73,10 +73,9 @@ _DEFAULT_EXPIRES_S: Final = 3600  # §10.2.1.1: where nobody says, the registrar
 _MOST_LOGINS: Final = 16
 _MOST_AFTER_SUCCESS: Final = 4
 _REFUSED_LOGIN: Final = frozenset({401, 403, 407})
+_REFUSED: Final = frozenset({rules.REGISTRATION_REJECTED.code, rules.REGISTRATION_AUTH_FAILED.code})
 # What another final response may repair.
-_REPAIRED: Final = frozenset(
-    rule.code for rule in (rules.REGISTRATION_REJECTED, rules.REGISTRATION_AUTH_FAILED, rules.REGISTRATION_UNANSWERED)
-)
+_REPAIRED: Final = _REFUSED | {rules.REGISTRATION_UNANSWERED.code}
 
 
 class _Transactions(Transactions):
@@ -165,8 +164,7 @@ class Registration(Fold):
         another = self.logins.of(event) is None
         login = self.logins.on(transaction, event)
         self.add_hop(transaction, login)
-        timeout_us = self.context.settings.timers.timeout_us
-        self.wake_at(event.captured_us + timeout_us, REQUEST, (login, transaction))
+        self.wake_at(event.captured_us + self.context.timeout_us, REQUEST, (login, transaction))
         if another and login is self.logins.current:
             self._told_end = False
         return login
@@ -193,7 +191,7 @@ class Registration(Fold):
             self._succeeded(event, login, out)
         elif status in CHALLENGES and not login.nonces:
             self._move(CHALLENGE)
-            self.wake_at(at_us + self.context.settings.timers.timeout_us, _ON_REPAIR, login)
+            self.wake_at(at_us + self.context.timeout_us, _ON_REPAIR, login)
         else:
             self._move(REFUSAL)
             if repairable(status) and not self._nonces.refused_us(login, self.logins):
@@ -247,7 +245,7 @@ class Registration(Fold):
     def _was_answered(self, transaction: Transaction) -> bool:
         """Whether it went as usual: no suspicion before the response came. There is nothing to judge then."""
         settings = self.context.settings
-        within_us = settings.unanswered_reliable_us if transaction.reliable else settings.timers.timeout_us
+        within_us = settings.unanswered_reliable_us if transaction.reliable else self.context.timeout_us
         return (
             0 < transaction.response_us <= transaction.first_us + within_us
             and transaction.sends < settings.suspect_sends
@@ -263,7 +261,7 @@ class Registration(Fold):
         """Tell the end, unless a REGISTER still waits for its final response."""
         if self._told_end or self._is_bound(at_us):
             return
-        timeout_us = self.context.settings.timers.timeout_us
+        timeout_us = self.context.timeout_us
         for login in self.logins:
             if at_us < login.first_us + timeout_us and login.final() is None:
                 return
@@ -302,10 +300,12 @@ class Registration(Fold):
     # --- verdicts
 
     def _judge_all(self, at_us: int, out: list[Update]) -> None:
-        self._judge_refusals(at_us, out)
+        if not self.found.isdisjoint(_REFUSED) or any(login.refused for login in self.logins):
+            self._judge_refusals(at_us, out)
         for login in self.logins:
             for transaction in login.transactions:
-                self.judge_unanswered(transaction, at_us, out)
+                if not self._was_answered(transaction):
+                    self.judge_unanswered(transaction, at_us, out)
 
     def judge_unanswered(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
         """Say whether a request is unanswered."""

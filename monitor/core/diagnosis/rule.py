@@ -1,20 +1,23 @@
 """What a rule says of itself, from which `docs/findings.md` is made, and the state of a finding by its times."""
 
-import msgspec
-
 from monitor.core.times import earlier
 from monitor.core.updates import Finding, FindingState, Severity
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One code of the catalogue."""
+class Rule:
+    """One code of the catalogue. Never changed."""
 
-    code: str  # stable: "missing-ack"
-    severity: Severity
-    when: str  # it fires; Markdown
-    source: str  # where the RFCs say so
-    remedy: str  # with {placeholders} where a finding names places
-    repeats: bool = False  # one finding gathers what happens again and again, and each time is told
+    __slots__ = ("code", "remedy", "repeats", "severity", "source", "when")
+
+    def __init__(
+        self, *, code: str, severity: Severity, when: str, source: str, remedy: str, repeats: bool = False
+    ) -> None:
+        self.code = code  # stable: "missing-ack"
+        self.severity = severity
+        self.when = when  # it fires; Markdown
+        self.source = source  # where the RFCs say so
+        self.remedy = remedy  # with {placeholders} where a finding names places
+        self.repeats = repeats  # one finding gathers what happens again and again, and each time is told
 
     def finding(
         self,

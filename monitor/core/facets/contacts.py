@@ -85,7 +85,7 @@ class PrivateContacts(Facet[Call]):
             return  # to where the Contact came from, as a server does that knows of NATs
         self._aimed[target] = _Aimed(event, number, transaction)
         self._judge(target, event.captured_us, out)
-        self.fold.wake_facet(event.captured_us + self.fold.context.settings.timers.timeout_us, self, target)
+        self.fold.wake_facet(event.captured_us + self.fold.context.timeout_us, self, target)
 
     def _judge(self, contact: str, at_us: int, out: list[Update]) -> None:
         aimed, (given_by, given) = self._aimed[contact], self._given[contact]

@@ -71,7 +71,7 @@ class Failures(Facet[Call]):
         self._judge(about, due_us, out)
 
     def _wake(self, transaction: Transaction, at_us: int) -> None:
-        self.fold.wake_facet(at_us + self.fold.context.settings.timers.timeout_us, self, transaction)
+        self.fold.wake_facet(at_us + self.fold.context.timeout_us, self, transaction)
 
     def _judge(self, transaction: Transaction, at_us: int, out: list[Update]) -> None:
         fold, sent = self.fold, self._sent.get(transaction)

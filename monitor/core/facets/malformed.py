@@ -76,11 +76,11 @@ class Malformed(Facet[Call | Registration | Standalone]):
         if len(self._flaws) >= _MOST_FLAWS if known is None else known.rank <= flaw.rank:
             return
         self._flaws[subject] = flaw
-        self.fold.wake_facet(event.captured_us + self.fold.context.settings.timers.timeout_us, self, subject)
+        self.fold.wake_facet(event.captured_us + self.fold.context.timeout_us, self, subject)
 
     def _judge(self, subject: str, flaw: Flaw, at_us: int, out: list[Update]) -> None:
         fold, transaction = self.fold, flaw.transaction
-        deadline_us = flaw.at_us + fold.context.settings.timers.timeout_us
+        deadline_us = flaw.at_us + fold.context.timeout_us
         heard = transaction is not None and fold.context.peers.answers(transaction.destination, deadline_us)
         verdict = malformed(flaw, subject, deadline_us if fold.now_us >= deadline_us else 0, heard=heard)
         fold.judge(MALFORMED, subject, verdict, flaw.at_us, at_us, out)

@@ -59,7 +59,7 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
         if self.begins(event) and transaction is not None and scope(event.destination) is not Scope.LOOPBACK:
             if transaction not in self._large and len(self._large) < _MOST_LARGE:
                 self._large[transaction] = (len(event.raw), number)
-                self.fold.wake_facet(at_us + self.fold.context.settings.timers.timeout_us, self)
+                self.fold.wake_facet(at_us + self.fold.context.timeout_us, self)
                 self._judge(at_us, out)
         elif event.status and transaction in self._large and self._is_overdue(transaction):
             self._judge(at_us, out)
@@ -99,9 +99,17 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
             verdict = None if whole else rules.fragment_lost(torn)
             self.fold.judge(rules.UDP_FRAGMENTATION_RISK, torn.subject, verdict, torn.at_us, at_us, out)
 
+    def again(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
+        """One that was sent before what was taken for the first."""
+        if transaction in self._large and event.captured_us == transaction.first_us:
+            self._judge(event.captured_us, out)
+
     def fire(self, about: Any, due_us: int, out: list[Update]) -> None:
         """A large request has waited for its response."""
-        self._judge(due_us, out)
+        for large in self._large:
+            if not large.response_us:
+                self._judge(due_us, out)
+                return
 
     def _judge(self, at_us: int, out: list[Update]) -> None:
         fold = self.fold
@@ -121,7 +129,7 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
 
     def _is_overdue(self, transaction: Transaction) -> bool:
         """Whether it was to have its response by now."""
-        return self.fold.now_us >= transaction.first_us + self.fold.context.settings.timers.timeout_us
+        return self.fold.now_us >= transaction.first_us + self.fold.context.timeout_us
 
 
 class Loops(Facet[Call]):

@@ -64,7 +64,7 @@ class SessionTimers(Facet[Call]):
         """An interval has passed, or two."""
         self._judge(about, due_us, out)
         last, fold = about.last(), self.fold
-        limit_us = 2 * last.seconds * SECOND + fold.context.settings.timers.timeout_us
+        limit_us = 2 * last.seconds * SECOND + fold.context.timeout_us
         if not last.seconds or due_us < last.at_us + limit_us or self._ended_us(about.subject):
             return
         if due_us < fold.last_us + limit_us:
@@ -108,7 +108,7 @@ class SessionTimers(Facet[Call]):
         return intervals
 
     def _wake(self, intervals: Intervals, grant: Grant) -> None:
-        expiry_us, timeout_us = grant.at_us + grant.seconds * SECOND, self.fold.context.settings.timers.timeout_us
+        expiry_us, timeout_us = grant.at_us + grant.seconds * SECOND, self.fold.context.timeout_us
         for due_us in (expiry_us, expiry_us + timeout_us, expiry_us + timeout_us + grant.seconds * SECOND):
             self.fold.wake_facet(due_us, self, intervals)
 

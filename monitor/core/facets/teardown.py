@@ -175,5 +175,5 @@ class Teardown(Facet[Call]):
                 first = min(self._byes, key=lambda bye: (bye.first_us, bye.cseq))
                 verdict = rules.short_call(first, call.answered_us, ended_us)
             # With what began the call, another answer that lasted may have been lost.
-            since_us = call.first_us - call.context.settings.timers.timeout_us
+            since_us = call.first_us - call.context.timeout_us
             call.judge(rules.SHORT_CALL, "", verdict, since_us, at_us, out)

@@ -34,6 +34,12 @@ def test_it_is_worse_when_a_peer_that_answers_others_does_not_answer_it() -> Non
     assert watch.finding("udp-fragmentation-risk").severity == Severity.INFO
 
 
+def test_of_a_large_request_that_was_sent_again_the_first_counts_whichever_comes_first() -> None:
+    sends = [request("INVITE", at, headers=LARGE) for at in (0.5, 0)]
+    watch = Watch([*sends, response(200, 0.6, to_tag="b"), request("ACK", 0.7, to_tag="b", branch="own")], until=60)
+    assert watch.finding("udp-fragmentation-risk").at_us == us(0)
+
+
 def test_of_a_peer_that_is_never_heard_silence_means_nothing() -> None:
     finding = Watch([request("INVITE", 0, headers=LARGE)], until=40).finding("udp-fragmentation-risk")
     assert finding.severity == Severity.INFO
