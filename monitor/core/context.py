@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from collectors.wire.events import Loss
 from monitor.core.facet import Families, Openers
 from monitor.core.settings import Settings
+from monitor.core.times import earlier
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
 _MOST_PEERS: Final = 100_000  # addresses remembered
@@ -188,11 +189,10 @@ class Peers:
         """An address was heard then, and perhaps before."""
         known = self._known.get(address)
         if known is None:
-            known = heard
             self._order.append(address)
-        answers = [at_us for at_us in (known.answers_us, heard.answers_us) if at_us]
-        known = Heard(min(known.since_us, heard.since_us), min(answers, default=0))
-        self._known[address] = self._fresh[address] = known
+        else:
+            heard = Heard(min(known.since_us, heard.since_us), earlier(known.answers_us, heard.answers_us))
+        self._known[address] = self._fresh[address] = heard
         if len(self._known) > _MOST_PEERS:
             forgotten = self._order.popleft()
             del self._known[forgotten]

@@ -48,8 +48,8 @@ class Underway:
     def __init__(self, begun: Beginning) -> None:
         self.source = begun.source
         self.destination = begun.destination
-        self.client = begun.client.address
-        self.server = begun.server.address
+        self.client = begun.client
+        self.server = begun.server
         self.to_uri = begun.to_uri
         self.asked = begun.asked
         self.rang = False  # or was answered at once

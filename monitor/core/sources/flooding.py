@@ -42,8 +42,7 @@ class Flooding:
         rate = peer.rate
         if rate is None:
             rate = peer.rate = Rate(self._limits.flood_us)
-        rate.sent.add(at_us, requests)
-        rate.newest = (*rate.newest[1 - _MOST_NEWEST :], key)
+        rate.sent.add(at_us, requests, key)
         if rate.sent.total < self._most:
             rate.over_us = 0
         elif not self._goes_well(peer.address, at_us):
@@ -71,5 +70,5 @@ class Flooding:
             state=FindingState.CONFIRMED if lasts else FindingState.SUSPECTED,
             count=rate.sent.total,
             hop=hop,
-            evidence=rate.newest,
+            evidence=rate.sent.newest(_MOST_NEWEST),
         )

@@ -50,13 +50,17 @@ class Fraud:
         number = self._number(call.to_uri)
         if not number or self._trust.named(call.client.address):
             return
-        account = self._accounts[call.from_uri]
         if number.startswith(self._premium):
+            account = self._accounts[call.from_uri]
             account.premium.add(at_us, number)
             self._note(account, call.key)
             if account.premium.total >= self._limits.premium_calls:
                 self._say(call, account, account.premium, "premium or satellite numbers", at_us)
-            return
+        elif self._home:  # else nobody knows what is abroad
+            self._seen_beyond(self._accounts[call.from_uri], call, number, at_us)
+
+    def _seen_beyond(self, account: _Account, call: Beginning, number: str, at_us: int) -> None:
+        """It calls a number that is no premium one, at home or abroad."""
         country = number[:_COUNTRY]
         since_us = account.countries.setdefault(country, at_us)
         if len(account.countries) > _MOST_COUNTRIES:
@@ -66,7 +70,7 @@ class Fraud:
         account.abroad.add(at_us, number)
         self._note(account, call.key)
         most = self._limits.night_calls_abroad if self._at_night(at_us) else self._limits.calls_abroad
-        if self._home and account.abroad.total >= most:
+        if account.abroad.total >= most:
             self._say(call, account, account.abroad, "numbers in countries that it never called before", at_us)
 
     def _number(self, uri: str) -> str:

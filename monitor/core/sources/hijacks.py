@@ -20,10 +20,11 @@ _MOST_NETWORKS: Final = 8
 class _Account:
     """From where an account was bound, and by whom somebody else's binding of it was removed, and when."""
 
-    __slots__ = ("networks", "removed")
+    __slots__ = ("address", "networks", "removed")
 
     def __init__(self) -> None:
-        self.networks: dict[str, None] = {}
+        self.address = ""  # the last one
+        self.networks: tuple[str, ...] = ()  # where there was another one before: theirs, that of the last one last
         self.removed: tuple[str, int] = ("", 0)
 
 
@@ -44,20 +45,24 @@ class Hijacks:
             if binding.key != update.key and network_of(binding.address) != network:
                 self._accounts[update.aor].removed = (network, at_us)
 
-    def registered(self, binding: Binding, failures: int) -> None:
-        """An account was bound, after so many logins of that source that failed."""
-        account, address, at_us = self._accounts[binding.account], binding.address, binding.made_us
-        network = network_of(address)
-        strange = bool(account.networks) and network not in account.networks and not self._trust.named(address)
-        by, removed_us = account.removed
-        took = by == network and at_us - removed_us <= self._limits.hijack_us
-        if strange and (took or failures >= self._limits.hijack_failures):
-            self._say(binding, failures, took=took)
-        if network in account.networks:
-            del account.networks[network]  # so that it is the newest
-        account.networks[network] = None
-        if len(account.networks) > _MOST_NETWORKS:
-            del account.networks[next(iter(account.networks))]
+    def registered(self, binding: Binding) -> None:
+        """An account was bound. Most are from one address, whose network nobody needs to know."""
+        account, address = self._accounts[binding.account], binding.address
+        if account.address and account.address != address:
+            self._moved(account, binding)
+        account.address = address
+
+    def _moved(self, account: _Account, binding: Binding) -> None:
+        """It is bound from another address than the last time."""
+        network, networks = network_of(binding.address), account.networks or (network_of(account.address),)
+        if network not in networks and not self._trust.named(binding.address):
+            by, removed_us = account.removed
+            took = by == network and binding.made_us - removed_us <= self._limits.hijack_us
+            failures = self._logins.failures(binding)
+            if took or failures >= self._limits.hijack_failures:
+                self._say(binding, failures, took=took)
+        others = [each for each in networks if each != network]
+        account.networks = (*others[1 - _MOST_NETWORKS :], network)
 
     def _say(self, binding: Binding, failures: int, *, took: bool) -> None:
         signs = [f"after {failures} failed logins from there"] if failures else []

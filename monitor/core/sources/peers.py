@@ -49,13 +49,12 @@ class Tally:
 
 
 class Rate:
-    """How much one source sent; and which records those were, the newest."""
+    """How much one source sent, and of which records."""
 
-    __slots__ = ("newest", "over_us", "sent")
+    __slots__ = ("over_us", "sent")
 
     def __init__(self, within_us: int) -> None:
-        self.sent = Sum(within_us, most=100_000)
-        self.newest: tuple[RecordKey, ...] = ()
+        self.sent: Sum[RecordKey] = Sum(within_us, most=100_000)
         self.over_us = 0  # since when it sends too much
 
 

@@ -7,7 +7,7 @@ from monitor.core.hop import address_of
 from monitor.core.limits import Limits
 from monitor.core.sources.beginning import Beginning, Underway
 from monitor.core.sources.ledger import Ledger
-from monitor.core.sources.tables import Recent, Table
+from monitor.core.sources.tables import Bounded, Recent, Table
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import Subject
 from monitor.core.updates import CallEnded, RecordKey, RegistrationEnded, RegistrationOutcome, RequestRefused
@@ -18,16 +18,6 @@ _MOST_ENDPOINTS: Final = 20_000
 _STRANGE: Final = frozenset({401, 403, 404, 405, 407, 410, 484, 485, 604, 606})
 
 
-class _Sweep:
-    """Whom one endpoint asked for, and was refused."""
-
-    __slots__ = ("refused", "well_us")
-
-    def __init__(self, within_us: int) -> None:
-        self.refused: Recent[str] = Recent(within_us)
-        self.well_us = 0  # when something of it succeeded last
-
-
 class Scanning:
     """Watches sources that are not trusted."""
 
@@ -35,7 +25,9 @@ class Scanning:
         self._limits = limits
         self._ledger = ledger
         self._trust = trust
-        self._sweeps: Table[str, _Sweep] = Table(lambda: _Sweep(limits.sweep_us), _MOST_ENDPOINTS)
+        # By endpoint: whom it asked for, and was refused; when something of it succeeded last.
+        self._refusals: Table[str, Recent[str]] = Table(lambda: Recent(limits.sweep_us), _MOST_ENDPOINTS)
+        self._well_us: Bounded[str, int] = Bounded(_MOST_ENDPOINTS)
         self._signatures: Table[str, list[int]] = Table(lambda: [0], _MOST_ENDPOINTS)
 
     def seen(self, begun: Beginning, at_us: int) -> None:
@@ -59,7 +51,7 @@ class Scanning:
     def call_ended(self, update: CallEnded, call: Underway, at_us: int) -> None:
         """A call came to its end."""
         if update.answered:
-            self._sweeps[call.source].well_us = at_us
+            self._well_us.put(call.source, at_us)
         elif update.status in _STRANGE:
             self._refused(call.source, call.to_uri, at_us, update.key)
 
@@ -71,7 +63,7 @@ class Scanning:
 
     def registered(self, client: str, at_us: int) -> None:
         """A registration of this endpoint succeeded: whoever did that is known here."""
-        self._sweeps[client].well_us = at_us
+        self._well_us.put(client, at_us)
 
     def refused(self, update: RequestRefused, at_us: int) -> None:
         """Another request was refused. What goes to no user (a keep-alive) asks for nobody."""
@@ -79,11 +71,11 @@ class Scanning:
             self._refused(update.source, update.to_uri, at_us, update.key)
 
     def _refused(self, source: str, target: str, at_us: int, key: RecordKey) -> None:
-        limits, sweep = self._limits, self._sweeps[source]
-        sweep.refused.add(at_us, target)
-        address = address_of(source)
-        if len(sweep.refused) < limits.sweep_targets or sweep.well_us > at_us - limits.episode_us:
+        limits, refused = self._limits, self._refusals[source]
+        refused.add(at_us, target)
+        if len(refused) < limits.sweep_targets or (self._well_us.get(source) or 0) > at_us - limits.episode_us:
             return
+        address = address_of(source)
         if self._trust.trusted(address, at_us):
             return
         self._ledger.say(
@@ -91,8 +83,8 @@ class Scanning:
             Subject.SOURCE,
             address,
             at_us,
-            f"{address} asked for {len(sweep.refused)} different users within a minute, and each was refused.",
-            count=sweep.refused.total,
+            f"{address} asked for {len(refused)} different users within a minute, and each was refused.",
+            count=refused.total,
             hop=source,
             evidence=(key,),
         )

@@ -82,10 +82,11 @@ class Slowness:
         delay_ms = update.pdd_ms if isinstance(update, CallRang) else update.setup_ms
         if not call.asked or delay_ms is None:
             return
-        usual = self._peers[call.server]
+        peer = call.server.address
+        usual = self._peers[peer]
         usual.add(_Delay(at_us, delay_ms, update.key, call.source, call.destination), self._within_us)
         if delay_ms * MILLISECOND >= self._floor_us:
-            self._judge(call.server, usual, at_us)
+            self._judge(peer, usual, at_us)
 
     def _judge(self, peer: str, usual: _Usual, at_us: int) -> None:
         limits = self._limits

@@ -216,12 +216,11 @@ class Sources:
         if call is None or call.rang:
             return
         call.rang = True
-        server = self._peers.at(call.server)
         if not call.over:
-            self._peers.at(call.client).tally.succeed(at_us)
-            server.tally.succeed(at_us)
+            call.client.tally.succeed(at_us)
+            call.server.tally.succeed(at_us)
             self._slowness.rang(update, call, at_us)
-        self._sight.answered(server, at_us)
+        self._sight.answered(call.server, at_us)
 
     def _ended(self, update: CallEnded, at_us: int) -> None:
         call = self._calls.get(update.key)
@@ -229,7 +228,7 @@ class Sources:
             return
         if update.status is not None:
             self._calls.pop(update.key)
-            self._sight.answered(self._peers.at(call.server), at_us)
+            self._sight.answered(call.server, at_us)
         if not call.over:
             call.over = True
             self._scanning.call_ended(update, call, at_us)
@@ -240,7 +239,7 @@ class Sources:
         client.tally.succeed(at_us)
         self._sight.answered(registrar, at_us)
         self._scanning.registered(binding.client, at_us)
-        self._hijacks.registered(binding, self._logins.failures(binding))
+        self._hijacks.registered(binding)
         self._logins.registered(binding)
         self._storms.bound(registrar.address, binding)
         registrar.heard_us = at_us

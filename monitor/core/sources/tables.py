@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 K = TypeVar("K")
@@ -104,25 +105,29 @@ class Recent(Generic[K]):
         return len(self.counts)
 
 
-class Sum:
-    """How much there was within a time. Times come in order, nearly."""
+class Sum(Generic[V]):
+    """How much there was within a time, and of what. Times come in order, nearly."""
 
     __slots__ = ("_most", "_oldest_us", "_parts", "_within_us", "total")
 
     def __init__(self, within_us: int, most: int) -> None:
         self._within_us = within_us
         self._most = most  # parts that are told apart
-        self._parts: deque[tuple[int, int]] = deque()
+        self._parts: deque[tuple[int, int, V]] = deque()
         self._oldest_us = 0
         self.total = 0
 
-    def add(self, at_us: int, amount: int) -> None:
-        """So much more at `at_us`; what was longer ago than the time is forgotten."""
+    def add(self, at_us: int, amount: int, of: V) -> None:
+        """So much more of this at `at_us`; what was longer ago than the time is forgotten."""
         parts = self._parts
         if not parts:
             self._oldest_us = at_us
-        parts.append((at_us, amount))
+        parts.append((at_us, amount, of))
         self.total += amount
         while self._oldest_us <= at_us - self._within_us or len(parts) > self._most:
             self.total -= parts.popleft()[1]
             self._oldest_us = parts[0][0]
+
+    def newest(self, most: int) -> list[V]:
+        """Of what the last parts were, the oldest first."""
+        return [of for _, _, of in islice(reversed(self._parts), most)][::-1]

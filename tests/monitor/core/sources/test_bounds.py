@@ -39,16 +39,16 @@ def test_recent_happenings_are_forgotten_by_time_and_by_number() -> None:
 
 
 def test_a_sum_forgets_by_time_and_by_number() -> None:
-    total = Sum(10, most=3)
-    total.add(0, 1)
-    total.add(5, 2)
-    total.add(9, 4)
-    assert total.total == 7
-    total.add(10, 8)
+    total: Sum[str] = Sum(10, most=3)
+    total.add(0, 1, "a")
+    total.add(5, 2, "b")
+    total.add(9, 4, "c")
+    assert (total.total, total.newest(2)) == (7, ["b", "c"])
+    total.add(10, 8, "d")
     assert total.total == 14
-    total.add(11, 16)
-    total.add(12, 32)
-    assert total.total == 56
+    total.add(11, 16, "e")
+    total.add(12, 32, "f")
+    assert (total.total, total.newest(5)) == (56, ["d", "e", "f"])
 
 
 def say(ledger: Ledger, name: str, at_us: int, state: FindingState = FindingState.CONFIRMED) -> None:
