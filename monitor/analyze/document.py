@@ -109,7 +109,7 @@ def timestamp(us: int | None) -> str | None:
         return None
     second = _second(us // SECOND)
     # Six digits, as of a format, at half the cost.
-    return None if second is None else second + "." + str(SECOND + us % SECOND)[1:] + "Z"
+    return None if second is None else f"{second}.{str(SECOND + us % SECOND)[1:]}Z"
 
 
 @lru_cache(4096)

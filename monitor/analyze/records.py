@@ -1,8 +1,7 @@
 """What a passage through a file leaves: its records, shown as in the file, and what was noted beside them."""
 
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -28,7 +27,6 @@ from monitor.core.updates import (
     RecordKey,
     RegistrationRecord,
     RegistrationSucceeded,
-    TransactionRecord,
     Update,
 )
 
@@ -106,41 +104,51 @@ def passage(replay: Replay) -> Passage:
 
 def records(replay: Replay, numbers: Numbers, notes: Notes) -> Records:
     """The records as they stand at the end."""
-    found = [_shown(replay.record(key), ordinals) for key, ordinals in zip(numbers.keys, numbers.ordinals, strict=True)]
-    calls = [record for record in found if type(record) is CallRecord]
-    ordinals = dict(zip(numbers.keys, numbers.ordinals, strict=True))
-    return Records(
-        calls=calls,
-        registrations=[record for record in found if type(record) is RegistrationRecord],
-        transactions=[record for record in found if type(record) is TransactionRecord],
-        legs=[Leg.of(call, notes.marks.get(call.key, ())) for call in calls],
-        ordinals=ordinals,
+    found = Records(
+        calls=[],
+        registrations=[],
+        transactions=[],
+        legs=[],
+        ordinals=dict(zip(numbers.keys, numbers.ordinals, strict=True)),
         side={key: sorted(some, key=lambda each: each.captured_us) for key, some in notes.side.items()},
-        media=_reviews(replay, calls, ordinals),
+        media={},
         registration_delays_ms=notes.delays_ms,
         malformed=replay.malformed,
         side_unmatched=replay.correlator.unmatched,
         evicted=replay.evicted,
     )
-
-
-def _reviews(
-    replay: Replay, calls: Sequence[CallRecord], ordinals: Mapping[RecordKey, "array[int]"]
-) -> dict[RecordKey, Review]:
-    """What is known of the media of each call, its messages numbered as in the file."""
-    found = {}
-    for call in calls:
-        fold = replay.correlator.find(call.key)
-        if fold is None:
-            continue
-        media, quality = fold.facet(Media), fold.facet(Quality)
-        if media is not None or quality is not None:
-            numbers = ordinals[call.key]
-            found[call.key] = Review(
-                [] if media is None else [_renumbered(row, numbers) for row in media.rows()],
-                [] if quality is None else [_renumbered(row, numbers) for row in quality.rows()],
-            )
+    for key, ordinals, fold in zip(numbers.keys, numbers.ordinals, _open_folds(replay, numbers), strict=True):
+        record = _shown(replay.closed[key] if fold is None else fold.record(), ordinals)
+        if isinstance(record, CallRecord):
+            found.calls.append(record)
+            found.legs.append(Leg.of(record, notes.marks.get(key, ())))
+            review = None if fold is None else _review(fold, ordinals)
+            if review is not None:
+                found.media[key] = review
+        elif isinstance(record, RegistrationRecord):
+            found.registrations.append(record)
+        else:
+            found.transactions.append(record)
     return found
+
+
+def _open_folds(replay: Replay, numbers: Numbers) -> list[Fold | None]:
+    """Each record in the making, in order of appearance; None for those that have left memory."""
+    found: list[Fold | None] = [None] * len(numbers.keys)
+    for fold in replay.correlator.open_folds():
+        found[fold.ident - 1] = fold
+    return found
+
+
+def _review(fold: Fold, numbers: "array[int]") -> Review | None:
+    """What is known of the media of a call, its messages numbered as in the file; None where nothing is."""
+    media, quality = fold.facet(Media), fold.facet(Quality)
+    if media is None and quality is None:
+        return None
+    return Review(
+        [] if media is None else [_renumbered(row, numbers) for row in media.rows()],
+        [] if quality is None else [_renumbered(row, numbers) for row in quality.rows()],
+    )
 
 
 def _renumbered(row: _Row, numbers: "array[int]") -> _Row:
@@ -153,16 +161,15 @@ def _ordinals(messages: tuple[int, ...], numbers: "array[int]") -> tuple[int, ..
 
 def _shown(record: Record, numbers: "array[int]") -> Record:
     """The record without passwords, the messages of its findings numbered as in the file."""
-    names = ("aor", "contact") if type(record) is RegistrationRecord else ("from_uri", "to_uri")
-    changed: dict[str, Any] = {}
-    for name in names:
-        uri = getattr(record, name)
-        shown = _without_password(uri)
-        if shown != uri:
-            changed[name] = shown
     if record.findings:
-        changed["findings"] = tuple([_shown_finding(each, numbers) for each in record.findings])
-    return replace(record, **changed) if changed else record
+        record = replace(record, findings=tuple([_shown_finding(each, numbers) for each in record.findings]))
+    if isinstance(record, RegistrationRecord):
+        aor, contact = _without_password(record.aor), _without_password(record.contact)
+        changed = aor != record.aor or contact != record.contact
+        return replace(record, aor=aor, contact=contact) if changed else record
+    from_uri, to_uri = _without_password(record.from_uri), _without_password(record.to_uri)
+    changed = from_uri != record.from_uri or to_uri != record.to_uri
+    return replace(record, from_uri=from_uri, to_uri=to_uri) if changed else record
 
 
 def _shown_finding(finding: Finding, numbers: "array[int]") -> Finding:
@@ -183,7 +190,7 @@ def masked(subject: SubjectFinding) -> SubjectFinding:
 
 def _without_password(text: str) -> str:
     """The text with the passwords of its URIs ("sip:user:password@host") in x's."""
-    at = text.rfind("@")
-    if at < 0 or text[:at].count(":") < 2:
+    second = text.find(":", text.find(":") + 1)
+    if second < 0 or second > text.rfind("@"):
         return text  # but for a scheme, no colon comes before a host
     return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

@@ -152,6 +152,10 @@ class Correlator:
         fold = self._known(_name_of(key))
         return fold if fold is not None and fold.key == key else None
 
+    def open_folds(self) -> Iterable[Fold]:
+        """All records in memory, the least recently fed first."""
+        return self._recency
+
     def open_keys(self) -> Iterable[RecordKey]:
         """The keys of all records in memory, the least recently fed first."""
         return (fold.key for fold in self._recency)

@@ -337,9 +337,12 @@ class Fold(Sleeper):
 
     def hops_in_order(self) -> tuple[str, ...]:
         """The hops in order of appearance."""
-        if len(self.hops) == 1:
-            return (self.hops[0].hop,)
-        return tuple([hop for _, _, hop in sorted([(each.first_us, each.vias, each.hop) for each in self.hops])])
+        last: Transaction | None = None
+        for each in self.hops:
+            if last is not None and each.first_us <= last.first_us:
+                return tuple([hop for _, _, hop in sorted([(of.first_us, of.vias, of.hop) for of in self.hops])])
+            last = each
+        return tuple([each.hop for each in self.hops])
 
     def note(self, transaction: Transaction) -> None:
         """Remember a transaction that had a response, if it went as the RFC forbids."""
@@ -348,6 +351,8 @@ class Fold(Sleeper):
 
     def anomalies(self) -> tuple[str, ...]:
         """What the RFC forbids and was seen, each kind once."""
+        if not self.irregular:
+            return ()
         return tuple(sorted({anomaly for transaction in self.irregular for anomaly in transaction.anomalies()}))
 
     # --- time

@@ -55,7 +55,7 @@ def prefix(uri: str) -> str:
     user = user_of(uri).partition(";")[0]
     digits = user.strip("+")
     if not digits.isdigit():
-        digits = digits.translate(_PUNCTUATION)
+        digits = "" if digits[:1].isalpha() else digits.translate(_PUNCTUATION)  # which looks at each character
         if not digits.isdigit():
             return "user"
     if user.startswith("+"):
