@@ -8,6 +8,16 @@ from typing import Any, Final
 import msgspec
 
 from collectors.sip.timers import SECOND
+from collectors.wire.events import SideEvent
+from monitor.analyze.entries import (
+    CallEntry,
+    FindingEntry,
+    LegEntry,
+    RegistrationEntry,
+    SideEntry,
+    StreamEntry,
+    TransactionEntry,
+)
 from monitor.analyze.measures import By, measure
 from monitor.analyze.result import Records, Result
 from monitor.core.hop import place
@@ -16,10 +26,10 @@ from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
 from monitor.core.review import NOTHING, Review
 from monitor.core.sources.values import SubjectFinding
+from monitor.core.stream_row import StreamRow
 from monitor.core.updates import (
     CallRecord,
     Finding,
-    Record,
     RecordKey,
     RegistrationRecord,
     TransactionRecord,
@@ -32,7 +42,7 @@ Document = dict[str, Any]
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-def encode(*documents: Document) -> bytes:
+def encode(*documents: object) -> bytes:
     """The documents as JSON in UTF-8, one a line; characters that are no text become "?"."""
     try:
         return _encode_lines(documents)
@@ -75,32 +85,23 @@ def outline(result: Result, measures: Figures, measures_by: By) -> Document:
     }
 
 
-def calls(found: Result | Records, legs: Mapping[RecordKey, list[Document]]) -> Iterator[Document]:
+def calls(found: Result | Records, legs: Mapping[RecordKey, list[LegEntry]]) -> Iterator[CallEntry]:
     """The calls, with their legs."""
     for call in found.calls:
-        entry = _call(call, legs.get(call.key, []))
-        _add_common(entry, call)
-        _add_media(entry, found.media.get(call.key, NOTHING))
-        entry["side"] = _side(found, call)
-        yield entry
+        key = call.key
+        yield _call(call, legs.get(key, []), found.media.get(key, NOTHING), found.side.get(key, ()))
 
 
-def registrations(found: Result | Records) -> Iterator[Document]:
+def registrations(found: Result | Records) -> Iterator[RegistrationEntry]:
     """The registrations."""
     for each in found.registrations:
-        entry = _registration(each)
-        _add_common(entry, each)
-        entry["side"] = _side(found, each)
-        yield entry
+        yield _registration(each, found.side.get(each.key, ()))
 
 
-def transactions(found: Result | Records) -> Iterator[Document]:
+def transactions(found: Result | Records) -> Iterator[TransactionEntry]:
     """All other transactions."""
     for each in found.transactions:
-        entry = _transaction(each)
-        _add_common(entry, each)
-        entry["side"] = _side(found, each)
-        yield entry
+        yield _transaction(each, found.side.get(each.key, ()))
 
 
 def timestamp(us: int | None) -> str | None:
@@ -121,121 +122,132 @@ def _second(seconds: int) -> str | None:
         return None
 
 
-def legs_of(links: Sequence[Link]) -> dict[RecordKey, list[Document]]:
+def legs_of(links: Sequence[Link]) -> dict[RecordKey, list[LegEntry]]:
     """Of each call, the other legs that it is linked with."""
-    found: dict[RecordKey, list[Document]] = {}
+    found: dict[RecordKey, list[LegEntry]] = {}
     for link in links:
         for one, other in ((link.one, link.other), (link.other, link.one)):
-            leg = {"call_id": other.call_id, "confidence": link.confidence, "reason": link.reason}
-            found.setdefault(one, []).append(leg)
+            found.setdefault(one, []).append(LegEntry(other.call_id, link.confidence, link.reason))
     return found
 
 
-def _call(call: CallRecord, legs: list[Document]) -> Document:
-    return {
-        "call_id": call.key.call_id,
-        "from": call.from_uri,
-        "to": call.to_uri,
-        "caller": call.caller,
-        "callee": call.callee,
-        "state": str(call.state),
-        "status": call.status,
-        "answered": call.answered,
-        "acked": call.acked if call.answered else None,
-        "first": timestamp(call.first_us),
-        "setup_ms": call.setup_ms,
-        "pdd_ms": call.pdd_ms,
-        "duration_ms": call.duration_ms,
-        "disconnect_ms": call.disconnect_ms,
-        "user_agent": call.user_agent,
-        "legs": legs,
-    }
+def _call(call: CallRecord, legs: Sequence[LegEntry], review: Review, side: Sequence[SideEvent]) -> CallEntry:
+    answered = call.answered_us is not None
+    return CallEntry(
+        call_id=call.key.call_id,
+        from_uri=call.from_uri,
+        to_uri=call.to_uri,
+        caller=call.caller,
+        callee=call.callee,
+        state=call.state,
+        status=call.status,
+        answered=answered,
+        acked=call.acked if answered else None,
+        first=timestamp(call.first_us),
+        setup_ms=call.setup_ms,
+        pdd_ms=call.pdd_ms,
+        duration_ms=call.duration_ms,
+        disconnect_ms=call.disconnect_ms,
+        user_agent=call.user_agent,
+        legs=legs,
+        messages=call.messages,
+        retransmissions=call.retransmissions,
+        hops=call.hops,
+        findings=_findings(call.findings),
+        anomalies=call.anomalies,
+        media=[_stream(row) for row in review.streams],
+        quality=review.quality,
+        side=_side(side),
+    )
 
 
-def _registration(registration: RegistrationRecord) -> Document:
-    return {
-        "call_id": registration.key.call_id,
-        "aor": registration.aor,
-        "contact": registration.contact,
-        "client": registration.client,
-        "registrar": registration.registrar,
-        "outcome": str(outcome(registration.outcome)),
-        "status": registration.status,
-        "first": timestamp(registration.first_us),
-    }
+def _registration(registration: RegistrationRecord, side: Sequence[SideEvent]) -> RegistrationEntry:
+    return RegistrationEntry(
+        call_id=registration.key.call_id,
+        aor=registration.aor,
+        contact=registration.contact,
+        client=registration.client,
+        registrar=registration.registrar,
+        outcome=outcome(registration.outcome),
+        status=registration.status,
+        first=timestamp(registration.first_us),
+        messages=registration.messages,
+        retransmissions=registration.retransmissions,
+        hops=registration.hops,
+        findings=_findings(registration.findings),
+        anomalies=registration.anomalies,
+        side=_side(side),
+    )
 
 
-def _transaction(transaction: TransactionRecord) -> Document:
-    return {
-        "call_id": transaction.key.call_id,
-        "method": transaction.method,
-        "from": transaction.from_uri,
-        "to": transaction.to_uri,
-        "client": transaction.client,
-        "server": transaction.server,
-        "status": transaction.status,
-        "first": timestamp(transaction.first_us),
-        "fault": transaction.fault or None,
-    }
+def _transaction(transaction: TransactionRecord, side: Sequence[SideEvent]) -> TransactionEntry:
+    return TransactionEntry(
+        call_id=transaction.key.call_id,
+        method=transaction.method,
+        from_uri=transaction.from_uri,
+        to_uri=transaction.to_uri,
+        client=transaction.client,
+        server=transaction.server,
+        status=transaction.status,
+        first=timestamp(transaction.first_us),
+        fault=transaction.fault or None,
+        messages=transaction.messages,
+        retransmissions=transaction.retransmissions,
+        hops=transaction.hops,
+        findings=_findings(transaction.findings),
+        anomalies=transaction.anomalies,
+        side=_side(side),
+    )
 
 
-def _add_common(entry: Document, record: Record) -> None:
-    """Behind what only a record of its kind has, what every one has."""
-    entry["messages"] = record.messages
-    entry["retransmissions"] = record.retransmissions
-    entry["hops"] = record.hops
-    entry["findings"] = _findings(record.findings)
-    entry["anomalies"] = record.anomalies
-
-
-def _findings(findings: Sequence[Finding]) -> list[Document]:
+def _findings(findings: Sequence[Finding]) -> Sequence[FindingEntry]:
     """Those that still stand, and those that were cleared, in order of raising."""
+    if not findings:
+        return ()
     return [
-        {
-            "code": finding.code,
-            "variant": finding.variant,
-            "state": str(finding.state),
-            "severity": str(finding.severity),
-            "at": timestamp(finding.at_us),
-            "hop": finding.hop,
-            "messages": list(finding.messages),
-            "cause": finding.cause,
-            "remedy": finding.remedy,
-        }
+        FindingEntry(
+            code=finding.code,
+            variant=finding.variant,
+            state=finding.state,
+            severity=finding.severity,
+            at=timestamp(finding.at_us),
+            hop=finding.hop,
+            messages=finding.messages,
+            cause=finding.cause,
+            remedy=finding.remedy,
+        )
         for finding in findings
     ]
 
 
-def _add_media(entry: Document, review: Review) -> None:
-    """What was offered, in order of time, and what receivers reported."""
-    entry["media"] = [
-        {
-            "at": timestamp(row.at_us),
-            "messages": row.messages,
-            "method": row.method,
-            "kind": row.kind,
-            "state": row.state,
-            "offer": row.offer,
-            "answer": row.answer,
-            "common": row.common,
-        }
-        for row in review.streams
-    ]
-    entry["quality"] = review.quality
+def _stream(row: StreamRow) -> StreamEntry:
+    """What was offered, and what was answered."""
+    return StreamEntry(
+        at=timestamp(row.at_us),
+        messages=row.messages,
+        method=row.method,
+        kind=row.kind,
+        state=row.state,
+        offer=row.offer,
+        answer=row.answer,
+        common=row.common,
+    )
 
 
-def _side(result: Result | Records, record: Record) -> list[Document]:
+def _side(events: Sequence[SideEvent]) -> Sequence[SideEntry]:
     """What was seen beside the messages of a record, in order of time."""
+    if not events:
+        return ()
     return [
-        {
-            "at": timestamp(side.captured_us),
-            "kind": side.kind,
-            "source": place(side.source, side.source_port),
-            "destination": place(side.destination, side.destination_port),
-            "text": side.text,
-            "values": side.values,
-        }
-        for side in result.side.get(record.key, ())
+        SideEntry(
+            at=timestamp(side.captured_us),
+            kind=side.kind,
+            source=place(side.source, side.source_port),
+            destination=place(side.destination, side.destination_port),
+            text=side.text,
+            values=side.values,
+        )
+        for side in events
     ]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from monitor.analyze.document import Document, calls, encode, legs_of, outline, registrations, transactions
+from monitor.analyze.document import calls, encode, legs_of, outline, registrations, transactions
+from monitor.analyze.entries import Entry, LegEntry
 from monitor.analyze.measures import By, measure
 from monitor.analyze.result import Records, Result
 from monitor.core.measures import Figures
@@ -18,7 +19,7 @@ _A_RUN: Final = 16  # entries: encoded together they cost less, and still fit in
 _NO_LEGS: Final = b'"legs":[]'
 
 
-def fragment(*entries: Document) -> bytes:
+def fragment(*entries: object) -> bytes:
     """Entries of one of the document's lists as they stand there; at least one."""
     return encode(*entries)[:-1].replace(b"\n", b",\n")  # which stands nowhere else: in a text it is escaped
 
@@ -28,19 +29,19 @@ def fragments(found: Records, kind: str) -> Iterator[bytes]:
     return map(fragment, _entries(found, kind, {}))
 
 
-def _entries(found: Result | Records, kind: str, legs: Mapping[RecordKey, list[Document]]) -> Iterator[Document]:
+def _entries(found: Result | Records, kind: str, legs: Mapping[RecordKey, list[LegEntry]]) -> Iterator[Entry]:
     if kind == "calls":
         return calls(found, legs)
     return registrations(found) if kind == "registrations" else transactions(found)
 
 
-def _runs(entries: Iterator[Document]) -> Iterator[bytes]:
+def _runs(entries: Iterator[Entry]) -> Iterator[bytes]:
     """All entries of a list, some at a time."""
     while run := tuple(islice(entries, _A_RUN)):
         yield fragment(*run)
 
 
-def with_legs(call: bytes, legs: list[Document]) -> bytes:
+def with_legs(call: bytes, legs: list[LegEntry]) -> bytes:
     """A call with its legs, which it is written without."""
     return call.replace(_NO_LEGS, fragment({"legs": legs})[1:-1], 1) if legs else call
 
