@@ -21,7 +21,7 @@ from monitor.analyze.entries import (
 from monitor.analyze.measures import By, measure
 from monitor.analyze.result import Records, Result
 from monitor.core.hop import place
-from monitor.core.legs import Link
+from monitor.core.leg import Link
 from monitor.core.measures import Figures
 from monitor.core.measures.tally import outcome
 from monitor.core.review import NOTHING, Review

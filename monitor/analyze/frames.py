@@ -7,7 +7,7 @@ import msgspec
 from monitor.analyze.measures import PartMeasures
 from monitor.analyze.result import Passage
 from monitor.analyze.step import Progress
-from monitor.core.legs import Leg
+from monitor.core.leg import Leg
 from monitor.core.sources.stage import Minded
 from monitor.core.updates import Severity
 

@@ -13,7 +13,7 @@ from monitor.analyze.result import Passage, Records
 from monitor.core.facets.media import Media
 from monitor.core.facets.quality import Quality
 from monitor.core.fold import Fold
-from monitor.core.legs import Leg
+from monitor.core.leg import Leg
 from monitor.core.quality import QualityRow
 from monitor.core.review import Review
 from monitor.core.sources.values import SubjectFinding

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from collectors.wire.events import SideEvent
-from monitor.core.legs import Leg, Link
+from monitor.core.leg import Leg, Link
 from monitor.core.review import Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationRecord, TransactionRecord

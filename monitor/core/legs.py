@@ -9,15 +9,16 @@ A mark is stored with its call when it is seen. Which calls are legs of which is
 the same marks give the same answer whatever came first, live or from a file.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
-
-import msgspec
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from collectors.sip.timers import SECOND
 from monitor.core.hop import address_of
+from monitor.core.leg import Leg, Link
 from monitor.core.marks import Mark, MarkKind
-from monitor.core.updates import CallRecord, RecordKey
+
+if TYPE_CHECKING:
+    from monitor.core.updates import RecordKey
 
 
 class Proof(NamedTuple):
@@ -48,38 +49,6 @@ _ONE_NUMBER_HERE: Final = 60
 _BOTH_NUMBERS: Final = 50
 _LEAST: Final = 50
 _MOST_OF_A_MARK: Final = 64  # calls that share one: more is a trunk's own habit, and joins nothing
-
-
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """A call as a possible leg. Wire times in µs."""
-
-    key: RecordKey
-    marks: frozenset[Mark]
-    begun_us: int
-    set_up_us: int | None  # answered, or over; None: still being set up
-    over_us: int | None  # None: goes on
-    hops: tuple[str, ...]  # of INVITE, in order
-
-    @classmethod
-    def of(cls, record: CallRecord, marks: Iterable[Mark]) -> "Leg":
-        """The leg that a call may be."""
-        return cls(
-            key=record.key,
-            marks=frozenset(marks),
-            begun_us=record.first_us,
-            set_up_us=record.answered_us or record.ended_us,
-            over_us=record.ended_us,
-            hops=record.hops,
-        )
-
-
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """Two calls that are legs of one conversation, the earlier first."""
-
-    one: RecordKey
-    other: RecordKey
-    confidence: int  # percent
-    reason: str
 
 
 def link(one: Leg, other: Leg) -> Link | None:
@@ -130,13 +99,13 @@ def _element(one: Leg, other: Leg) -> str:
     return out if out in reached - passed else ""
 
 
-def _near(places: list[int], legs: Sequence[Leg], within_us: int) -> Iterator[tuple[int, int]]:
+def _add_near(places: list[int], legs: Sequence[Leg], within_us: int, pairs: set[tuple[int, int]]) -> None:
     """Of these calls the pairs that begin within a time of each other."""
     for number, one in enumerate(places):
         begun_us = legs[one].begun_us
         for other in places[number + 1 :]:
             if abs(legs[other].begun_us - begun_us) <= within_us:
-                yield one, other
+                pairs.add((one, other))
 
 
 def _shared(legs: Sequence[Leg]) -> dict[Mark, list[int]]:
@@ -160,7 +129,7 @@ def links(legs: Sequence[Leg]) -> list[Link]:
     pairs = set[tuple[int, int]]()
     for mark, places in _shared(legs).items():
         if len(places) <= _MOST_OF_A_MARK:
-            pairs.update(_near(places, legs, PROOFS[mark.kind].within_us if mark.kind in PROOFS else SETUP_US))
+            _add_near(places, legs, PROOFS[mark.kind].within_us if mark.kind in PROOFS else SETUP_US, pairs)
     apart = [
         (abs(legs[one].begun_us - legs[other].begun_us), each)
         for one, other in sorted(pairs)

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias
 from django.db import connection
 from django.db.models import BooleanField, Func, Q
 
-from monitor.core.legs import Leg, Link, links
+from monitor.core.leg import Leg, Link
+from monitor.core.legs import links
 from monitor.core.marks import Mark
 from monitor.core.updates import Kind, RecordKey
 from monitor.models import Call, LegMark

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from collectors.wire.events import SipEvent
 from monitor.core.correlator import Correlator
-from monitor.core.legs import Leg, Link, link, links
+from monitor.core.leg import Leg, Link
+from monitor.core.legs import link, links
 from monitor.core.marks import Mark, MarkKind
 from monitor.core.updates import CallRecord, Kind, LegMarked, RecordKey
 from tests.support.messages import PLACES, Headers, hop, request, response, us
