@@ -5,14 +5,14 @@ Descriptions are read once: a hop that carries the same octets costs a compariso
 """
 
 from collections.abc import Set
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from monitor.core.agreement import rows
-from monitor.core.attempt import CHALLENGES, Attempt
+from monitor.core.attempt import CHALLENGES
 from monitor.core.call import Call
 from monitor.core.diagnosis import media, session
 from monitor.core.diagnosis.rule import Rule
-from monitor.core.diagnosis.session import Refused
 from monitor.core.facet import Facet
 from monitor.core.flows import Place
 from monitor.core.message import Message
@@ -29,6 +29,7 @@ from monitor.core.negotiation import (
     Sight,
     exchanges,
 )
+from monitor.core.refusals import refusal, refused_for_media, was_refused
 from monitor.core.stream import Stream, streams
 from monitor.core.stream_row import StreamRow
 from monitor.core.transaction import Transaction
@@ -88,7 +89,7 @@ class Media(Facet[Call]):
 
     def rows(self) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept."""
-        return rows(exchanges(self.bids), self._was_refused)
+        return rows(exchanges(self.bids), partial(was_refused, self.fold))
 
     def exchanges(self) -> list[Exchange]:
         """What was offered and answered, as far as it is kept, in order of time."""
@@ -182,15 +183,10 @@ class Media(Facet[Call]):
         if event.cseq_method != "INVITE" or (event.status in CHALLENGES and not self._was_told(_RULES.keys())):
             return False  # it asks for credentials, and says nothing of the media
         bid = self._find("INVITE", event)
-        if bid is None or (bid.asked and not bid.to_tag and not self._of_media(bid)):
+        if bid is None or (bid.asked and not bid.to_tag and not refused_for_media(self.fold, bid)):
             return False
         self.fold.wake_facet(event.captured_us + self.fold.context.settings.repair_us, self)
         return True
-
-    def _of_media(self, bid: Bid) -> bool:
-        """Whether what begins a call was refused, on any hop, in a way that may be for its media."""
-        attempt = self._attempt(bid)
-        return attempt is not None and any(hop.final_status in session.NO_MEDIA for hop in attempt.transactions)
 
     # --- what is kept
 
@@ -333,77 +329,11 @@ class Media(Facet[Call]):
 
     def _refused(self, bid: Bid, made: list[Exchange], found: _Found) -> None:
         settings, now_us = self.fold.context.settings, self.fold.now_us
-        refused = self._refusal_of(bid, made)
+        refused = refusal(self.fold, bid, self.bids, made)
         if refused is not None:
             _note(found, media.NO_COMMON_CODEC, session.refused_offer(bid, refused, settings, now_us))
             _note(found, session.UNANSWERED_REINVITE, session.unanswered_reinvite(bid, refused, settings, now_us))
             _note(found, session.T38_FAILED, session.t38_failed(bid, refused, settings, now_us))
-
-    def _refusal_of(self, bid: Bid, made: list[Exchange]) -> Refused | None:
-        """How its request was refused; a 2xx refuses a fax that gets port 0."""
-        attempt = self._attempt(bid)
-        final = None if attempt is None or attempt.status() < 300 else attempt.final()
-        if attempt is not None and final is not None:
-            numbers = final.final_numbers
-            return Refused(
-                status=final.final_status,
-                explanation=final.explanation,
-                at_us=final.final_us,
-                hop=final.hop,
-                number=numbers[0],
-                again_us=self._again_us(bid, attempt, final.final_us, made),
-                bye_us=self.fold.bye_us,
-            )
-        for exchange in made:
-            answer = exchange.answer
-            if exchange.bid is bid and answer is not None and _faxless(exchange):
-                return Refused(
-                    status=200,
-                    explanation="",
-                    at_us=answer.near.at_us,
-                    hop=exchange.offer.near.hop,
-                    number=answer.near.number,
-                    again_us=self._fax_us(bid, made),
-                    bye_us=self.fold.bye_us,
-                )
-        return None
-
-    def _was_refused(self, bid: Bid) -> bool:
-        attempt = self._attempt(bid)
-        return attempt is not None and attempt.status() >= 300
-
-    def _attempt(self, bid: Bid) -> Attempt | None:
-        for attempt in self.fold.attempts if bid.method == "INVITE" else ():
-            if attempt.cseq == bid.cseq and attempt.from_tag == bid.from_tag:
-                return attempt
-        return None
-
-    def _again_us(self, bid: Bid, attempt: Attempt, refused_us: int, made: list[Exchange]) -> int:
-        """When what was refused was tried again: another offer, or for a fax one that was taken."""
-        if not bid.to_tag:
-            return self.fold.attempts.next_us(attempt)
-        if session.fax(bid) is not None:
-            return self._fax_us(bid, made)
-        until_us = refused_us + self.fold.context.settings.repair_us
-        tags = {bid.from_tag, bid.to_tag}
-        later = (
-            each.at_us
-            for each in self.bids
-            if each.method == "INVITE" and {each.from_tag, each.to_tag} == tags and refused_us <= each.at_us <= until_us
-        )
-        return min(later, default=0)
-
-    def _fax_us(self, bid: Bid, made: list[Exchange]) -> int:
-        """When a later offer of a fax was taken."""
-        taken = (
-            exchange.bid.at_us
-            for exchange in made
-            if exchange.bid.at_us > bid.at_us
-            and exchange.agreed
-            and session.fax(exchange.bid)
-            and not _faxless(exchange)
-        )
-        return min(taken, default=0)
 
 
 def _note(found: _Found, rule: Rule, finding: Finding | None) -> None:
@@ -430,12 +360,3 @@ def _accepted(offer: Carried, answer: Carried) -> bool:
     if len(offered) != len(accepted) or not offered or offer.rewritten:
         return False
     return all(media.plain(one, accepted[index]) for index, one in enumerate(offered))
-
-
-def _faxless(exchange: Exchange) -> bool:
-    """Whether its answer gives port 0 to the fax that was offered."""
-    answer = exchange.answer
-    fax = session.fax(exchange.bid)
-    if fax is None or answer is None or not exchange.concluded:
-        return False
-    return not any(stream.terms.kind == "image" and stream.port > 0 for stream in answer.near.streams)
