@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_network
-from typing import Final
+from typing import Final, TypeAlias
 
 from collectors.sip.uri import host_of
 
@@ -22,30 +22,33 @@ class Scope(StrEnum):
 
 # The first that holds an address counts. Addresses reserved for documentation are as public as any: they
 # stand for public ones wherever they are used.
-_RANGES: Final = tuple(
-    (network.version, int(network[0]), int(network[-1]), scope)
-    for network, scope in (
-        (ip_network("0.0.0.0/32"), Scope.UNSPECIFIED),
-        (ip_network("127.0.0.0/8"), Scope.LOOPBACK),
-        (ip_network("10.0.0.0/8"), Scope.PRIVATE),
-        (ip_network("172.16.0.0/12"), Scope.PRIVATE),
-        (ip_network("192.168.0.0/16"), Scope.PRIVATE),
-        (ip_network("100.64.0.0/10"), Scope.SHARED),
-        (ip_network("169.254.0.0/16"), Scope.LINK_LOCAL),
-        (ip_network("224.0.0.0/4"), Scope.MULTICAST),
-        (ip_network("::/128"), Scope.UNSPECIFIED),
-        (ip_network("::1/128"), Scope.LOOPBACK),
-        (ip_network("fc00::/7"), Scope.PRIVATE),
-        (ip_network("fe80::/10"), Scope.LINK_LOCAL),
-        (ip_network("ff00::/8"), Scope.MULTICAST),
-    )
+_NETWORKS: Final = (
+    (ip_network("0.0.0.0/32"), Scope.UNSPECIFIED),
+    (ip_network("127.0.0.0/8"), Scope.LOOPBACK),
+    (ip_network("10.0.0.0/8"), Scope.PRIVATE),
+    (ip_network("172.16.0.0/12"), Scope.PRIVATE),
+    (ip_network("192.168.0.0/16"), Scope.PRIVATE),
+    (ip_network("100.64.0.0/10"), Scope.SHARED),
+    (ip_network("169.254.0.0/16"), Scope.LINK_LOCAL),
+    (ip_network("224.0.0.0/4"), Scope.MULTICAST),
+    (ip_network("::/128"), Scope.UNSPECIFIED),
+    (ip_network("::1/128"), Scope.LOOPBACK),
+    (ip_network("fc00::/7"), Scope.PRIVATE),
+    (ip_network("fe80::/10"), Scope.LINK_LOCAL),
+    (ip_network("ff00::/8"), Scope.MULTICAST),
 )
-# Not to be reached by who is somewhere else.
-INSIDE: Final = frozenset({Scope.PRIVATE, Scope.SHARED, Scope.LINK_LOCAL, Scope.LOOPBACK})
-
+_Range: TypeAlias = tuple[int, int, Scope]  # first and last address
+_RANGES: Final[dict[int, tuple[_Range, ...]]] = {
+    version: tuple((int(net[0]), int(net[-1]), scope) for net, scope in _NETWORKS if net.version == version)
+    for version in (4, 6)
+}
 
 # Asked with each message, and slowly through the class (Python 3.11).
 PUBLIC: Final = Scope.PUBLIC
+_PRIVATE: Final = Scope.PRIVATE
+_SHARED: Final = Scope.SHARED
+_LINK_LOCAL: Final = Scope.LINK_LOCAL
+LOOPBACK: Final = Scope.LOOPBACK
 
 _MOST_KNOWN: Final = 8_192
 _KNOWN: Final[dict[str, Scope]] = {}
@@ -74,8 +77,8 @@ def _scope(address: str) -> Scope:
             return Scope.NONE
         within = parsed.ipv4_mapped
         version, number = (6, int(parsed)) if within is None else (4, int(within))
-    for of_version, first, last, found in _RANGES:
-        if first <= number <= last and of_version == version:
+    for first, last, found in _RANGES[version]:
+        if first <= number <= last:
             return found
     return PUBLIC
 
@@ -97,9 +100,9 @@ def _dotted(address: str) -> int:
 
 
 def inside(address: str) -> bool:
-    """Whether an address is private, shared, link-local or loopback."""
+    """Whether an address can't be reached by who is somewhere else: private, shared, link-local or loopback."""
     found = scope(address)
-    return found is not PUBLIC and found in INSIDE
+    return found is _PRIVATE or found is _SHARED or found is _LINK_LOCAL or found is LOOPBACK
 
 
 def leads_inside(uri: str) -> bool:

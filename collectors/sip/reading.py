@@ -4,7 +4,6 @@
 """
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from collectors.sip.line import COMPACT, LOWER
@@ -14,11 +13,13 @@ from collectors.sip.via import read_via
 
 UNREAD: Final[list[bytes]] = []  # never changed
 _LONGEST_LINE: Final = 8_192
-_CR: Final = 13
-_LF: Final = 10
-# The topmost Via without its parameters, behind the first line, as nearly every message has it.
-_TOPMOST_VIA: Final = re.compile(rb"[^\r\n]+\r\nVia: ([A-Za-z0-9:./ \[\]-]{1,99});")
+# The topmost Via without its parameters, as nearly every message has it.
+_VIA: Final = b"Via: "
 _SENT_PROTOCOL: Final = re.compile(r"SIP/2\.0/[A-Za-z]+")
+_USUAL_VIA: Final = re.compile(_VIA + rb"[A-Za-z0-9:./ \[\]-]{1,99}")
+# What such lines say: host and port.
+_SENT_BY: Final[dict[bytes, tuple[str, int | None]]] = {}
+_MOST_SENT_BY: Final = 8_192
 
 _ANY: Final = 255  # no second octet of a name
 
@@ -85,30 +86,33 @@ class Reading:
     @property
     def start_line(self) -> str:
         """The first line."""
-        raw = self.raw
-        end = raw.find(b"\r\n")
-        if 0 < end < _LONGEST_LINE and raw.find(b"\r") == end and raw.find(b"\n") == end + 1:
-            return raw[:end].decode("utf-8", "replace")
-        return start_line(raw)
+        if not self._lines:
+            self._split()
+        line = self._lines[0]
+        if 0 < len(line) < _LONGEST_LINE and self.raw.startswith(line):  # else line ends come before it
+            return line.decode("utf-8", "replace")
+        return start_line(self.raw)
 
     @property
     def target(self) -> str:
         """The Request-URI; "" where there is none."""
-        octets = self.raw.split(b" ", 2)
-        if len(octets) == 3:
-            method, target = octets[0], octets[1]
-            broken = _CR in target or _LF in target or _CR in method or _LF in method
-            if 0 < len(target) < _LONGEST_LINE and not broken:
-                return target.decode("utf-8", "replace")
         words = self.start_line.split(" ", 2)
         return words[1] if len(words) == 3 else ""
 
     @property
     def sent_by(self) -> tuple[str, int | None]:
         """Host and port of the topmost Via, an IPv6 reference in its brackets; ("", None) where there is none."""
-        found = _TOPMOST_VIA.match(self.raw)
-        if found is not None:
-            return _sent_by(found[1])
+        if not self._lines:
+            self._split()
+        if len(self._lines) > 1:
+            value = self._lines[1].partition(b";")[0]
+            known = _SENT_BY.get(value)
+            if known is None and _USUAL_VIA.fullmatch(value):
+                if len(_SENT_BY) >= _MOST_SENT_BY:
+                    _SENT_BY.clear()
+                known = _SENT_BY[value] = _sent_by(value[len(_VIA) :].decode())
+            if known is not None:
+                return known
         via = read_via(self.first("via"))
         return via.host, via.port
 
@@ -120,13 +124,11 @@ class Reading:
         return self.raw[self._begin :]
 
 
-@lru_cache(8192)
-def _sent_by(value: bytes) -> tuple[str, int | None]:
+def _sent_by(value: str) -> tuple[str, int | None]:
     """Host and port of a Via without its parameters."""
-    text = value.decode()
-    protocol, _, place = text.partition(" ")
+    protocol, _, place = value.partition(" ")
     if place and _SENT_PROTOCOL.fullmatch(protocol):
         host, port, _ = read_hostport(place)
         return host, port
-    via = read_via(text)
+    via = read_via(value)
     return via.host, via.port

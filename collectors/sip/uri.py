@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+_TEL: Final = len("tel:")
 _QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -40,15 +41,23 @@ def without_parameters(uri: str) -> str:
 
 def host_of(uri: str) -> str:
     """The host of a SIP URI, without port: 'sip:bob@example.com:5060' → 'example.com'."""
-    host = uri.rpartition("@")[2] if "@" in uri else uri.partition(":")[2]
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    begin = uri.rfind("@") + 1 or uri.find(":") + 1
+    if not begin:
+        return ""
+    if uri[begin : begin + 1] == "[":
+        end = uri.find("]", begin)
+        return uri[begin : end + 1] if end >= 0 else uri[begin:] + "]"
+    end = uri.find(":", begin)
+    return uri[begin:end] if end >= 0 else uri[begin:]
 
 
 def user_of(uri: str) -> str:
     """The user of a SIP URI, or the number of a tel URI: 'sip:bob@example.com' → 'bob'."""
-    scheme, _, rest = uri.partition(":")
-    if scheme.lower() == "tel":
-        return rest
-    return rest.rpartition("@")[0].partition(":")[0]
+    begin = uri.find(":") + 1
+    if begin == _TEL and uri[:_TEL].lower() == "tel:":
+        return uri[begin:]
+    at = uri.rfind("@", begin)
+    if not begin or at < 0:
+        return ""
+    end = uri.find(":", begin, at)
+    return uri[begin:end] if end >= 0 else uri[begin:at]

@@ -4,6 +4,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Final
 
+from collectors.sip.address import PUBLIC, inside, scope
 from collectors.wire.events import SipEvent
 
 _MOST_WAYS: Final = 65_536
@@ -23,7 +24,17 @@ def place(address: str, port: int) -> str:
 class Way:
     """A hop by its parts, in the direction of the request. Shared: never changed."""
 
-    __slots__ = ("destination", "destination_port", "ends", "hop", "source", "source_port")
+    __slots__ = (
+        "destination",
+        "destination_outside",
+        "destination_port",
+        "ends",
+        "hop",
+        "source",
+        "source_outside",
+        "source_port",
+        "through_nat",
+    )
 
     def __init__(self, source: str, source_port: int, destination: str, destination_port: int) -> None:
         # Each event that was decoded has its own texts: of those that are everywhere the same, one is kept.
@@ -33,6 +44,11 @@ class Way:
         self.destination_port = destination_port
         self.ends = endpoint(source, source_port), endpoint(destination, destination_port)  # who asks, who answers
         self.hop = ">".join(self.ends)
+        self.source_outside = scope(source) is PUBLIC
+        self.destination_outside = scope(destination) is PUBLIC
+        self.through_nat = (self.source_outside and inside(destination)) or (
+            self.destination_outside and inside(source)
+        )
 
 
 # By addresses and ports: each is one object, however many transactions it carries.

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from collectors.sip.address import PUBLIC, inside, leads_inside, scope
+from collectors.sip.address import leads_inside
 from collectors.sip.sdp import looks_like_sdp
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import SIP_ALG, sip_alg
@@ -47,9 +47,7 @@ class Gateways(Facet[Call | Registration | Standalone]):
     @staticmethod
     def begins(event: Message) -> bool:
         """It is on its way between inside and outside, or mixes both."""
-        if scope(event.source) is PUBLIC:
-            return inside(event.destination) or _outside(event) != ""
-        return scope(event.destination) is PUBLIC and inside(event.source)
+        return event.way.through_nat or _mixed(event) != ""
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Compare with what was seen of it elsewhere."""
@@ -94,13 +92,10 @@ def _parts(event: Message) -> tuple[str, ...]:
 
 
 def _mixed(event: Message) -> str:
-    """How a message mixes both sides of a NAT; "" where it does not."""
-    return _outside(event) if scope(event.source) is PUBLIC else ""
-
-
-def _outside(event: Message) -> str:
-    """The same of a message from a public address."""
-    source = event.source
+    """How a message from outside mixes both sides of a NAT; "" where it does not."""
+    way, source = event.way, event.source
+    if not (way.source_outside if event.method else way.destination_outside):
+        return ""
     # Most of such phones give the private address in their Via, too: the octets tell without reading it.
     if event.vias == 1 and event.method and leads_inside(event.contact) and event.raw.find(source.encode()) >= 0:
         host, _ = event.sent_by

@@ -2,7 +2,8 @@
 
 import pytest
 
-from collectors.sip.message import body, header, header_values, start_line
+from collectors.sip import reading
+from collectors.sip.message import body, head, header, header_values, start_line
 from collectors.sip.reading import Names, Reading
 from collectors.sip.via import read_via
 
@@ -39,23 +40,30 @@ HEADS = {
 @pytest.mark.parametrize("raw", HEADS.values(), ids=HEADS.keys())
 def test_a_message_reads_the_same_however_it_is_written(raw: bytes) -> None:
     via = read_via(header(raw, "via") or "")
-    reading = Reading(raw)
+    read = Reading(raw)
 
-    assert reading.sent_by == (via.host, via.port)
-    assert reading.start_line == start_line(raw)
+    assert read.sent_by == Reading(raw, *head(raw)).sent_by == (via.host, via.port)
+    assert read.start_line == Reading(raw, *head(raw)).start_line == start_line(raw)
     words = start_line(raw).split(" ", 2)
-    assert reading.target == (words[1] if len(words) == 3 else "")
-    assert reading.body == body(raw)
-    assert reading.all("subject") == header_values(raw, "subject")
-    assert reading.first("via") == (header(raw, "via") or "")
+    assert read.target == (words[1] if len(words) == 3 else "")
+    assert read.body == body(raw)
+    assert read.all("subject") == header_values(raw, "subject")
+    assert read.first("via") == (header(raw, "via") or "")
+
+
+def test_of_vias_that_never_end_only_so_many_are_remembered() -> None:
+    for number in range(8_193):
+        via = b"\r\nVia: SIP/2.0/UDP 10.0.0.1:%d" % number
+        assert Reading(REQUEST + via + REST).sent_by == ("10.0.0.1", number)
+    assert len(reading._SENT_BY) <= 8_192
 
 
 def test_headers_may_be_asked_for_before_the_body() -> None:
-    reading = Reading(HEADS["as most are"])
+    read = Reading(HEADS["as most are"])
 
-    assert reading.first("subject") == "one"
-    assert reading.body == b"v=0\r\n\r\n"
-    assert reading.target == "sip:bob@example.com"
+    assert read.first("subject") == "one"
+    assert read.body == b"v=0\r\n\r\n"
+    assert read.target == "sip:bob@example.com"
 
 
 def test_rare_headers_are_looked_for_at_once() -> None:
