@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from collectors.sip.reading import Names
@@ -18,10 +17,9 @@ from monitor.core.updates import LegMarked, Update
 if TYPE_CHECKING:
     from monitor.core.attempt import Attempt
 
-_MOST_TOLD: Final = 32  # marks and bodies of one call
 _LONGEST: Final = 160
-_packed: Final = Struct("<q").pack
 _DIGEST: Final = 8  # octets
+_MOST_TOLD: Final = 32 * _DIGEST  # marks and bodies of one call
 # Headers in which B2BUAs name the Call-ID of the other leg, where they are told to.
 _NAMING: Final = ("x-cid", "x-call-id", "x-callid", "x-original-call-id", "x-orig-call-id", "x-a-leg-call-id")
 # Headers that vendors' B2BUAs carry through: Cisco, Avaya, Genesys.
@@ -30,10 +28,13 @@ _TELLING: Final = Names("session-id", *_NAMING, *_CARRIED, "replaces", "referred
 # Looked up often, and through the class slowly (Python 3.11).
 _SESSION_ID, _CALL_ID, _GUID, _ICID_VALUE, _REFERRAL, _ORIGIN, _MEDIA, _CALLED, _CALLING = MarkKind
 _NIL_UUID: Final = "0" * 32
-_UUID: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_UUID: Final = re.compile(r"[0-9a-f]{32}")
 _ICID: Final = re.compile(r'icid-value\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
 # What Sippy, OpenSIPS and others append to the Call-ID of the leg that they make.
 _SUFFIX: Final = re.compile(r"[-_.]b2b(?:ua)?[-_.]?\d*$", re.IGNORECASE)
+_AUDIO: Final = "\nm=audio "
+_ORIGIN_LINE: Final = "\no="
+_CONNECTION: Final = "\nc="
 _FEWEST_DIGITS: Final = 6
 _NUMBER: Final = re.compile(rf"\+?[\d().-]{{{_FEWEST_DIGITS},}}")
 _SAME_DIGITS: Final = 8  # of a number: prefixes and country codes come and go on the way
@@ -67,6 +68,7 @@ class LegMarks(Facet[Call]):
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """The INVITE that begins the call tells most; an answer may tell the Session-ID of the other side."""
+        told = self._told
         if event.method == "INVITE" and not event.to_tag:
             marks = self._of_invite(event)
         elif event.cseq_method == "INVITE" and 200 <= event.status < 300:
@@ -75,7 +77,7 @@ class LegMarks(Facet[Call]):
             marks = _referral(addr_spec(event.first("refer-to"))[0])
         else:
             return
-        fresh = tuple([mark for mark in marks if self._is_fresh(hash(mark))]) if marks else ()
+        fresh = self._fresh(marks, told) if marks else ()
         if fresh:
             out.append(LegMarked(self.fold.key, event.captured_us, fresh))
 
@@ -87,22 +89,41 @@ class LegMarks(Facet[Call]):
             self._asked = attempt
             marks += _of_parties(event)
             marks += _of_headers(event, self.fold.context.settings.leg_headers)
-        target = event.target
-        if target != event.to_uri and (called := _party(target)) and called != _party(event.to_uri):
+        target, to_uri = event.target, event.to_uri
+        if not _same_user(target, to_uri) and (called := _party(target)) and called != _party(to_uri):
             marks.append(Mark(_CALLED, called))
         body = event.description
         if body is None:
             body = event.body  # cut: its origin may be there
-        if body and self._is_fresh(hash(body)):
+        if body and self._is_new(body):
             marks += _media(body)
         return marks
 
-    def _is_fresh(self, digest: int) -> bool:
-        octets, told = _packed(digest), self._told
-        if len(told) >= _MOST_TOLD * _DIGEST or place_of(octets, told, _DIGEST) >= 0:
+    def _is_new(self, body: bytes) -> bool:
+        """Whether a body was not read before, and there is room to remember it."""
+        digest, told = _digest(hash(body)), self._told
+        # That of the first INVITE was the first of all: nearly always, it is this one on its next hop.
+        if told.startswith(digest) or len(told) >= _MOST_TOLD or (told and place_of(digest, told, _DIGEST) >= 0):
             return False
-        self._told = told + octets
+        self._told = told + digest
         return True
+
+    def _fresh(self, marks: list[Mark], before: bytes) -> tuple[Mark, ...]:
+        """Those that are not among what was told before, as many as there is room to remember."""
+        fresh: list[Mark] = []
+        digests: list[bytes] = []
+        for mark in marks:
+            digest = _digest(hash(mark))
+            if digest not in digests and not (before and place_of(digest, before, _DIGEST) >= 0):
+                fresh.append(mark)
+                digests.append(digest)
+        told = self._told
+        self._told = (told + b"".join(digests))[:_MOST_TOLD]
+        return tuple(fresh[: (len(self._told) - len(told)) // _DIGEST])
+
+
+def _digest(number: int) -> bytes:
+    return number.to_bytes(_DIGEST, "little", signed=True)
 
 
 def _of_parties(event: Message) -> list[Mark]:
@@ -140,14 +161,20 @@ def _of_headers(event: Message, own_headers: tuple[str, ...]) -> list[Mark]:
 
 def _session_ids(event: Message) -> list[Mark]:
     """The UUIDs of Session-ID: of the sender and, as "remote", of the other side."""
-    said = event.first("session-id")[:_LONGEST]
+    said = event.first("session-id")[:_LONGEST].lower()
     uuids = _UUID.findall(said) if said else ()
-    return [Mark(_SESSION_ID, uuid.lower()) for uuid in uuids if uuid != _NIL_UUID]
+    return [Mark(_SESSION_ID, uuid) for uuid in uuids if uuid != _NIL_UUID]
 
 
 def _referral(target: str) -> list[Mark]:
     party = _party(target)
     return [Mark(_REFERRAL, party)] if party else []
+
+
+def _same_user(one: str, other: str) -> bool:
+    """Whether two URIs are the same up to their hosts, as those of a call mostly are: a look that spares reading."""
+    at = one.rfind("@")
+    return one == other if at < 0 else other.rfind("@") == at and one[:at] == other[:at]
 
 
 @lru_cache(8192)
@@ -164,32 +191,36 @@ def _party(uri: str) -> str:
 
 def _media(body: bytes) -> list[Mark]:
     """SDP origin, and where the first audio goes (RFC 8866 §5.2, §5.7, §5.14)."""
-    begin = 0 if body.startswith(b"v=0") else body.find(b"\nv=0")
+    text = body.decode("utf-8", "replace")
+    begin = 0 if text.startswith("v=0") else text.find("\nv=0")
     if begin < 0:
         return []
-    session, audio, stream = (body[begin:] if begin else body).partition(b"\nm=audio ")
+    audio = text.find(_AUDIO, begin)
+    session = text[begin:audio] if audio >= 0 else text[begin:]
     marks = []
-    origin = session.partition(b"\no=")
-    if origin[1]:
-        marks.append(_mark(_ORIGIN, _line(origin[2])))
-    if audio:
-        stream = stream.partition(b"\nm=")[0]
-        port = _line(stream).partition(" ")[0]
-        _, connection, line = session.rpartition(b"\nc=")
-        place = _address(stream.partition(b"\nc=")[2]) or (_address(line) if connection else "")
+    origin = session.find(_ORIGIN_LINE)
+    if origin >= 0:
+        marks.append(_mark(_ORIGIN, _line(session, origin + len(_ORIGIN_LINE))))
+    if audio >= 0:
+        audio += len(_AUDIO)
+        end = text.find("\nm=", audio)
+        stream = text[audio:end] if end >= 0 else text[audio:]
+        port = _line(stream, 0).partition(" ")[0]
+        place = _address(stream, stream.find(_CONNECTION)) or _address(session, session.rfind(_CONNECTION))
         if place and place != "0.0.0.0" and port not in ("0", "9"):  # noqa: S104 - a stream on hold
             marks.append(_mark(_MEDIA, f"{place} {port}"))
     return marks
 
 
-def _line(text: bytes) -> str:
-    """Its first line."""
-    return text.partition(b"\n")[0].decode("utf-8", "replace").strip()
+def _line(text: str, begin: int) -> str:
+    """The line from there on."""
+    end = text.find("\n", begin)
+    return (text[begin:end] if end >= 0 else text[begin:]).strip()
 
 
-def _address(connection: bytes) -> str:
-    """The address of what follows "c="."""
-    return _line(connection).rpartition(" ")[2]
+def _address(text: str, connection: int) -> str:
+    """The address of the connection line there; "" where there is none."""
+    return _line(text, connection + len(_CONNECTION)).rpartition(" ")[2] if connection >= 0 else ""
 
 
 def _mark(kind: MarkKind, text: str) -> Mark:

@@ -4,7 +4,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, Final
 
-from collectors.sip.address import Scope, scope
+from collectors.sip.address import LOOPBACK, scope
 from collectors.sip.grammar import listed
 from collectors.sip.uri import addr_spec, host_of, without_parameters
 from collectors.wire.events import FRAGMENTS, SideEvent
@@ -13,7 +13,7 @@ from monitor.core.context import FAR
 from monitor.core.diagnosis import routing as rules
 from monitor.core.diagnosis.routing import Routed, Torn, Visit
 from monitor.core.facet import Facet
-from monitor.core.hop import address_of
+from monitor.core.hop import Way
 from monitor.core.message import Message
 from monitor.core.registration import Registration
 from monitor.core.standalone import Standalone
@@ -56,7 +56,7 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """A request; or a response, by which a large one has arrived."""
         at_us = event.captured_us
-        if self.begins(event) and transaction is not None and scope(event.destination) is not Scope.LOOPBACK:
+        if self.begins(event) and transaction is not None and scope(event.destination) is not LOOPBACK:
             if transaction not in self._large and len(self._large) < _MOST_LARGE:
                 self._large[transaction] = (len(event.raw), number)
                 self.fold.wake_facet(at_us + self.fold.context.timeout_us, self)
@@ -191,13 +191,13 @@ class Loops(Facet[Call]):
 class RouteSet:
     """The Record-Route of a 2xx on a hop."""
 
-    __slots__ = ("from_tag", "hop", "number", "recorded", "to_tag", "vias")
+    __slots__ = ("from_tag", "number", "recorded", "to_tag", "vias", "way")
 
-    def __init__(self, event: Message, hop: str, number: int, recorded: tuple[str, ...]) -> None:
+    def __init__(self, event: Message, way: Way, number: int, recorded: tuple[str, ...]) -> None:
         self.from_tag = event.from_tag
         self.to_tag = event.to_tag
         self.vias = event.vias
-        self.hop = hop
+        self.way = way
         self.number = number  # of the message
         self.recorded = recorded
 
@@ -267,8 +267,10 @@ class RouteSets(Facet[Call]):
             if self._sent(event, number):
                 self._judge(event.captured_us, out)
         elif transaction is not None and self._may_tell(event, transaction):
-            self._recorded(event, transaction.hop, number)
-            self._judge(event.captured_us, out)
+            recorded = event.all("record-route")
+            if recorded or self.begins(event):
+                self._keep(RouteSet(event, transaction.way, number, _uris(tuple(recorded))))
+                self._judge(event.captured_us, out)
 
     def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
@@ -302,12 +304,9 @@ class RouteSets(Facet[Call]):
         for each in self._sets():
             if each.from_tag == event.from_tag and each.to_tag == event.to_tag:
                 nearest, farthest = min(nearest, each.vias), max(farthest, each.vias)
-        if vias <= farthest and (vias > 1 or vias >= nearest):
-            return False
-        return self.begins(event)
+        return vias > farthest or (vias == 1 and vias < nearest)
 
-    def _recorded(self, event: Message, hop: str, number: int) -> None:
-        route_set = RouteSet(event, hop, number, _uris(tuple(event.all("record-route"))))
+    def _keep(self, route_set: RouteSet) -> None:
         if self._set is None:
             self._set = route_set
         else:
@@ -339,9 +338,9 @@ class RouteSets(Facet[Call]):
                 nearest = each
             if one == side.to_tag and other == side.from_tag and (farthest is None or vias > farthest.vias):
                 farthest = each
-        if nearest is not None and nearest.vias == 1 and address_of(nearest.hop.partition(">")[0]) == side.sender:
+        if nearest is not None and nearest.vias == 1 and nearest.way.source == side.sender:
             number, recorded = nearest.number, nearest.recorded[::-1]
-        elif farthest is not None and address_of(farthest.hop.partition(">")[2]) == side.sender:
+        elif farthest is not None and farthest.way.destination == side.sender:
             number, recorded = farthest.number, farthest.recorded
         while recorded and host_of(recorded[0]) == side.sender:
             recorded = recorded[1:]
