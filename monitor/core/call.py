@@ -401,8 +401,9 @@ class Call(Fold):
         seen = ack.delivery(answer, dialog, strays, settings, heard=self.context.peers.heard, troubles=troubles)
         # The first 2xx that was seen may be a resend, and its ACK was lost with those before it.
         since_us = answer.first_us - self.context.timeout_us
+        subject = answer.subject
         for rule, judge in ack.JUDGES:
-            self.judge(rule, answer.subject, judge(seen, settings, now_us), since_us, at_us, out)
+            self.judge(rule, subject, judge(seen, settings, now_us), since_us, at_us, out)
 
     def judge_acks(self, at_us: int, out: list[Update]) -> None:
         """Say of each 2xx that was resent what became of its ACK."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from bisect import insort
 from collections import deque
 from enum import IntEnum
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -41,11 +41,12 @@ class Alarms:
     """The deadlines of all records. Those of one record at the same time pass in the order of their timers.
 
     Most lie far ahead, and nothing comes of them any more when their time has come: they lie in buckets, by time, and
-    only those of the bucket that passes now are put in order.
+    only those of the bucket that passes now are put in order. These are let go of together, when it has passed.
     """
 
     def __init__(self) -> None:
-        self._near: list[Deadline] = []  # a heap: what is not later than the bucket that passes now
+        self._near: list[Deadline] = []  # in order: what is not later than the bucket that passes now
+        self._passed = 0  # so many of these were taken out
         self._far: dict[int, list[Deadline]] = {}  # the later buckets
         self._order: list[int] = []  # a heap: the numbers of these
         self._passing = 0  # number of the bucket that passes now
@@ -59,7 +60,7 @@ class Alarms:
         self._serial += 1
         number = due_us >> _BUCKET
         if number <= self._passing:
-            heappush(self._near, (due_us, timer, self._serial, record, about))
+            insort(self._near, (due_us, timer, self._serial, record, about), self._passed)
             return
         bucket = self._far.get(number)
         if bucket is None:
@@ -74,20 +75,25 @@ class Alarms:
                 return None
             self._passing = heappop(self._order)
             self._near = self._far.pop(self._passing)
-            heapify(self._near)
-        if self._near[0][0] > watermark_us:
+            self._near.sort()
+        deadline = self._near[self._passed]
+        due_us: int = deadline[0]
+        if due_us > watermark_us:
             return None
         self._count -= 1
-        return heappop(self._near)
+        self._passed += 1
+        if self._passed == len(self._near):
+            self._near, self._passed = [], 0
+        return deadline
 
     def next(self) -> int | None:
         """When the next one is due."""
-        nearest = self._near or (self._far[self._order[0]] if self._order else ())
+        nearest = self._near[self._passed :] or (self._far[self._order[0]] if self._order else ())
         return min(deadline[0] for deadline in nearest) if nearest else None
 
     def join(self, others: "Alarms") -> None:
         """Take over those of another clock, in their order."""
-        for due_us, timer, _, record, about in sorted(chain(others._near, *others._far.values())):
+        for due_us, timer, _, record, about in sorted(chain(others._near[others._passed :], *others._far.values())):
             self.set(due_us, timer, record, about)
 
     def settled(self) -> None:
@@ -98,8 +104,7 @@ class Alarms:
             self._sift()
 
     def _sift(self) -> None:
-        self._near = _needed(self._near)
-        heapify(self._near)
+        self._near, self._passed = _needed(self._near[self._passed :]), 0
         kept = {number: _needed(bucket) for number, bucket in self._far.items()}
         self._far = {number: bucket for number, bucket in kept.items() if bucket}
         self._order = sorted(self._far)

@@ -119,10 +119,10 @@ _APART_US: Final = 30 * SECOND
 class Sending:
     """How often one hop carried a 2xx. Times in µs."""
 
-    __slots__ = ("_times", "first_us", "hop", "last_us", "next", "numbers", "sends", "vias")
+    __slots__ = ("_times", "first_us", "last_us", "next", "numbers", "sends", "vias", "way")
 
-    def __init__(self, hop: str, event: Message) -> None:
-        self.hop = hop  # in the direction of the INVITE
+    def __init__(self, event: Message) -> None:
+        self.way = event.way  # in the direction of the INVITE
         self.vias = event.vias
         self.first_us = event.captured_us
         self.last_us = event.captured_us
@@ -130,6 +130,11 @@ class Sending:
         self.numbers: tuple[int, ...] = ()
         self._times: tuple[int, ...] = ()  # where it is more than one
         self.next: Sending | None = None  # of the same 2xx on another hop
+
+    @property
+    def hop(self) -> str:
+        """Its way as text."""
+        return self.way.hop
 
     def add(self, at_us: int, number: int) -> None:
         """One more copy on this hop. A call that passes here twice (a spiral) shows two at once."""
@@ -265,7 +270,7 @@ class Answer:
         hop = event.hop
         sending = self.sending_on(hop)
         if sending is None:
-            sending = Sending(hop, event)
+            sending = Sending(event)
             sending.next, self._sending = self._sending, sending
             if not self.contact or event.vias < self.contact_vias:
                 self.contact, self.contact_vias = event.contact, event.vias

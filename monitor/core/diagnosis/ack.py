@@ -92,19 +92,49 @@ ASTRAY: Final = Place.ASTRAY
 CALLEE: Final = Place.CALLEE
 
 
-class Delivery(NamedTuple):
-    """How far a 2xx and its ACK came. Wire times in µs, 0: never."""
+class Delivery:
+    """How far a 2xx and its ACK came. Never changed. Wire times in µs, 0: never."""
 
-    answer: Answer
-    dialog: Dialog | None
-    strays: Sequence[Answer]  # ACKs of the same dialog that fit no 2xx
-    place: Place
-    reached: str  # endpoint of ELEMENT or ASTRAY; "" else
-    trouble: str  # what an ICMP error says of the ACK that went there: "port unreachable"; "" without one
-    heard: bool  # whether anything ever came from there
-    sending: Sending  # the hop that tells most: where it got stuck, or that carried the 2xx most often
-    deepest: Sending  # the hop next to the callee, as far as was seen
-    acked_us: int  # when the ACK was seen as near to the callee as it came; 0 where it did not get there
+    __slots__ = (
+        "acked_us",
+        "answer",
+        "arrived_us",
+        "deepest",
+        "dialog",
+        "heard",
+        "place",
+        "reached",
+        "sending",
+        "strays",
+        "trouble",
+    )
+
+    def __init__(
+        self,
+        *,
+        answer: Answer,
+        dialog: Dialog | None,
+        strays: Sequence[Answer],
+        place: Place,
+        reached: str,
+        trouble: str,
+        heard: bool,
+        sending: Sending,
+        deepest: Sending,
+        acked_us: int,
+        arrived_us: int,
+    ) -> None:
+        self.answer = answer
+        self.dialog = dialog
+        self.strays = strays  # ACKs of the same dialog that fit no 2xx
+        self.place = place
+        self.reached = reached  # endpoint of ELEMENT or ASTRAY; "" else
+        self.trouble = trouble  # what an ICMP error says of the ACK that went there: "port unreachable"; "" without one
+        self.heard = heard  # whether anything ever came from there
+        self.sending = sending  # the hop that tells most: where it got stuck, or that carried the 2xx most often
+        self.deepest = deepest  # the hop next to the callee, as far as was seen
+        self.acked_us = acked_us  # when the ACK was seen as near to the callee as it came; 0 where it did not get there
+        self.arrived_us = arrived_us  # when one was first seen on its way to the address that sent the 2xx
 
 
 def suspicious(answer: Answer, dialog: Dialog | None, settings: Settings) -> bool:
@@ -139,7 +169,8 @@ def delivery(
         # Of the hops that carried it most often, the one nearest to the caller.
         if (sending.sends, -sending.vias, -sending.first_us) > (most.sends, -most.vias, -most.first_us):
             most = sending
-    place, hop = _reached(answer, deepest, troubles, settings)
+    arrived_us = _at_callee_us(answer, deepest)
+    place, hop = _reached(answer, deepest, arrived_us, troubles, settings)
     reached = ends(hop)[1] if place is ELEMENT or place is ASTRAY else ""
     return Delivery(
         answer=answer,
@@ -151,11 +182,14 @@ def delivery(
         heard=bool(reached) and heard(address_of(reached), deepest.last_us),
         sending=_beyond(answer, reached, deepest) if place is ELEMENT else most,
         deepest=deepest,
-        acked_us=(_at_callee_us(answer, deepest) or answer.ack_us) if place is CALLEE else 0,
+        acked_us=(arrived_us or answer.ack_us) if place is CALLEE else 0,
+        arrived_us=arrived_us,
     )
 
 
-def _reached(answer: Answer, deepest: Sending, troubles: Mapping[str, str], settings: Settings) -> tuple[Place, str]:
+def _reached(
+    answer: Answer, deepest: Sending, arrived_us: int, troubles: Mapping[str, str], settings: Settings
+) -> tuple[Place, str]:
     """How far the ACK came, and the hop on which it got there."""
     if not answer.ack_us:
         return NOWHERE, ""
@@ -166,7 +200,7 @@ def _reached(answer: Answer, deepest: Sending, troubles: Mapping[str, str], sett
     undelivered = [hop for hop in hops if hop in troubles]
     if undelivered:
         return ASTRAY, undelivered[0]
-    if _at_callee_us(answer, deepest):
+    if arrived_us:
         return CALLEE, hops[0]
     depths = _depths(answer)
     inside = [hop for hop in hops if address_of(ends(hop)[1]) in depths]
@@ -179,8 +213,9 @@ def _depths(answer: Answer) -> dict[str, int]:
     """How far each element that the 2xx passed is from the caller."""
     depths: dict[str, int] = {}
     for sending in answer.sendings:
-        for depth, place in enumerate(ends(sending.hop), 2 * sending.vias):
-            depths[address_of(place)] = max(depths.get(address_of(place), 0), depth)
+        way, depth = sending.way, 2 * sending.vias
+        depths[way.source] = max(depths.get(way.source, 0), depth)
+        depths[way.destination] = max(depths.get(way.destination, 0), depth + 1)
     return depths
 
 
@@ -248,7 +283,7 @@ def _still_resent(sending: Sending, until_us: int, settings: Settings) -> bool:
 def ack_ignored(seen: Delivery, settings: Settings, now_us: int) -> Finding | None:
     """`ack-ignored`."""
     answer, sending, timers = seen.answer, seen.deepest, settings.timers
-    arrived_us = _at_callee_us(answer, sending)
+    arrived_us = seen.arrived_us
     if seen.place is not CALLEE or not arrived_us:
         return None
     due_us = arrived_us + max(timers.t1_us, _round_trip_us(answer, sending))
@@ -335,7 +370,7 @@ def _callee_hung_up(seen: Delivery, acked_us: int) -> int:
 
 def _at_callee_us(answer: Answer, deepest: Sending) -> int:
     """When an ACK was first seen on its way to the address that sent the 2xx; 0: never."""
-    callee, first_us = address_of(ends(deepest.hop)[1]), 0
+    callee, first_us = deepest.way.destination, 0
     for hop, at_us in answer.ack_hops().items():
         if address_of(ends(hop)[1]) == callee:
             first_us = earlier(first_us, at_us)
