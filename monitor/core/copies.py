@@ -17,7 +17,7 @@ _ENTRY: Final = Struct("<qq")
 _entry: Final = _ENTRY.pack
 _SIZE: Final = _ENTRY.size
 _DIGEST: Final = 8  # octets
-_MARKS: Final = 62  # for which a word has room
+_MARKS: Final = 30  # as many bits as an int has in its least size
 _LATEST_US: Final = 2**61  # a clock that says more is none
 
 _Sights: TypeAlias = list[tuple[int, str]]  # (wire time in µs, observer)
