@@ -23,7 +23,7 @@ from monitor.analyze.result import Records, Result
 from monitor.core.hop import place
 from monitor.core.leg import Link
 from monitor.core.measures import Figures
-from monitor.core.measures.tally import outcome
+from monitor.core.measures.counting import outcome
 from monitor.core.review import NOTHING, Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.stream_row import StreamRow

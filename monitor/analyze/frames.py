@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from monitor.analyze.measures import PartMeasures
+from monitor.analyze.part_measures import PartMeasures
 from monitor.analyze.result import Passage
 from monitor.analyze.step import Progress
 from monitor.core.leg import Leg

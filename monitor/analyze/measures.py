@@ -5,23 +5,14 @@ counts in no ratio.
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-import msgspec
-
+from monitor.analyze.part_measures import PartMeasures
 from monitor.core.hop import address_of
 from monitor.core.measures import Breakdown, Dimension, Figures, Sample, Tally, figures, most_first, parts
-from monitor.core.measures.counting import count
+from monitor.core.measures.counting import count, register
 from monitor.core.measures.split import Parts
 from monitor.core.updates import CallRecord, RecordKey, RegistrationRecord
 
 By: TypeAlias = dict[Dimension, dict[str, Figures]]
-
-
-class PartMeasures(msgspec.Struct, frozen=True):
-    """What some of the records add up to."""
-
-    whole: Tally
-    # Of each key of each dimension the number of its first message, and its tally.
-    keys: dict[Dimension, dict[str, tuple[int, Tally]]]
 
 
 def measure(
@@ -63,8 +54,8 @@ def measure_part(
     for registration, begin in zip(registrations, registered, strict=True):
         delay_ms = delays_ms.get(registration.key)
         _, tally = registrars.setdefault(address_of(registration.registrar), (begin, Tally()))
-        tally.register(registration.outcome, delay_ms)
-        whole.register(registration.outcome, delay_ms)
+        register(tally, registration.outcome, delay_ms)
+        register(whole, registration.outcome, delay_ms)
     return PartMeasures(whole, keys)
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from monitor.analyze.summary import standing
 from monitor.core.measures import Figures
-from monitor.core.measures.tally import outcome
+from monitor.core.measures.counting import outcome
 from monitor.core.quality import QualityRow
 from monitor.core.stream_row import Side, StreamRow
 from monitor.core.updates import CallRecord, FindingState, Record, RegistrationRecord, Severity, TransactionRecord

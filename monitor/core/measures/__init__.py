@@ -4,7 +4,8 @@
 sum of each one's: percentiles come from sketches that merge.
 """
 
-from monitor.core.measures.figures import Figures, figures
+from monitor.core.measures.figures import Figures
+from monitor.core.measures.reckoning import figures
 from monitor.core.measures.sample import Sample
 from monitor.core.measures.sketch import Sketch
 from monitor.core.measures.split import DIMENSIONS, OTHERS, Breakdown, Dimension, direction, most_first, parts, prefix

@@ -22,11 +22,19 @@ def percentile(counts: dict[int, int], total: int, percent: float) -> float | No
 
     `counts`: by bucket, of `total` values.
     """
-    if not total:
-        return None
+    return _at(sorted(counts), counts, total, percent) if total else None
+
+
+def spread(counts: dict[int, int], total: int) -> tuple[float, float]:
+    """What half of the values do not exceed, and what 95 in a hundred do not; there is at least one."""
+    order = sorted(counts)
+    return _at(order, counts, total, 50), _at(order, counts, total, 95)
+
+
+def _at(order: list[int], counts: dict[int, int], total: int, percent: float) -> float:
     rank = max(math.ceil(total * percent / 100), 1)
-    bucket, buckets = 0, iter(sorted(counts))
+    place = -1
     while rank > 0:
-        bucket = next(buckets)
-        rank -= counts[bucket]
-    return round(2 * _GAMMA**bucket / (_GAMMA + 1), 3)
+        place += 1
+        rank -= counts[order[place]]
+    return round(2 * _GAMMA ** order[place] / (_GAMMA + 1), 3)

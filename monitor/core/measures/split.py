@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from collectors.sip.address import inside
 from collectors.sip.uri import user_of
 from monitor.core.hop import address_of
-from monitor.core.measures.counting import count
+from monitor.core.measures.counting import count, register
 from monitor.core.measures.sample import Sample
 from monitor.core.measures.tally import Tally
 from monitor.core.updates import RegistrationOutcome
@@ -36,7 +36,7 @@ class Dimension(StrEnum):
 Parts: TypeAlias = tuple[tuple[Dimension, str], ...]
 DIMENSIONS: Final = tuple(Dimension)
 # Named for each call, and slowly through the class (Python 3.11).
-_SOURCE, _DESTINATION, _DIRECTION, _USER_AGENT, _PREFIX, _ = DIMENSIONS
+_SOURCE, _DESTINATION, _DIRECTION, _USER_AGENT, _PREFIX, _REGISTRAR = DIMENSIONS
 
 
 def direction(caller: str, callee: str) -> str:
@@ -114,7 +114,7 @@ class Breakdown:
 
     def register(self, outcome: RegistrationOutcome, delay_ms: float | None, registrar: str) -> None:
         """One more registration, at this endpoint."""
-        self.of(Dimension.REGISTRAR, address_of(registrar)).register(outcome, delay_ms)
+        register(self.of(_REGISTRAR, address_of(registrar)), outcome, delay_ms)
 
     def of(self, dimension: Dimension, key: str) -> Tally:
         """The tally of a key, made when it is not there; beyond a bound, that of the others."""
@@ -130,7 +130,7 @@ class Breakdown:
     def whole(self) -> Tally:
         """The tally of all: a call has one direction, and a registration one registrar."""
         found = Tally()
-        for dimension in (Dimension.DIRECTION, Dimension.REGISTRAR):
+        for dimension in (_DIRECTION, _REGISTRAR):
             for tally in self.tallies.get(dimension, {}).values():
                 found.merge(tally)
         return found

@@ -1,26 +1,12 @@
 """What calls and registrations add up to: counts and sketches, from which all figures are made."""
 
-from typing import Final
-
 import msgspec
 
 from monitor.core.measures.sketch import Sketch
-from monitor.core.updates import RegistrationOutcome
-
-# The two outcomes that only time brings are, for a measure, what the last final response said.
-_OUTCOMES: Final = {
-    RegistrationOutcome.PENDING: RegistrationOutcome.UNANSWERED,
-    RegistrationOutcome.EXPIRED: RegistrationOutcome.REGISTERED,
-}
-
-
-def outcome(told: RegistrationOutcome) -> RegistrationOutcome:
-    """The outcome by the last final response: whatever ran out since, or is still awaited."""
-    return _OUTCOMES.get(told, told)
 
 
 class Tally(msgspec.Struct):
-    """Adds up (`counting.count`), and merges. Counts are of calls, save for the last four."""
+    """Adds up (`counting`), and merges. Counts are of calls, save for the last four."""
 
     calls: int = 0
     decided: int = 0
@@ -42,14 +28,6 @@ class Tally(msgspec.Struct):
     outcomes: dict[str, int] = {}
     rrd: Sketch = msgspec.field(default_factory=Sketch)
 
-    def register(self, told: RegistrationOutcome, delay_ms: float | None) -> None:
-        """One more registration; `delay_ms`: first REGISTER → first 2xx, challenge included."""
-        self.registrations += 1
-        _count(self.outcomes, outcome(told).value, 1)
-        self.waiting += told == RegistrationOutcome.PENDING
-        if delay_ms is not None:
-            self.rrd.add(delay_ms)
-
     def merge(self, other: "Tally") -> None:
         """Take what another one holds, too."""
         for name in self.__struct_fields__:
@@ -58,10 +36,6 @@ class Tally(msgspec.Struct):
                 own.merge(its)
             elif isinstance(own, dict):
                 for key, count in its.items():
-                    _count(own, key, count)
+                    own[key] = own.get(key, 0) + count
             else:
                 setattr(self, name, own + its)
-
-
-def _count(counts: dict[str, int], name: str, by: int) -> None:
-    counts[name] = counts.get(name, 0) + by

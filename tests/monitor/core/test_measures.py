@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.measures import OTHERS, Breakdown, Dimension, Sample, Sketch, Tally, direction, figures, parts, prefix
-from monitor.core.measures.counting import count
+from monitor.core.measures.counting import count, register
 from monitor.core.measures.split import MOST_KEYS
 from monitor.core.updates import CallState, RegistrationOutcome
 
@@ -64,9 +64,9 @@ def test_the_sum_of_the_minutes_is_the_hour() -> None:
 
 def test_registrations_merge_too() -> None:
     one, other = Tally(), Tally()
-    one.register(RegistrationOutcome.PENDING, None)
-    other.register(RegistrationOutcome.FAILED, 10.0)
-    other.register(RegistrationOutcome.EXPIRED, 30.0)
+    register(one, RegistrationOutcome.PENDING, None)
+    register(other, RegistrationOutcome.FAILED, 10.0)
+    register(other, RegistrationOutcome.EXPIRED, 30.0)
     one.merge(other)
     told = figures(one)
     assert (told.registrations, told.ira_percent) == (3, 50.0)
