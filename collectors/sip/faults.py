@@ -12,6 +12,7 @@ import msgspec
 
 from collectors.sip.grammar import is_token
 from collectors.sip.header_faults import BY_HEADER, content_faults
+from collectors.sip.line import text_of
 from collectors.sip.message import METHODS, Parsed, head, headers, parse, start_line
 from collectors.sip.name_addr import read_uri
 
@@ -129,8 +130,8 @@ class _Reader:
             yield self.fault("bad-request-uri", "", says, "RFC 3261 §7.1, §19.1.1")
 
     def lines(self) -> Iterator[Fault]:
-        for line in head(self.raw)[0][1:]:
-            text = line.decode("utf-8", "replace")
+        for line in head(self.raw)[1]:
+            text = text_of(line)
             name, colon, _ = text.partition(":")
             if not colon or not is_token(name.rstrip(" \t")):
                 yield Fault("bad-header-line", "", "a line of the head is no header", quoted(text), "RFC 3261 §7.3")

@@ -33,6 +33,9 @@ from collectors.sip.line import (
 # The last fields of `collectors.wire.events.SipEvent`, in their order, from `fault` to `contact`.
 Parsed: TypeAlias = tuple[str, str, int, str, str, str, str, str, int, str, str, int, str]
 
+# The start line, the header lines with folding undone, and where the body begins, whatever Content-Length says.
+Head: TypeAlias = tuple[bytes, list[bytes], int]
+
 # RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665. Others are read all the same.
 METHODS: Final = frozenset(
     {
@@ -49,6 +52,7 @@ _BLANKS: Final = frozenset(b" \t")
 _MOST_SPELLINGS: Final = 1_024
 _MOST_STARTS: Final = 4_096
 _LONGEST_START: Final = 256  # octets
+_LONGEST_LINE: Final = 8_192  # of a first line that is told
 # What stands for a header that a message does not have, by column.
 _ABSENT: Final = [
     Line(CALL_ID, fault="no-call-id"),
@@ -88,26 +92,26 @@ def parse(raw: bytes) -> Parsed:
     return parse_head(raw)[0]
 
 
-def parse_head(raw: bytes) -> tuple[Parsed, list[bytes], int]:
-    """The fields of a message, and what `head` gives, for those who look further. Never raises."""
-    lines, end = _usual_head(raw)
+def parse_head(raw: bytes) -> tuple[Parsed, Head]:
+    """The fields of a message, and its head for those who look further. Never raises."""
+    start, lines, end = _usual_head(raw)
     if end > 0:
         try:
-            return _fields(raw, lines, end), lines, end + 4
+            return _fields(raw, start, lines, end), (start, lines, end + 4)
         except IndexError:
             pass  # a line without octets
-    lines, end = _head(raw)
-    return _fields(raw, lines, end), lines, _body_begin(raw, end)
+    start, lines, end = _head(raw)
+    return _fields(raw, start, lines, end), (start, lines, _body_begin(raw, end))
 
 
-def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
+def _fields(raw: bytes, start: bytes, lines: list[bytes], end: int) -> Parsed:
     """The fields of a message with these lines, behind which its blank line begins at `end`; undoes their folding.
 
-    Raises IndexError where a line but the first is empty.
+    Raises IndexError where a header line is empty.
     """
     found = _ABSENT.copy()
     via, vias = b"", 0
-    for line in lines[1:]:
+    for line in lines:
         role = ROLES[line[0]]
         if role == DULL:
             continue
@@ -118,13 +122,13 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
             continue
         if role == BLANK:
             lines[:] = _unfolded(lines)
-            return _fields(raw, lines, end)
+            return _fields(raw, start, lines, end)
         header = KNOWN.get(line)
         if header is None:
             header = read(line)
         if found[header.column] is _ABSENT[header.column]:  # here, too
             found[header.column] = header
-    method, status, fault = _start_line(lines[0])
+    method, status, fault = _start_line(start)
     call_id, from_, to, cseq, contact, length, _ = found
     branch = branch_of(via)
     return (
@@ -155,7 +159,7 @@ def _fields(raw: bytes, lines: list[bytes], end: int) -> Parsed:
 def headers(raw: bytes) -> list[tuple[str, str]]:
     """All headers in order: (long name in lower case, value with folding undone)."""
     found: list[tuple[str, str]] = []
-    for line in head(raw)[0][1:]:
+    for line in head(raw)[1]:
         name, colon, value = text_of(line).partition(":")
         if colon:
             name = name.rstrip(" \t").lower()
@@ -171,27 +175,27 @@ def header(raw: bytes, name: str) -> str | None:
 
 def header_values(raw: bytes, name: str) -> list[str]:
     """All values of header `name` (long form, lower case), one an occurrence, commas left alone."""
-    return values(head(raw)[0], name)
+    return values(head(raw)[1], name)
 
 
-def head(raw: bytes) -> tuple[list[bytes], int]:
-    """The lines of the head, folding undone, and where the body begins, whatever Content-Length says."""
-    lines, end = _usual_head(raw)
+def head(raw: bytes) -> Head:
+    """The head of a message. Never raises."""
+    start, lines, end = _usual_head(raw)
     if end > 0:
         try:
-            return _whole(lines), end + 4
+            return start, _whole(lines), end + 4
         except IndexError:
             pass  # a line without octets
-    lines, end = _head(raw)
-    return _whole(lines), _body_begin(raw, end)
+    start, lines, end = _head(raw)
+    return start, _whole(lines), _body_begin(raw, end)
 
 
 def values(lines: list[bytes], name: str) -> list[str]:
-    """All values of header `name` (long form, lower case) in the lines of a head."""
+    """All values of header `name` (long form, lower case) in the header lines."""
     spelling = _SPELLINGS.get(name) or _spelling(name)
     initials = spelling.initials
     found: list[str] = []
-    for line in lines[1:]:
+    for line in lines:
         if initials[line[0]]:
             value = _value(line, spelling)
             if value is not None:
@@ -203,7 +207,7 @@ def first_value(lines: list[bytes], name: str) -> str:
     """The first of them; "" where there is none."""
     spelling = _SPELLINGS.get(name) or _spelling(name)
     initials = spelling.initials
-    for line in lines[1:]:
+    for line in lines:
         if initials[line[0]]:
             value = _value(line, spelling)
             if value is not None:
@@ -213,13 +217,17 @@ def first_value(lines: list[bytes], name: str) -> str:
 
 def body(raw: bytes) -> bytes:
     """What follows the headers, whatever Content-Length says."""
-    return raw[head(raw)[1] :]
+    return raw[head(raw)[2] :]
 
 
 def start_line(raw: bytes) -> str:
     """The first line: "INVITE sip:bob@example.com SIP/2.0", "SIP/2.0 180 Ringing"."""
-    lines = raw[:8192].lstrip(b"\r\n").splitlines()
-    return text_of(lines[0]) if lines else ""
+    return first_line(head(raw)[0])
+
+
+def first_line(start: bytes) -> str:
+    """A start line as text, of bounded length."""
+    return text_of(start[:_LONGEST_LINE])
 
 
 class _Spelling:
@@ -276,21 +284,24 @@ def _blank_line(raw: bytes) -> tuple[int, int]:
     return found.span() if found else (len(raw), len(raw))
 
 
-def _usual_head(raw: bytes) -> tuple[list[bytes], int]:
-    """Lines of the head, and where the blank line begins, as they are if none of these is empty; else that is 0."""
+def _usual_head(raw: bytes) -> tuple[bytes, list[bytes], int]:
+    """Start line, header lines, and where the blank line begins, as they are if none is empty; else that is 0."""
     if not raw or raw[0] <= _CARRIAGE_RETURN:
-        return [], 0
+        return b"", [], 0
     if raw.endswith(_HEAD_END):  # no body, as most have none
         lines = raw.splitlines()
         lines.pop()
-        return lines, len(raw) - len(_HEAD_END)
+        return lines.pop(0), lines, len(raw) - len(_HEAD_END)
     # The last blank line is the first, unless another is found among the lines; it is sooner found from behind.
     end = raw.rfind(_HEAD_END)
-    return ([], 0) if end < 0 else (raw[: end + 2].splitlines(), end)
+    if end < 0:
+        return b"", [], 0
+    lines = raw[: end + 2].splitlines()
+    return lines.pop(0), lines, end
 
 
-def _head(raw: bytes) -> tuple[list[bytes], int]:
-    """Lines of the head, whether they end with CRLF, LF or CR, and where the blank line begins.
+def _head(raw: bytes) -> tuple[bytes, list[bytes], int]:
+    """Start line and header lines, whether they end with CRLF, LF or CR, and where the blank line begins.
 
     None is empty but the first, where there is no head at all.
     """
@@ -299,26 +310,26 @@ def _head(raw: bytes) -> tuple[list[bytes], int]:
     if end <= 0 or b"" in lines:  # line ends before the start line, or a blank line of another kind
         end = _blank_line(raw)[0]
         lines = raw[_first(raw) : end].splitlines() or [b""]
-    return lines, end
+    return lines.pop(0), lines, end
 
 
 def _whole(lines: list[bytes]) -> list[bytes]:
-    """The lines, folding undone. Raises IndexError where a line but the first is empty."""
-    for line in lines[1:]:
+    """The header lines, folding undone. Raises IndexError where one is empty."""
+    for line in lines:
         if ROLES[line[0]] == BLANK:
             return _unfolded(lines)
     return lines
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:
-    """The lines, those that begin with white space joined to the header that they continue (§7.3.1)."""
+    """The header lines, those that begin with white space joined to the header that they continue (§7.3.1)."""
     found: list[list[bytes]] = []
-    for line in lines[1:]:
+    for line in lines:
         if line[0] not in _BLANKS:
             found.append([line])
         elif found:
             found[-1].append(line)
-    return [lines[0], *(b" ".join([part.strip(b" \t") for part in parts]) for parts in found)]
+    return [b" ".join([part.strip(b" \t") for part in parts]) for parts in found]
 
 
 def _is_usual_start(line: bytes) -> bool:

@@ -7,12 +7,11 @@ import re
 from typing import Final
 
 from collectors.sip.line import COMPACT, LOWER
-from collectors.sip.message import first_value, head, start_line, values
+from collectors.sip.message import Head, first_line, first_value, head, values
 from collectors.sip.name_addr import read_hostport
 from collectors.sip.via import read_via
 
-UNREAD: Final[list[bytes]] = []  # never changed
-_LONGEST_LINE: Final = 8_192
+UNREAD: Final[Head] = (b"", [], 0)  # never changed
 # The topmost Via without its parameters, as nearly every message has it.
 _VIA: Final = b"Via: "
 _SENT_PROTOCOL: Final = re.compile(r"SIP/2\.0/[A-Za-z]+")
@@ -40,9 +39,9 @@ class Names:
         self._seconds = bytes(seconds)
 
     def there(self, lines: list[bytes]) -> set[str]:
-        """Those that there are in the lines of a head."""
+        """Those that there are in the header lines."""
         seconds, found = self._seconds, set[str]()
-        for line in lines[1:]:
+        for line in lines:
             second = seconds[line[0]]
             if second and (second == _ANY or (len(line) > 1 and line[1] | LOWER == second)):
                 name = self._names.get(line.partition(b":")[0].rstrip(b" \t").lower())
@@ -54,44 +53,40 @@ class Names:
 class Reading:
     """The headers and the body of a message, by name. Names are long forms in lower case."""
 
-    __slots__ = ("_begin", "_lines", "raw")
+    __slots__ = ("_begin", "_lines", "_start", "raw")
 
-    def __init__(self, raw: bytes, lines: list[bytes] = UNREAD, begin: int = 0) -> None:
-        """`lines` and `begin` are what `head` gives, where that is known."""
+    def __init__(self, raw: bytes, known: Head = UNREAD) -> None:
+        """`known` is what `head` gives, where that was asked."""
         self.raw = raw
-        self._lines = lines
-        self._begin = begin  # of the body; 0 before it is asked for
+        self._start, self._lines, self._begin = known  # 0: to be split
 
     def first(self, name: str) -> str:
         """The first value of a header; "" where there is none."""
-        if not self._lines:
+        if not self._begin:
             self._split()
         return first_value(self._lines, name)
 
     def all(self, name: str) -> list[str]:
         """All values of a header, one an occurrence, commas left alone."""
-        if not self._lines:
+        if not self._begin:
             self._split()
         return values(self._lines, name)
 
     def among(self, names: "Names") -> set[str]:
         """Which of these headers there are."""
-        if not self._lines:
+        if not self._begin:
             self._split()
         return names.there(self._lines)
 
     def _split(self) -> None:
-        self._lines, self._begin = head(self.raw)
+        self._start, self._lines, self._begin = head(self.raw)
 
     @property
     def start_line(self) -> str:
         """The first line."""
-        if not self._lines:
+        if not self._begin:
             self._split()
-        line = self._lines[0]
-        if 0 < len(line) < _LONGEST_LINE and self.raw.startswith(line):  # else line ends come before it
-            return line.decode("utf-8", "replace")
-        return start_line(self.raw)
+        return first_line(self._start)
 
     @property
     def target(self) -> str:
@@ -102,10 +97,10 @@ class Reading:
     @property
     def sent_by(self) -> tuple[str, int | None]:
         """Host and port of the topmost Via, an IPv6 reference in its brackets; ("", None) where there is none."""
-        if not self._lines:
+        if not self._begin:
             self._split()
-        if len(self._lines) > 1:
-            value = self._lines[1].partition(b";")[0]
+        if self._lines:
+            value = self._lines[0].partition(b";")[0]
             known = _SENT_BY.get(value)
             if known is None and _USUAL_VIA.fullmatch(value):
                 if len(_SENT_BY) >= _MOST_SENT_BY:

@@ -215,7 +215,7 @@ class Replay:
 
 def read(datagram: Datagram) -> Message:
     """A SIP message of a file, parsed."""
-    parsed, lines, begin = parse_head(datagram.payload)
+    parsed, head = parse_head(datagram.payload)
     return Message(
         datagram.captured_us,
         datagram.source,
@@ -226,6 +226,5 @@ def read(datagram: Datagram) -> Message:
         datagram.observer,
         datagram.payload,
         cut_short(parsed) if datagram.cut else parsed,
-        lines,
-        begin,
+        head,
     )

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from msgspec.structs import astuple
 
-from collectors.sip.message import Parsed
+from collectors.sip.message import Head, Parsed
 from collectors.sip.reading import UNREAD, Reading
 from collectors.wire.events import SipEvent
 from monitor.core.description import description
@@ -57,11 +57,10 @@ class Message(Reading):
         observer: str,
         raw: bytes,
         parsed: Parsed,
-        lines: list[bytes] = UNREAD,
-        begin: int = 0,
+        known: Head = UNREAD,
     ) -> None:
-        """`parsed` is what `parse` gives; `lines` and `begin`: as of a `Reading`."""
-        super().__init__(raw, lines, begin)
+        """`parsed` is what `parse` gives, `known` as of a `Reading`."""
+        super().__init__(raw, known)
         self.captured_us = captured_us
         self.source = source
         self.source_port = source_port

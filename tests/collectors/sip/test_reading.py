@@ -42,8 +42,8 @@ def test_a_message_reads_the_same_however_it_is_written(raw: bytes) -> None:
     via = read_via(header(raw, "via") or "")
     read = Reading(raw)
 
-    assert read.sent_by == Reading(raw, *head(raw)).sent_by == (via.host, via.port)
-    assert read.start_line == Reading(raw, *head(raw)).start_line == start_line(raw)
+    assert read.sent_by == Reading(raw, head(raw)).sent_by == (via.host, via.port)
+    assert read.start_line == Reading(raw, head(raw)).start_line == start_line(raw)
     words = start_line(raw).split(" ", 2)
     assert read.target == (words[1] if len(words) == 3 else "")
     assert read.body == body(raw)
