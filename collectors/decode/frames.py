@@ -7,7 +7,7 @@ the same (a test holds them to that).
 
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Final, TypeAlias
 
@@ -15,12 +15,11 @@ from collectors.decode import exported, fragmented, hep, icmp, ip, link, tunnel,
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits, Reassembly
 from collectors.decode.hep_reader import HepReader
+from collectors.decode.reader import CaptureReader, Frame
 from collectors.decode.sctp import Associations
 from collectors.decode.streams import HEP, Streams
 from collectors.wire.events import Loss, SideEvent
 
-# (captured_us, index of the capture's interface, octets)
-Frame: TypeAlias = tuple[int, int, bytes]
 # Names of the tunnels that a packet came through, from the outside in.
 _Within: TypeAlias = tuple[bytes, ...]
 
@@ -29,23 +28,13 @@ _MAX_FLOWS: Final = 65_536
 _LATE_US: Final = 2_000_000  # fragments of a packet come at once; at the end of a capture some may yet be to come
 _MAX_TUNNELS: Final = 8  # one in the other
 _side_time: Final = attrgetter("captured_us")
+_ethernet: Final = link.ethernet
 
 _UNKNOWN_LINK: Final = -2
 
 
 def _unknown_link(_frame: bytes) -> int:
     return _UNKNOWN_LINK
-
-
-def span(frames: list[Frame]) -> tuple[int, int]:
-    """When the earliest of these was captured, and the latest; at least one."""
-    earliest = latest = frames[0][0]
-    for captured_us, _, _ in frames:
-        if captured_us > latest:
-            latest = captured_us
-        elif captured_us < earliest:
-            earliest = captured_us
-    return earliest, latest
 
 
 class _Flow:
@@ -65,6 +54,8 @@ class Decoder:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.frames = 0
+        self.first_us = 0  # wire time of the earliest frame that was read, and of the latest; 0 while there is none
+        self.last_us = 0
         self.cut = 0  # datagrams of which the capture left out the end
         self.skipped: Counter[Skip] = Counter()
         self.observers: list[str] = []  # of the interfaces, in order
@@ -109,38 +100,51 @@ class Decoder:
 
     def datagrams(self, frames: list[Frame]) -> list[Datagram]:
         """The datagrams in these frames, in order."""
-        self.frames += len(frames)
-        links, observers, flows = self._links, self.observers, self._flows
-        ethernet = link.ethernet
         found: list[Datagram] = []
         for captured_us, interface, frame in frames:
-            layer = links[interface]
-            # Called by its name, it is no call of an unknown function for a compiler.
-            at = link.ethernet(frame) if layer is ethernet else layer(frame)
-            ends, begin, end = ip.whole_udp(frame, at)
-            if end:
-                octets = frame[ends : begin - 4]
-                flow = flows.get(octets)
-                if flow is None:
-                    flow = self._flow(octets, frame[begin : begin + 4])
-                if flow is not None:
-                    found.append(
-                        Datagram(
-                            captured_us,
-                            flow.source,
-                            flow.source_port,
-                            flow.destination,
-                            flow.destination_port,
-                            "udp",
-                            observers[interface],
-                            frame[begin:end],
-                        )
-                    )
-                    continue
-            reason = self._general(captured_us, interface, frame, at, found)
-            if reason is not None:
-                self.skipped[reason] += 1
+            self._take(captured_us, interface, frame, 0, len(frame), found)
         return found
+
+    def read(
+        self, reader: CaptureReader, declare: Callable[[], None], wanted: Callable[[int, bytes], bool] | None = None
+    ) -> list[Datagram]:
+        """The datagrams in the frames that `reader` comes to, in order.
+
+        `declare` adds the interfaces that the reader has met by then; `wanted` chooses by link type and octets.
+        """
+        found: list[Datagram] = []
+        while reader.next():
+            captured_us, interface, octets = reader.captured_us, reader.interface, reader.octets
+            if captured_us > self.last_us:
+                self.last_us = captured_us
+            if captured_us < self.first_us or not self.first_us:
+                self.first_us = captured_us
+            if interface >= len(self._links):
+                declare()
+            if wanted is None or wanted(reader.interfaces[interface][0], octets[reader.begin : reader.end]):
+                self._take(captured_us, interface, octets, reader.begin, reader.end, found)
+        declare()
+        return found
+
+    def _take(
+        self, captured_us: int, interface: int, octets: bytes, begin: int, end: int, found: list[Datagram]
+    ) -> None:
+        """Add what is in the frame `octets[begin:end]`; it is copied only where it is not plain IP in Ethernet."""
+        self.frames += 1
+        layer = self._links[interface]
+        if layer is _ethernet and link.is_plain(octets, begin, end):
+            at = begin + 14
+        else:
+            octets = octets[begin:end]
+            begin, end = 0, len(octets)
+            at = layer(octets)
+        datagram = self._plain(captured_us, interface, octets, at, end)
+        if datagram is not None:
+            found.append(datagram)
+            return
+        reason = self._general(captured_us, interface, octets[begin:end], at - begin, found)
+        if reason is not None:
+            self.skipped[reason] += 1
 
     @property
     def holes(self) -> int:
@@ -288,24 +292,34 @@ class Decoder:
         """The packet that `outer` carries in its `payload`."""
         if len(within) == _MAX_TUNNELS:
             return Skip.TOO_DEEP
-        datagram = self._plain(captured_us, interface, payload, inner.at)
+        datagram = self._plain(captured_us, interface, payload, inner.at, len(payload))
         if datagram is not None:
             found.append(datagram)
             return None
         name = b"".join(sorted((outer.source, outer.destination))) + inner.name  # the same both ways
         return self._general(captured_us, interface, payload, inner.at, found, (*within, name))
 
-    def _plain(self, captured_us: int, interface: int, frame: bytes, at: int) -> Datagram | None:
-        """The usual case, as in `datagrams`: most of what is in tunnels is media, which passes by quickly so."""
-        ends, begin, end = ip.whole_udp(frame, at)
+    def _plain(self, captured_us: int, interface: int, octets: bytes, at: int, behind: int) -> Datagram | None:
+        """The usual case, one datagram of UDP in the IP packet at `octets[at:behind]`, which passes by quickly so."""
+        ends, begin, end = ip.whole_udp(octets, at, behind)
         if not end:
             return None
-        octets = frame[ends : begin - 4]
-        flow = self._flows.get(octets) or self._flow(octets, frame[begin : begin + 4])
+        name = octets[ends : begin - 4]
+        flow = self._flows.get(name)
         if flow is None:
-            return None
-        sent = (flow.source, flow.source_port, flow.destination, flow.destination_port)
-        return Datagram(captured_us, *sent, "udp", self.observers[interface], frame[begin:end])
+            flow = self._flow(name, octets[begin : begin + 4])
+            if flow is None:
+                return None
+        return Datagram(
+            captured_us,
+            flow.source,
+            flow.source_port,
+            flow.destination,
+            flow.destination_port,
+            "udp",
+            self.observers[interface],
+            octets[begin:end],
+        )
 
     def _udp(
         self, captured_us: int, interface: int, packet: ip.Packet, found: list[Datagram], within: _Within = ()

@@ -51,15 +51,17 @@ class Packet(NamedTuple):
 @lru_cache(65_536)
 def address(octets: bytes) -> str:
     """An address as text: 4 or 16 octets → "192.0.2.1", "2001:db8::1"."""
-    return ".".join(map(str, octets)) if len(octets) == 4 else str(IPv6Address(octets))
+    if len(octets) == 4:
+        return f"{octets[0]}.{octets[1]}.{octets[2]}.{octets[3]}"
+    return str(IPv6Address(octets))
 
 
-def whole_udp(frame: bytes, at: int) -> tuple[int, int, int]:
-    """The usual packet at `frame[at]`, one datagram of UDP: where its addresses, its payload, and what follows begin.
+def whole_udp(frame: bytes, at: int, behind: int) -> tuple[int, int, int]:
+    """The usual packet in `frame[at:behind]`, one datagram of UDP: where its addresses, payload, and the rest begin.
 
     The ports lie behind the addresses. (0, 0, 0) where it is not plain IPv4 or IPv6, or not whole, or `at` is none.
     """
-    if at < 0 or len(frame) < at + 28:
+    if at < 0 or behind < at + 28:
         return _UNUSUAL
     # Octet by octet: that is what a compiler makes most of.
     first = frame[at]
@@ -67,11 +69,11 @@ def whole_udp(frame: bytes, at: int) -> tuple[int, int, int]:
         if frame[at + 9] != UDP or frame[at + 6] & 0x3F or frame[at + 7]:
             return _UNUSUAL  # something else, or a fragment
         ends, begin, end = at + 12, at + 28, at + (frame[at + 2] << 8 | frame[at + 3])
-    elif first >> 4 == 6 and len(frame) >= at + 48 and frame[at + 6] == UDP:
+    elif first >> 4 == 6 and behind >= at + 48 and frame[at + 6] == UDP:
         ends, begin, end = at + 8, at + 48, at + 40 + (frame[at + 4] << 8 | frame[at + 5])
     else:
         return _UNUSUAL
-    whole = begin <= end <= len(frame) and frame[begin - 4] << 8 | frame[begin - 3] == end - begin + 8
+    whole = begin <= end <= behind and frame[begin - 4] << 8 | frame[begin - 3] == end - begin + 8
     return (ends, begin, end) if whole else _UNUSUAL
 
 

@@ -34,9 +34,15 @@ _FAMILIES: Final = frozenset((2, 10, 23, 24, 28, 30))
 
 def ethernet(frame: bytes) -> int:
     """LINKTYPE_ETHERNET."""
-    if len(frame) > 14 and frame[12] == 8 and not frame[13]:
-        return 14  # as nearly all do
     return ip_offset(frame, frame[12:14], 14)
+
+
+def is_plain(octets: bytes, begin: int, end: int) -> bool:
+    """Whether in `octets[begin:end]`, a frame of Ethernet, an IP packet follows at once, as in nearly all."""
+    if end - begin <= 14:
+        return False
+    first, second = octets[begin + 12], octets[begin + 13]
+    return (first == 0x08 and second == 0) or (first == 0x86 and second == 0xDD)
 
 
 def ip_offset(frame: bytes, kind: bytes, at: int) -> int:

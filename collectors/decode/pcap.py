@@ -6,11 +6,11 @@ or nanoseconds, in both byte orders, and with the longer headers of old Linux (K
 """
 
 import struct
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from collectors.decode.formats import name_of
-from collectors.decode.frames import Frame
 from collectors.decode.pcapng import SECTION_HEADER, PcapngReader
+from collectors.decode.reader import CaptureReader
 
 _MAX_FRAME: Final = 1024 * 1024  # octets; real ones end at 256 KiB
 _LINK_TYPE_MASK: Final = 0x03FF_FFFF  # the bits above it say how long the frame check sequence is
@@ -18,23 +18,6 @@ _LINK_TYPE_MASK: Final = 0x03FF_FFFF  # the bits above it say how long the frame
 
 class NotACaptureError(ValueError):
     """These bytes are no capture format that we read; the text names what they are, if that is known."""
-
-
-class CaptureReader(Protocol):
-    """A capture format: octets of a file in, frames out."""
-
-    interfaces: list[tuple[int, str]]  # (link type, name or ""), in the order of the frames' index; grows
-    stray: int  # packets that could not be read, though the rest could
-
-    @property
-    def dropped(self) -> int:
-        """Packets that the capture itself says it has lost."""
-
-    def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data`, the next octets of the file, completes."""
-
-    def fault(self) -> str:
-        """At the end of the file: what is wrong with it ("cut within a packet", …), or ""."""
 
 
 class _Variant(NamedTuple):
@@ -69,56 +52,46 @@ def reader_for(head: bytes) -> CaptureReader:
     raise NotACaptureError(f"the file is {name_of(head)}")
 
 
-class PcapReader:
+class PcapReader(CaptureReader):
     """The classic format (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap)."""
 
     def __init__(self, order: str, variant: _Variant) -> None:
-        self.interfaces: list[tuple[int, str]] = []
-        self.stray = 0
-        self.dropped = 0  # this format can't say
+        super().__init__()
         self._order = order
-        self._variant = variant
-        self._header = struct.Struct(order + "III")  # of a packet: seconds, fraction, captured length
-        self._rest = b""
-        self._fault = ""
+        self._file_header = variant.file_header
+        self._packet_header = variant.packet_header
+        self._fractions = variant.fractions
+        self._fields = struct.Struct(order + "III").unpack_from  # of a packet: seconds, fraction, captured length
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data`, the next octets of the file, completes."""
-        if self._fault:
-            return []
-        data = self._rest + data if self._rest else data
-        at = 0
-        if not self.interfaces:
-            if len(data) < self._variant.file_header:
-                self._rest = data
-                return []
-            link_type = struct.unpack_from(self._order + "I", data, 20)[0] & _LINK_TYPE_MASK
-            self.interfaces.append((link_type, ""))
-            at = self._variant.file_header
-        return self._frames(data, at)
-
-    def _frames(self, data: bytes, at: int) -> list[Frame]:
-        header, fractions, size = self._header.unpack_from, self._variant.fractions, self._variant.packet_header
-        end = len(data)
-        found: list[Frame] = []
+    def next(self) -> bool:
+        """Come to the next frame; False where it is not complete."""
+        begin = self._place + self._packet_header
+        if not self.interfaces or begin > len(self.octets):
+            return self._begin()
         seconds: int  # these are said once more for the compiler
         fraction: int
         captured: int
-        while end - at >= size:
-            seconds, fraction, captured = header(data, at)
-            if captured > _MAX_FRAME:
-                self._fault = f"damaged: a packet of {captured} octets"
-                break
-            begin = at + size
-            if begin + captured > end:
-                break
-            at = begin + captured
-            found.append((seconds * 1_000_000 + fraction // fractions, 0, data[begin:at]))
-        self._rest = b"" if self._fault else data[at:]
-        return found
+        seconds, fraction, captured = self._fields(self.octets, self._place)
+        end = begin + captured
+        if captured > _MAX_FRAME:
+            self._fault = f"damaged: a packet of {captured} octets"
+        if end > len(self.octets) or self._fault:
+            return False
+        self.captured_us = seconds * 1_000_000 + fraction // self._fractions
+        self.begin, self.end, self._place = begin, end, end
+        return True
+
+    def _begin(self) -> bool:
+        """Read the header of the file, and come to the first frame."""
+        if self.interfaces or len(self.octets) < self._file_header:
+            return False
+        link_type = struct.unpack_from(self._order + "I", self.octets, 20)[0] & _LINK_TYPE_MASK
+        self.interfaces.append((link_type, ""))
+        self._place = self._file_header
+        return self.next()
 
     def fault(self) -> str:
         """What is wrong with a file that ends here, or ""."""
-        if self._fault or not self._rest:
+        if self._fault or self._place == len(self.octets):
             return self._fault
         return "cut within a packet" if self.interfaces else "cut within its header"

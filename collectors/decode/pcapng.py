@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from collectors.decode.frames import Frame
+from collectors.decode.reader import CaptureReader
 
 SECTION_HEADER: Final = b"\x0a\x0d\x0d\x0a"
 _SECTION: Final = 0x0A0D0D0A
@@ -32,12 +32,22 @@ _MAX_INTERFACES: Final = 4_096
 _LATEST_US: Final = 253_402_300_799_000_000  # the end of the year 9999: what comes after has no date
 
 
-class _Clock(NamedTuple):
+class _Clock:
     """µs since the epoch = ticks · numerator // denominator + offset_us."""
 
-    numerator: int = 1
-    denominator: int = 1
-    offset_us: int = 0
+    __slots__ = ("denominator", "numerator", "offset_us")
+
+    def __init__(self, numerator: int, denominator: int, offset_us: int) -> None:
+        self.numerator = numerator
+        self.denominator = denominator
+        self.offset_us = offset_us
+
+    def time_us(self, high: int, low: int) -> int:
+        """When that was, as far as it has a date."""
+        ticks = high << 32 | low
+        # Nearly all clocks count whole parts of a microsecond.
+        time_us = (ticks if self.numerator == 1 else ticks * self.numerator) // self.denominator + self.offset_us
+        return time_us if 0 <= time_us <= _LATEST_US else min(max(time_us, 0), _LATEST_US)
 
 
 class _Layouts(NamedTuple):
@@ -60,20 +70,17 @@ def _layouts(order: str) -> _Layouts:
 _ORDERS: Final = {b"\x4d\x3c\x2b\x1a": _layouts("<"), b"\x1a\x2b\x3c\x4d": _layouts(">")}
 
 
-class PcapngReader:
-    """Octets of a pcapng file in, frames out. Total, as `collectors.decode.pcap.CaptureReader` says."""
+class PcapngReader(CaptureReader):
+    """The newer format."""
 
     def __init__(self) -> None:
-        self.interfaces: list[tuple[int, str]] = []
-        self.stray = 0
+        super().__init__()
         self.secrets = False  # of TLS connections are in the file
         self._dropped: dict[tuple[int, int], int] = {}  # by interface and option
         self._clocks: list[_Clock] = []  # as `interfaces`
         self._first = 0  # index of the present section's first interface
-        self._latest_us = 0
         self._layouts = _ORDERS[b"\x4d\x3c\x2b\x1a"]
-        self._rest = b""
-        self._fault = ""
+        self._packet = self._layouts.packet.unpack_from
 
     @property
     def dropped(self) -> int:
@@ -82,63 +89,63 @@ class PcapngReader:
 
     def fault(self) -> str:
         """What is wrong with a file that ends here, or ""."""
-        return self._fault or ("cut within a block" if self._rest else "")
+        return self._fault or ("cut within a block" if self._place < len(self.octets) else "")
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data`, the next octets of the file, completes."""
-        found: list[Frame] = []
-        if self._fault:
-            return found
-        data = self._rest + data if self._rest else data
-        at, end = 0, len(data)
-        kind: int  # these are said once more for the compiler
-        size: int
-        while not self._fault:
-            at = self._packets(data, at, found)
-            if end - at < 12:
-                break
-            kind, size = self._layouts.block.unpack_from(data, at)
-            if kind == _SECTION:
-                size = self._begin_section(data, at)
-            if not 12 <= size <= _MAX_BLOCK:
-                what = f"a block of {size} octets" if size else "a block or section without a length or byte order"
-                self._fault = f"damaged: {what}"
-                break
-            size = (size + 3) & ~3
-            if at + size > end:
-                break
-            frame = self._block(kind, data, at + 8, at + size - 4)
-            if frame:
-                found.append(frame)
-            at += size
-        self._rest = b"" if self._fault else data[at:]
-        return found
+    def next(self) -> bool:
+        """Come to the next frame; False where it is not complete."""
+        while not self._next_packet():
+            place = self._place
+            if self._next_block():
+                return True
+            if self._place == place or self._fault:
+                return False
+        return True
 
-    def _packets(self, data: bytes, at: int, found: list[Frame]) -> int:
-        """Take the enhanced packets that follow each other from `at` on, as nearly all blocks do; where they end."""
-        header, end = self._layouts.packet.unpack_from, len(data)
-        index, numerator, denominator, offset_us = -1, 1, 1, 0
+    def _next_packet(self) -> bool:
+        """Come to the frame of an enhanced packet, as nearly all blocks are; False where the next is none."""
+        at, begin = self._place, self._place + _PACKET_HEADER
+        if begin + 4 > len(self.octets):
+            return False
         kind: int  # these are said once more for the compiler
         size: int
         interface: int
         high: int
         low: int
         captured: int
-        while end - at >= _PACKET_HEADER + 4:
-            kind, size, interface, high, low, captured = header(data, at)
-            behind = at + ((size + 3) & ~3)
-            begin = at + _PACKET_HEADER
-            if kind != _ENHANCED_PACKET or size > _MAX_BLOCK or behind > end or begin + captured > behind - 4:
-                break
-            if index != self._first + interface:
-                index = self._first + interface
-                if index >= len(self._clocks):
-                    break
-                numerator, denominator, offset_us = self._clocks[index]
-            self._latest_us = time_us = _time_us(high << 32 | low, numerator, denominator, offset_us)
-            found.append((time_us, index, data[begin : begin + captured]))
-            at = behind
-        return at
+        kind, size, interface, high, low, captured = self._packet(self.octets, at)
+        behind = at + ((size + 3) & ~3)
+        if kind != _ENHANCED_PACKET or size > _MAX_BLOCK or behind > len(self.octets) or begin + captured > behind - 4:
+            return False
+        interface += self._first
+        if interface >= len(self._clocks):
+            return False
+        self.captured_us = self._clocks[interface].time_us(high, low)
+        self._place = behind
+        return self._come_to(interface, begin, begin + captured)
+
+    def _come_to(self, interface: int, begin: int, end: int) -> bool:
+        self.interface, self.begin, self.end = interface, begin, end
+        return True
+
+    def _next_block(self) -> bool:
+        """Take any other block, if it is complete; whether it held a frame, to which this came."""
+        at, end = self._place, len(self.octets)
+        if end - at < 12:
+            return False
+        kind: int
+        size: int
+        kind, size = self._layouts.block.unpack_from(self.octets, at)
+        if kind == _SECTION:
+            size = self._begin_section(self.octets, at)
+        if not 12 <= size <= _MAX_BLOCK:
+            what = f"a block of {size} octets" if size else "a block or section without a length or byte order"
+            self._fault = f"damaged: {what}"
+            return False
+        size = (size + 3) & ~3
+        if at + size > end:
+            return False
+        self._place = at + size
+        return self._block(kind, self.octets, at + 8, at + size - 4)
 
     def _begin_section(self, data: bytes, at: int) -> int:
         """Take over the byte order of the section that begins at `at`; its header's length, or 0 when it has none."""
@@ -146,13 +153,14 @@ class PcapngReader:
         if layouts is None:
             return 0
         self._layouts = layouts
+        self._packet = layouts.packet.unpack_from
         self._first = len(self.interfaces)
         return int(layouts.word.unpack_from(data, at + 4)[0])
 
-    def _block(self, kind: int, data: bytes, at: int, end: int) -> Frame | None:
-        """Take the block whose content is `data[at:end]`; the frame in it, if it has one."""
+    def _block(self, kind: int, data: bytes, at: int, end: int) -> bool:
+        """Take the block whose content is `data[at:end]`; whether it held a frame, to which this came."""
         if kind == _ENHANCED_PACKET:
-            self.stray += 1  # it makes no sense, or `_packets` had taken it
+            self.stray += 1  # it makes no sense, or `_next_packet` had taken it
         elif kind == _OBSOLETE_PACKET:
             return self._obsolete_packet(data, at, end)
         elif kind == _SIMPLE_PACKET:
@@ -166,27 +174,27 @@ class PcapngReader:
             for code, value in self._options(data, at + 12, end):
                 if code in _OPTIONS_DROPPED and len(value) == 8 and index < len(self.interfaces):
                     self._dropped[index, code] = self._layouts.long.unpack(value)[0]
-        return None
+        return False
 
-    def _obsolete_packet(self, data: bytes, at: int, end: int) -> Frame | None:
+    def _obsolete_packet(self, data: bytes, at: int, end: int) -> bool:
         if end - at < 20:
             self.stray += 1
-            return None
+            return False
         interface, high, low, captured = self._layouts.obsolete.unpack_from(data, at)
         index = self._first + interface
         if index >= len(self._clocks) or captured > end - at - 20:
             self.stray += 1
-            return None
-        self._latest_us = _time_us(high << 32 | low, *self._clocks[index])
-        return self._latest_us, index, data[at + 20 : at + 20 + captured]
+            return False
+        self.captured_us = self._clocks[index].time_us(high, low)
+        return self._come_to(index, at + 20, at + 20 + captured)
 
-    def _simple_packet(self, data: bytes, at: int, end: int) -> Frame | None:
+    def _simple_packet(self, data: bytes, at: int, end: int) -> bool:
         """A packet of the section's first interface; it has no time, so it gets that of the one before."""
         if end - at < 4 or self._first >= len(self.interfaces):
             self.stray += 1
-            return None
+            return False
         length = self._layouts.word.unpack_from(data, at)[0]
-        return self._latest_us, self._first, data[at + 4 : min(at + 4 + length, end)]
+        return self._come_to(self._first, at + 4, min(at + 4 + length, end))
 
     def _add_interface(self, data: bytes, at: int, end: int) -> None:
         if end - at < 8 or len(self.interfaces) >= _MAX_INTERFACES:
@@ -203,7 +211,7 @@ class PcapngReader:
             elif code == _OPTION_OFFSET and len(value) == 8:
                 offset_us = self._layouts.signed.unpack(value)[0] * 1_000_000
         self.interfaces.append((self._layouts.link.unpack_from(data, at)[0], name))
-        self._clocks.append(_Clock(*ticks, offset_us))
+        self._clocks.append(_Clock(ticks[0], ticks[1], offset_us))
 
     def _options(self, data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
         while end - at >= 4:
@@ -212,13 +220,6 @@ class PcapngReader:
                 return
             yield code, data[at + 4 : at + 4 + length]
             at += 4 + (length + 3 & ~3)
-
-
-def _time_us(ticks: int, numerator: int, denominator: int, offset_us: int) -> int:
-    """When that was by a clock, as far as it has a date."""
-    # Nearly all clocks count whole parts of a microsecond.
-    time_us = (ticks if numerator == 1 else ticks * numerator) // denominator + offset_us
-    return time_us if 0 <= time_us <= _LATEST_US else min(max(time_us, 0), _LATEST_US)
 
 
 def _resolution(octet: int) -> tuple[int, int]:

@@ -3,14 +3,16 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from collectors.decode.datagram import Datagram
-from collectors.decode.frames import Decoder, Frame, span
-from collectors.decode.pcap import CaptureReader, NotACaptureError, reader_for
+from collectors.decode.frames import Decoder
+from collectors.decode.pcap import NotACaptureError, reader_for
 from collectors.decode.pcapng import PcapngReader
+from collectors.decode.reader import CaptureReader
 from collectors.receivers.base import WRONG_USAGE, ReceiverError
 from collectors.receivers.octets import Octets
 from collectors.wire.events import Loss, SideEvent
@@ -39,8 +41,6 @@ class CaptureFile:
         """
         self.name = str(path)
         self.decoder = Decoder()
-        self.first_us = 0  # wire time of the earliest and the latest packet; 0 while there is none
-        self.last_us = 0
         self._collector = collector
         self._wanted = wanted
         self._head = b""
@@ -69,6 +69,16 @@ class CaptureFile:
     def packets(self) -> int:
         """Packets read, of any kind."""
         return self.decoder.frames
+
+    @property
+    def first_us(self) -> int:
+        """Wire time of the earliest packet; 0 while there is none."""
+        return self.decoder.first_us
+
+    @property
+    def last_us(self) -> int:
+        """Wire time of the latest packet, as above."""
+        return self.decoder.last_us
 
     @property
     def stray(self) -> int:
@@ -123,14 +133,8 @@ class CaptureFile:
 
     def _datagrams(self, reader: CaptureReader, data: bytes) -> list[Datagram]:
         """Those of the next octets of the file."""
-        frames = reader.feed(data)
-        self._declare_interfaces(reader)
-        if frames:
-            self._note_times(frames)
-        if self._wanted:
-            links = reader.interfaces
-            frames = [frame for frame in frames if self._wanted(links[frame[1]][0], frame[2])]
-        return self.decoder.datagrams(frames)
+        reader.put(data)
+        return self.decoder.read(reader, partial(self._declare_interfaces, reader), self._wanted)
 
     def _with_keyed(self, found: list[Datagram], keyed: "KeyedMessages") -> list[Datagram]:
         """These, and what was in TLS meanwhile, in order of time."""
@@ -173,11 +177,6 @@ class CaptureFile:
             if not name or name in names:
                 name = f"{name}#{index}" if name else str(index)
             self.decoder.add_interface(link_type, f"{self._collector}/{name}")
-
-    def _note_times(self, frames: list[Frame]) -> None:
-        first, last = span(frames)
-        self.first_us = min(self.first_us, first) if self.first_us else first
-        self.last_us = max(self.last_us, last)
 
 
 def holds_secrets(path: str) -> bool:

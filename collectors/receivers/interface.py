@@ -11,7 +11,7 @@ from typing import Final
 
 import pcapy
 
-from collectors.decode.frames import Frame
+from collectors.decode.reader import Frame
 from collectors.receivers.base import ReceiverError
 from collectors.wire.events import Loss
 

@@ -10,7 +10,8 @@ import time
 from typing import Final
 
 from collectors.decode.datagram import Datagram
-from collectors.decode.frames import Decoder, Frame
+from collectors.decode.frames import Decoder
+from collectors.decode.reader import Frame
 from collectors.receivers.base import ReceiverError
 from collectors.receivers.interface import Interface
 from collectors.wire.events import Loss, SideEvent

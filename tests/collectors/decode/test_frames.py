@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from collectors.decode.datagram import Datagram, Skip
 from collectors.decode.fragments import Limits
-from collectors.decode.frames import Decoder, span
+from collectors.decode.frames import Decoder
+from collectors.decode.pcap import reader_for
 from tests.support.packets import (
     SIP,
     cooked,
@@ -17,6 +18,7 @@ from tests.support.packets import (
     extension,
     ipv4,
     ipv6,
+    pcap,
     pieces_v4,
     pieces_v6,
     udp,
@@ -200,7 +202,7 @@ def test_the_short_path_gives_what_the_general_one_does(data: st.DataObject) -> 
     if at > 0:
         general._general(0, 0, frame, at, expected)
         assert found == expected
-        assert decoder()._plain(0, 0, frame, at) in (None, *expected)  # that of tunnels
+        assert decoder()._plain(0, 0, frame, at, len(frame)) in (None, *expected)  # that of tunnels
 
 
 def test_a_connection_that_is_reset_is_told_beside_the_messages_in_order_of_time() -> None:
@@ -213,6 +215,25 @@ def test_a_connection_that_is_reset_is_told_beside_the_messages_in_order_of_time
     assert made.take_side() == []
 
 
-def test_frames_span_the_time_from_the_earliest_to_the_latest_in_whatever_order() -> None:
-    assert span([(3, 0, b""), (1, 0, b""), (2, 0, b""), (5, 1, b""), (4, 0, b"")]) == (1, 5)
-    assert span([(7, 0, b"")]) == (7, 7)
+def read(file: bytes, wanted: Callable[[int, bytes], bool] | None = None) -> tuple[Decoder, list[Datagram]]:
+    made, reader = Decoder(), reader_for(file)
+
+    def declare() -> None:
+        while made.interfaces < len(reader.interfaces):
+            made.add_interface(1, "edge/eth0")
+
+    reader.put(file)
+    return made, made.read(reader, declare, wanted)
+
+
+@pytest.mark.parametrize("times", [(3, 1, 2, 5, 4), (7,), (4, 4)])
+def test_frames_span_the_time_from_the_earliest_to_the_latest_in_whatever_order(times: tuple[int, ...]) -> None:
+    made, found = read(pcap([(at_us, ethernet(V4)) for at_us in times]))
+    assert (made.first_us, made.last_us) == (min(times), max(times))
+    assert [each.captured_us for each in found] == list(times)
+
+
+def test_frames_that_nobody_wants_are_passed_over_but_for_their_time() -> None:
+    made, found = read(pcap([(1, ethernet(V4)), (2, ethernet(V6))]), lambda _, octets: octets == ethernet(V4))
+    assert [each.captured_us for each in found] == [1]
+    assert (made.frames, made.last_us) == (1, 2)

@@ -158,6 +158,6 @@ def test_a_packet_cut_within_its_extension_headers_says_how_much_of_the_rest_is_
     ],
 )
 def test_the_usual_packet_is_one_whole_datagram_of_udp(packet: bytes, places: tuple[int, int, int] | None) -> None:
-    found = whole_udp(b"link" + packet, 4)
+    found = whole_udp(b"link" + packet, 4, 4 + len(packet))
     assert found == (places or (0, 0, 0))
-    assert whole_udp(packet, -1) == (0, 0, 0)
+    assert whole_udp(packet, -1, len(packet)) == (0, 0, 0)
