@@ -8,7 +8,7 @@ puts it together, cycle by cycle.
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.analyze.frames import Cycle, Stretch
+from monitor.analyze.frames import Cycle, Stretch, UnsharedError
 from monitor.analyze.records import Notes, Numbers, passage, records
 from monitor.analyze.replay import Replay, read
 from monitor.analyze.result import Passage, Records
@@ -23,7 +23,7 @@ class Part:
     """One passage through a file, to be made once: all of `stretches`, then `records`.
 
     Raises `ReceiverError` (collectors.receivers.base), here or while iterating, when the file can't
-    be read or is no capture.
+    be read or is no capture; and `UnsharedError`.
     """
 
     def __init__(self, path: str | Path, settings: Settings, share: Share) -> None:
@@ -34,6 +34,7 @@ class Part:
         self._minded: list[Minded] = []  # since the watermark moved
         self._cycles: list[Cycle] = []
         self._watermark_us = 0
+        self._checked = 0  # records, whether they are in this share
 
     def stretches(self) -> Iterator[Stretch]:
         """Chunk by chunk of the file; the last ends with what was told at its end."""
@@ -80,5 +81,10 @@ class Part:
         self._minded = []
 
     def _stretch(self) -> Stretch:
+        keys = self._numbers.keys
+        for number in range(self._checked, len(keys)):
+            if not self._share.holds(keys[number].call_id):
+                raise UnsharedError("whose a message is can't be told before it is read")
+        self._checked = len(keys)
         cycles, self._cycles = self._cycles, []
         return Stretch(cycles, self._replay.progress(), len(self._numbers.keys))

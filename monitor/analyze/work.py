@@ -8,7 +8,7 @@ from typing import Final
 
 from collectors.receivers.base import ReceiverError
 from monitor.analyze.fragments import KINDS, fragments
-from monitor.analyze.frames import Ending, Fragments, Frame, Pickled, Refused
+from monitor.analyze.frames import Ending, Fragments, Frame, Pickled, Refused, Unshared, UnsharedError
 from monitor.analyze.measures import measure_part
 from monitor.analyze.part import Part
 from monitor.analyze.result import Passage, Records
@@ -27,6 +27,9 @@ def work(path: str | Path, settings: Settings, share: Share, *, written: bool) -
         yield from part.stretches()
     except ReceiverError as error:
         yield Refused(str(error), error.code)
+        return
+    except UnsharedError as error:
+        yield Unshared(str(error))
         return
     found, passage = part.records(), part.passage()
     if not written:

@@ -98,11 +98,11 @@ def shuffled(path: Path, dice: random.Random) -> Path:
     return rewritten(path, [each for _, each in sorted(places)])
 
 
-def damaged(path: Path, dice: random.Random) -> Path:
+def damaged(path: Path, dice: random.Random, by: bytes = b" :iC\xff") -> Path:
     """Its records with one octet in a hundred changed in every other, between headers that are not."""
 
     def hurt(octets: bytes) -> bytes:
-        return bytes(dice.choice(b"\r\n :iC\xff") if dice.random() < 0.01 else octet for octet in octets)
+        return bytes(dice.choice(by) if dice.random() < 0.01 else octet for octet in octets)
 
     return rewritten(path, [each[:58] + hurt(each[58:]) if dice.random() < 0.5 else each for each in records(path)])
 
@@ -243,6 +243,24 @@ def test_shares_that_saw_different_files_are_not_joined(tmp_path: Path) -> None:
     rewritten(path, records(path)[:-40])
     with pytest.raises(UnsharedError, match="changed while"):
         told(str(path), [chain(held, first), second], CAPTURE_SETTINGS)
+
+
+def test_a_message_of_two_call_ids_makes_one_process_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "two.pcap"
+    raw = request("INVITE", 0).raw
+    # Of as many, some lie in a share of the first that the second is not in.
+    packets = [(at * 1_000_000, frame(raw.replace(b"Via", b"i: %d\r\nVia" % at, 1))) for at in range(1, 20)]
+    path.write_bytes(b"".join(pcap(packets)))
+    with pytest.raises(UnsharedError, match="before it is read"):
+        shared(path, 2)
+    with reader(str(path), CAPTURE_SETTINGS, 2, written=True) as read:
+        assert b"".join(read(None).document) == alone(path)
+
+
+def test_damaged_line_ends_change_nothing_of_what_is_said(tmp_path: Path) -> None:
+    path = damaged(everything(tmp_path), random.Random(1), b"\r\n :iC\xff")
+    with reader(str(path), CAPTURE_SETTINGS, 2, written=True) as read:
+        assert b"".join(read(None).document) == alone(path)
 
 
 # --- processes
