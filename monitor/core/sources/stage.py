@@ -31,7 +31,7 @@ from monitor.core.sources.storms import Storms
 from monitor.core.sources.tables import Bounded
 from monitor.core.sources.trust import Trust
 from monitor.core.sources.values import SubjectFinding
-from monitor.core.sources.waiting import Waiting
+from monitor.core.sources.waiting import STEP_US, Waiting
 from monitor.core.updates import (
     CallAnswered,
     CallEnded,
@@ -153,9 +153,9 @@ class Sources:
         """The first stage has come to this wire time."""
         self._watermark_us = max(self._watermark_us, watermark_us)
         settled_us = self._watermark_us - self.limits.settle_us
-        while self._waiting and self._waiting.first_us() <= settled_us:
+        while self._waiting and self._waiting.over_us() <= settled_us:
             self._next()
-        self._pass(settled_us)
+        self._pass(settled_us - settled_us % STEP_US)
 
     def finish(self) -> None:
         """Nothing more will come: the file is at its end."""
@@ -188,16 +188,15 @@ class Sources:
         self._ledger.advance(now_us)
 
     def _next(self) -> int:
-        """Take what happened at the earliest moment that waits; how many updates that is."""
-        at_us = self._waiting.first_us()
-        moment = self._waiting.pop()
-        if len(moment) > 1:
-            # What one record tells at a time comes in its order, whoever else tells something then.
-            moment.sort(key=_name)
-        for update in moment:
+        """Take what happened in the earliest step that waits; how many updates that is."""
+        step = self._waiting.pop()
+        # What one record tells at a time comes in its order, whoever else tells something then.
+        if _mingles(step):
+            step.sort(key=_time_and_name)
+        for at_us, update in step:
             self._pass(at_us)
             self._takers[type(update)](update, at_us)
-        return len(moment)
+        return len(step)
 
     def _seen(self, update: SourceSeen, at_us: int) -> None:
         begun = Beginning(update, self._peers)
@@ -266,6 +265,20 @@ class Sources:
             self._natted.unanswered(update, at_us)
         elif not isinstance(update, FindingCleared):
             self._logins.call_refused(update, at_us)
+
+
+def _mingles(step: list[tuple[int, Minded]]) -> bool:
+    """Whether several tell something at the same time."""
+    for place in range(1, len(step)):
+        at_us, update = step[place]
+        before_us, before = step[place - 1]
+        if at_us == before_us and _name(update) != _name(before):
+            return True
+    return False
+
+
+def _time_and_name(told: tuple[int, Minded]) -> tuple[int, str]:
+    return told[0], _name(told[1])
 
 
 def _name(update: Minded) -> str:

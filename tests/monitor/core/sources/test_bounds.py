@@ -97,7 +97,7 @@ def test_what_was_stored_stands_after_a_restart_and_is_not_told_again() -> None:
 def test_updates_that_wait_are_bounded() -> None:
     sources = Sources(most_waiting=5)
     for number in range(6):
-        sources.take(seen(number / 1000, call("c"), signature="User-Agent: x"))
+        sources.take(seen(number, call("c"), signature="User-Agent: x"))
     assert ([row.count for row in sources.changed()], sources.hurried) == ([1], 1)
 
 
