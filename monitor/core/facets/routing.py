@@ -267,10 +267,8 @@ class RouteSets(Facet[Call]):
             if self._sent(event, number):
                 self._judge(event.captured_us, out)
         elif transaction is not None and self._may_tell(event, transaction):
-            recorded = event.all("record-route")
-            if recorded or self.begins(event):
-                self._keep(RouteSet(event, transaction.way, number, _uris(tuple(recorded))))
-                self._judge(event.captured_us, out)
+            self._keep(RouteSet(event, transaction.way, number, _uris(tuple(event.all("record-route")))))
+            self._judge(event.captured_us, out)
 
     def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
@@ -304,7 +302,9 @@ class RouteSets(Facet[Call]):
         for each in self._sets():
             if each.from_tag == event.from_tag and each.to_tag == event.to_tag:
                 nearest, farthest = min(nearest, each.vias), max(farthest, each.vias)
-        return vias > farthest or (vias == 1 and vias < nearest)
+        if vias <= farthest and (vias > 1 or vias >= nearest):
+            return False
+        return self.begins(event)
 
     def _keep(self, route_set: RouteSet) -> None:
         if self._set is None:

@@ -161,6 +161,12 @@ def test_what_is_named_between_the_ends_of_the_way_binds_nobody() -> None:
         assert Watch([*CALL[:2], *way, bye(CALLER), bye(CALLEE, "bob>edge")], until=10).findings() == {}
 
 
+def test_a_provisional_response_names_no_route_set_whatever_is_wrong_with_it() -> None:
+    ringing = response(180, 1.01, "alice>proxy", headers=[("Record-Route", "<sip:10.0.0.9;lr>")])
+    cut = replace(ringing, fault="truncated-body")  # shown to all
+    assert "route-set-ignored" not in Watch([*CALL[:3], cut, CALL[3], bye(CALLER)], until=10).findings()
+
+
 STRICT = request("BYE", 9, "alice>proxy", to_tag="b", headers=[("Route", "<sip:10.0.0.5>, <sip:bob@example.com>")])
 
 
