@@ -26,7 +26,7 @@ def test_a_line_that_a_server_refuses_is_quoted_without_its_password(tmp_path: P
             [(0, message("OPTIONS sip:user@example.com SIP/2.0", "Call-ID: other")), (1, request), (1.1, REFUSAL)],
         )
     )
-    assert (finding["severity"], finding["state"], finding["messages"]) == ("major", "confirmed", [2, 3])
+    assert (finding["severity"], finding["state"], list(finding["messages"])) == ("major", "confirmed", [2, 3])
     assert finding["cause"] == (
         "192.0.2.1:5060 sent a malformed INVITE: From has a display name that needs quotation marks (RFC 3261 §20.20): "
         "“From: Bell, Alexander <sip:alexander:xxxxxx@example.net>;tag=f1”. "
