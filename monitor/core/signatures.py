@@ -20,7 +20,6 @@ _AGENTS: Final = (
     "pplsip",
 )
 _LONGEST_AGENT: Final = 1_024
-_MOST_OF_A_HEAD: Final = 1_500
 # What SIPVicious writes unless told otherwise: a Call-ID of digits alone, and a branch that is a number.
 _DIGITS: Final = re.compile(r"\d{9,30}")
 _BRANCH: Final = re.compile(r"z9hG4bK-\d{6,10}")
@@ -33,18 +32,11 @@ def signature(event: Message, agent: str) -> str:
         return f"User-Agent: {agent[:80]}"
     if event.contact == "sip:123@1.1.1.1":
         return f"Contact: {event.contact}"
-    if _is_signed(event.raw):
+    if event.first("from").lower().find("sipvicious") >= 0:
         return "From: sipvicious"
     if _has_its_shape(event):
         return "the Call-ID, branch and From tag of SIPVicious"
     return ""
-
-
-def _is_signed(raw: bytes) -> bool:
-    """Whether SIPVicious names itself. Nearly no head has its end, which spares writing each in lower case."""
-    if raw.find(b"icious", 0, _MOST_OF_A_HEAD) < 0 and raw.find(b"ICIOUS", 0, _MOST_OF_A_HEAD) < 0:
-        return False
-    return raw[:_MOST_OF_A_HEAD].lower().find(b"sipvicious") >= 0  # `in` takes the octets for a number first
 
 
 @lru_cache(1024)

@@ -1,5 +1,6 @@
 """Who looks for a way in, and who only looks so."""
 
+import msgspec
 import pytest
 
 from monitor.core.message import message_of
@@ -40,11 +41,18 @@ SWEEP = [
         ("sundayddr", (), "User-Agent: sundayddr"),
         ("Asterisk PBX 18", (), ""),
         ("", (("Contact", "sip:123@1.1.1.1"),), "Contact: sip:123@1.1.1.1"),
-        ("", (("Subject", "sipvicious"),), "From: sipvicious"),
+        ("", (("Subject", "sipvicious"),), ""),
     ],
 )
 def test_a_known_tool_is_known_by_what_it_writes(agent: str, headers: tuple[tuple[str, str], ...], what: str) -> None:
     assert signature(message_of(request("OPTIONS", 0, headers=headers)), agent) == what
+
+
+@pytest.mark.parametrize("name", ["sipvicious", "SIPVicious", "sIpViCiOuS"])
+def test_sipvicious_is_known_by_the_name_that_it_calls_from(name: str) -> None:
+    asked = request("OPTIONS", 0)
+    named = asked.raw.replace(b"From: ", f'From: "{name}"'.encode())
+    assert signature(message_of(msgspec.structs.replace(asked, raw=named)), "") == "From: sipvicious"
 
 
 def test_the_shape_of_its_call_id_branch_and_tag_together_give_sipvicious_away() -> None:
