@@ -36,4 +36,6 @@ def replay(url: str, ids: Collection[int] | None = None) -> int:
 def opened(number: int, entry: Entry) -> Entry:
     """An entry of this partition that names a letter, with what is in that: nothing, where there is none (any more)."""
     letter = DeadLetter.objects.filter(partition=number, entry_id=entry.again).first()
-    return replace(entry, data=bytes(letter.data), kept_us=letter.stored_us) if letter else entry
+    if letter is None:
+        return entry
+    return replace(entry, data=bytes(letter.data), kept_us=letter.stored_us, lost_us=letter.lost_us)

@@ -193,7 +193,12 @@ def forget(marks: Marks, now_us: int) -> None:
 
 def whole(collector: str, from_us: int, to_us: int, reason: str, count: int = 0) -> Loss:
     """A loss of all that a collector observes."""
-    return Loss(f"{collector}/*", from_us, max(from_us, to_us), str(reason), count)
+    return Loss(all_of(collector), from_us, max(from_us, to_us), str(reason), count)
+
+
+def all_of(collector: str) -> str:
+    """The observer of a loss of all that a collector observes."""
+    return f"{collector}/*"
 
 
 def _make_room(marks: Marks, now_us: int) -> None:

@@ -22,7 +22,7 @@ from monitor.ingest import archive, marks, presence
 from monitor.ingest.archive import Part, Stored
 from monitor.ingest.marks import Marks, Source
 from monitor.ingest.stream import Entry
-from monitor.services.commit import CollectorState, DeadLetter, NotedLoss, PartitionCommit, Replayed
+from monitor.services.commit import POISON, CollectorState, DeadLetter, NotedLoss, PartitionCommit, Replayed
 from monitor.services.harvest import Harvest
 
 REFOLD_MOST: Final = 5_000  # messages of a record that is gone on with; a longer one is begun anew
@@ -113,7 +113,7 @@ class Shard:
             return
         known = self._marks.sources.get(batch.collector)
         source = Source(batch.boot, entry.kept_us, shift_us=known.shift_us if known else 0)
-        self._replayed.append(Replayed(entry.again, _poison(source, batch, entry.kept_us)))
+        self._replayed.append(Replayed(entry.again, marks.all_of(batch.collector), entry.lost_us))
         if marks.admit_again(self._marks, batch):
             self._correlate(marks.correct(source, batch.observations, entry.kept_us))
 
@@ -126,17 +126,19 @@ class Shard:
         """Pass over an entry that can't be read (`batch` is None) or on which we fail."""
         data = (entry.data or b"")[:_MOST_KEPT]
         if entry.again:
-            self._dead_letters.append(DeadLetter(entry.again, reason, entry.kept_us, data))
+            self._dead_letters.append(DeadLetter(entry.again, reason, entry.kept_us, entry.lost_us, data))
             self.pass_over(entry)
             return
-        self._dead_letters.append(DeadLetter(entry.id, reason, entry.stored_us, data))
+        lost_us = 0
         if batch is None:
             self.pass_over(entry)
         elif self._admit(entry, batch):
             lost = _poison(self._marks.sources[batch.collector], batch, entry.stored_us)
+            lost_us = lost.from_us
             self._withhold(lost)
             self._note(lost, everywhere=True)
             self._report(batch, entry.stored_us)
+        self._dead_letters.append(DeadLetter(entry.id, reason, entry.stored_us, lost_us, data))
 
     def idle(self, now_us: int, listening_us: int) -> None:
         """All that was stored up to stream time `now_us` is taken; we listen since `listening_us`."""
@@ -357,7 +359,7 @@ def begins_anew(event: SipEvent, parts: list[Part]) -> bool:
 def _poison(source: Source, batch: Batch, stored_us: int) -> Loss:
     """What is lost with a batch that is set aside."""
     times = [event.captured_us + source.shift_us for event in batch.events] or [stored_us]
-    return marks.whole(batch.collector, min(times), max(times), "poison", len(batch.events))
+    return marks.whole(batch.collector, min(times), max(times), POISON, len(batch.events))
 
 
 def _collector(loss: Loss) -> str:

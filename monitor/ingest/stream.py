@@ -35,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True):
     data: bytes | None
     again: str = ""  # the id of the entry that was set aside, and is to be taken now
     kept_us: int = 0  # stream time of that one
+    lost_us: int = 0  # when the loss begins that was told of it; 0: none was
 
     @property
     def stored_us(self) -> int:

@@ -113,6 +113,7 @@ class DeadLetter(models.Model):
     entry_id = models.TextField()
     reason = models.TextField()
     stored_us = models.BigIntegerField()
+    lost_us = models.BigIntegerField(default=0)  # when the loss begins that was told of it; 0: none was
     data = models.BinaryField()
 
     class Meta:

@@ -13,7 +13,7 @@ from monitor.core.context import Heard
 from monitor.core.updates import Committed, Kind
 from monitor.packing import pack
 from monitor.services import rows, schema
-from monitor.services.commit import CollectorState, NotedLoss, PartitionCommit
+from monitor.services.commit import POISON, CollectorState, NotedLoss, PartitionCommit
 from monitor.services.harvest import Content
 from monitor.services.shelving import take_back
 from monitor.services.sql import NOW_US, Table, big, json, many, text, write
@@ -47,7 +47,7 @@ _LOSSES: Final = (
 )
 _DEAD_LETTERS: Final = Table(
     "monitor_deadletter",
-    ("partition", "entry_id", "reason", "stored_us", "data"),
+    ("partition", "entry_id", "reason", "stored_us", "lost_us", "data"),
     ("partition", "entry_id"),
 )
 _NO_LETTER: Final = "DELETE FROM monitor_deadletter WHERE partition = %s AND entry_id = %s"
@@ -90,7 +90,14 @@ def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
         write(
             _DEAD_LETTERS,
             [
-                (commit.number, letter.entry_id, text(letter.reason, 8_000), letter.stored_us, letter.data)
+                (
+                    commit.number,
+                    letter.entry_id,
+                    text(letter.reason, 8_000),
+                    letter.stored_us,
+                    letter.lost_us,
+                    letter.data,
+                )
                 for commit in commits
                 for letter in commit.dead_letters
             ],
@@ -99,7 +106,7 @@ def apply(commits: list[PartitionCommit], peers: dict[str, Heard]) -> None:
         many(
             _NO_LOSS,
             [
-                (text(letter.lost.observer), text(letter.lost.reason, 20), letter.lost.from_us, commit.number)
+                (text(letter.observer), POISON, letter.lost_us, commit.number)
                 for commit in commits
                 for letter in commit.replayed
             ],

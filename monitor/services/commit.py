@@ -1,10 +1,14 @@
 """What ingest commits of one partition, as a value. `monitor.services.apply_updates` writes it."""
 
+from typing import Final
+
 import msgspec
 
 from collectors.wire.events import Loss
 from monitor.core.updates import CollectorReported
 from monitor.services.harvest import Content
+
+POISON: Final = "poison"  # reason of a loss: a batch that is set aside
 
 
 class CollectorState(msgspec.Struct, frozen=True):
@@ -30,6 +34,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     entry_id: str
     reason: str
     stored_us: int  # stream time
+    lost_us: int  # wire time at which the loss begins that tells of it; 0: none does
     data: bytes
 
 
@@ -37,7 +42,8 @@ class Replayed(msgspec.Struct, frozen=True):
     """A dead letter that was taken after all: it is no longer kept, nor lost what is in it."""
 
     entry_id: str
-    lost: Loss
+    observer: str  # of the loss that told of it
+    lost_us: int  # as it was kept
 
 
 class PartitionCommit(msgspec.Struct, frozen=True, kw_only=True):

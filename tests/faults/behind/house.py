@@ -33,7 +33,7 @@ from tests.support.valkey import Valkey
 
 T = TypeVar("T")
 
-LAST: Final = "0002_origin"
+LAST: Final = "0003_origin"
 RECIPIENTS: Final = ("noc@example.com", "ops@example.com")
 PATIENCE_S: Final = 90.0  # a loaded machine has this long to come to rest
 _NOBODY: Final = 2**22  # no process has this id

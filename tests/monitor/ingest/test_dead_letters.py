@@ -145,3 +145,20 @@ def test_the_loss_of_a_batch_is_told_in_corrected_time(
     lost = LossRange.objects.get(reason="poison")
     assert abs(lost.from_us - call[0].captured_us) < 2 * SECOND
     assert abs(lost.to_us - call[-1].captured_us) < 2 * SECOND
+
+
+def test_a_letter_whose_collector_was_set_right_meanwhile_is_lost_no_more(
+    bench: Bench, call: list[SipEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_us = 3_600 * SECOND
+    bad = [msgspec.structs.replace(event, from_tag="boom") for event in moved(call, ahead_us)]
+    with monkeypatch.context() as patch:
+        patch.setattr("monitor.ingest.shard.Correlator", Brittle)
+        # Before its first heartbeat tells that its clock is an hour ahead.
+        bench.edge.send(bad)
+        bench.work()
+    bench.edge.beat(bench.now_us + ahead_us)
+    take_over(bench)
+    assert ask(bench) == 1
+    assert {event.raw for event in stored()} == {event.raw for event in bad}
+    assert not LossRange.objects.filter(reason="poison").exists()

@@ -78,7 +78,7 @@ def test_a_commit_moves_the_partition_and_writes_all_that_belongs_to_it() -> Non
                 content,
                 collectors=[CollectorState(CollectorReported("edge", "b1", 99, heartbeat), 1, 2, 3.5)],
                 losses=[NotedLoss("edge", Loss("edge/eth0", 1, 2, "kernel", 3), -1)],
-                dead_letters=[Letter("6-0", "not a batch", 6_000, b"junk")],
+                dead_letters=[Letter("6-0", "not a batch", 6_000, 0, b"junk")],
             )
         ],
         {"10.0.0.1": Heard(77, 78)},

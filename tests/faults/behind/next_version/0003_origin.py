@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What was there before is of old origin; whoever writes a row says of which it is."""
 
-    dependencies = [("monitor", "0001_initial")]  # noqa: RUF012 - Django's
+    dependencies = [("monitor", "0002_dead_letter_loss")]  # noqa: RUF012 - Django's
     operations = [  # noqa: RUF012 - as above
         migrations.AddField("messagechunk", "origin", models.TextField(default="old")),
         migrations.AddField("delivery", "origin", models.TextField(default="old")),
