@@ -3,15 +3,19 @@
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
+from django.db import connection
 
 from collectors.wire.codec import PARTITIONS_KEY, stream
 from monitor import packing
@@ -60,6 +64,28 @@ def holders() -> set[int]:
     return {int(owner.split(":")[-2]) for owner in owners}
 
 
+def frozen_at_rest(process: subprocess.Popen[bytes]) -> bool:
+    """Freeze a worker, unless it holds the lock of SQLite just now: what is frozen so keeps everybody waiting until it
+    is gone, and to end it is the supervisor's part.
+    """
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, 10, what="it stands still")
+    if connection.vendor != "sqlite" or not locked(connection.settings_dict["NAME"]):
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
+
+
+def locked(path: str) -> bool:
+    """Whether somebody writes to this SQLite database."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False
+
+
 def drained(client: redis.Redis) -> bool:
     """Whether all that was sent is committed and trimmed."""
     return not any(client.xlen(stream(number)) for number in range(PARTITIONS))
@@ -89,7 +115,7 @@ def test_a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws(valkey: Va
     frozen = start()
     wait_for(lambda: frozen.pid in holders(), 20, what="the first worker holds the partitions")
     feed.run(1)
-    frozen.send_signal(signal.SIGSTOP)
+    wait_for(lambda: frozen_at_rest(frozen), 20, what="the first worker is frozen")
     other = start()
     end = time.monotonic() + 60  # PostgreSQL ends a frozen transaction after 15 s, and then the lease runs out
     while holders() != {other.pid}:
