@@ -1,7 +1,8 @@
 """The dashboard's addresses."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import URLPattern, URLResolver, path
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, path, re_path
 
 from dashboard.views import imports, live, measures, operations, outbox, records, settings, sources, storage
 
@@ -19,6 +20,12 @@ def _record_paths(section: records.Section) -> list[URLPattern]:
             name=f"{section.page_name}-message",
         ),
     ]
+
+
+def _without_slash(request: HttpRequest, address: str) -> HttpResponseRedirect:
+    """The page that was meant: none of ours has an address that ends with a slash."""
+    query = request.META["QUERY_STRING"]
+    return HttpResponseRedirect(f"/{address}?{query}" if query else f"/{address}")
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -45,4 +52,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings", settings.mail_settings, name="settings"),
     path("settings/storage", storage.storage_settings, name="settings-storage"),
     path("settings/test-mail", settings.send_test_mail, name="settings-test-mail"),
+    re_path(r"^(?P<address>[\w-]+(?:/[\w-]+)*)/$", _without_slash),  # of this host: no second slash may lead elsewhere
 ]

@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "dashboard.middleware.browser_time_zone",
 ]
 ROOT_URLCONF = "monitor.urls"
+APPEND_SLASH = False  # no address ends with one
 ASGI_APPLICATION = "monitor.asgi.application"
 TEMPLATES = [
     {

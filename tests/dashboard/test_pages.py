@@ -26,6 +26,8 @@ def addresses() -> dict[str, str]:
     found = {}
     for pattern in urlpatterns:
         assert isinstance(pattern, URLPattern)
+        if pattern.name is None:  # it only leads to one of the others
+            continue
         kinds = pattern.pattern.converters
         values = {
             name: 1 if type(kind) is IntConverter else "20260101-0123456789abcdef-1" for name, kind in kinds.items()
@@ -48,6 +50,24 @@ def test_an_empty_installation_has_pages(client: Client, name: str) -> None:
     response = client.get(reverse(name))
     assert response.status_code == 200
     assert "Content-Security-Policy" in response.headers
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("/calls/", "/calls"),
+        ("/calls/?state=failed&q=1", "/calls?state=failed&q=1"),
+        ("/settings/storage/", "/settings/storage"),
+    ],
+)
+def test_a_slash_too_many_leads_to_the_page_that_was_meant(client: Client, asked: str, meant: str) -> None:
+    response = client.get(asked)
+    assert (response.status_code, response.headers["Location"]) == (302, meant)
+
+
+@pytest.mark.parametrize("asked", ["//example.com/", "/\\example.com/", "/calls//", "/../calls/"])
+def test_no_slash_leads_to_another_host(client: Client, asked: str) -> None:
+    assert client.get("/", PATH_INFO=asked).status_code == 404
 
 
 def test_the_first_page_after_logging_in_is_the_one_that_was_asked_for(user: User) -> None:
