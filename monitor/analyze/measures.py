@@ -9,7 +9,7 @@ from monitor.analyze.part_measures import PartMeasures
 from monitor.core.hop import address_of
 from monitor.core.measures import Breakdown, Dimension, Figures, Sample, Tally, figures, most_first, parts
 from monitor.core.measures.counting import count, register
-from monitor.core.measures.split import Parts
+from monitor.core.measures.split import OF_CALLS, Parts
 from monitor.core.updates import CallRecord, RecordKey, RegistrationRecord
 
 By: TypeAlias = dict[Dimension, dict[str, Figures]]
@@ -43,7 +43,7 @@ def measure_part(
     samples = [Sample.of(call) for call in calls]
     found: dict[Dimension, dict[str, tuple[int, list[Sample]]]] = {}
     for call, sample, begin in zip(calls, samples, begins, strict=True):
-        for dimension, key in _parts(call):
+        for dimension, key in zip(OF_CALLS, _parts(call), strict=True):
             found.setdefault(dimension, {}).setdefault(key, (begin, []))[1].append(sample)
     keys = {
         dimension: {key: (begin, _tally(some)) for key, (begin, some) in known.items()}

@@ -41,6 +41,7 @@ PROOFS: Final[dict[MarkKind, Proof]] = {
 }
 # What a phone may use again for its next call, and a simple one says in all of its calls.
 _ONCE: Final = frozenset({MarkKind.ORIGIN, MarkKind.MEDIA})
+_NUMBERS: Final = frozenset({MarkKind.CALLED, MarkKind.CALLING})
 # Numbers and times: how long after the one the other may begin.
 SETUP_US: Final = 10 * SECOND
 # What numbers alone can say, with an element that both pass, and without.
@@ -59,10 +60,11 @@ def link(one: Leg, other: Leg) -> Link | None:
     apart_us = other.begun_us - one.begun_us
     same_source = _source(one) == _source(other)
     again = same_source or (one.over_us is not None and other.begun_us > one.over_us)
-    for kind, proof in PROOFS.items():
-        if kind in shared and apart_us <= proof.within_us and not (again and kind in _ONCE):
-            return Link(one=one.key, other=other.key, confidence=proof.confidence, reason=proof.reason)
-    numbers = shared & {MarkKind.CALLED, MarkKind.CALLING}
+    numbers = shared & _NUMBERS
+    if len(numbers) < len(shared):  # most pairs have no more in common
+        for kind, proof in PROOFS.items():
+            if kind in shared and apart_us <= proof.within_us and not (again and kind in _ONCE):
+                return Link(one=one.key, other=other.key, confidence=proof.confidence, reason=proof.reason)
     if (
         same_source
         or not numbers
@@ -110,13 +112,17 @@ def _add_near(places: list[int], legs: Sequence[Leg], within_us: int, pairs: set
 
 def _shared(legs: Sequence[Leg]) -> dict[Mark, list[int]]:
     """The marks that several of these calls have, with these calls' places."""
-    first: dict[Mark, int] = {}
+    seen: set[Mark] = set()
+    again: set[Mark] = set()
+    for leg in legs:
+        # By sets as wholes: each mark's hash is known there.
+        if not seen.isdisjoint(leg.marks):
+            again |= seen & leg.marks
+        seen |= leg.marks
     found: dict[Mark, list[int]] = {}
     for place, leg in enumerate(legs):
-        for mark in leg.marks:
-            begun = first.setdefault(mark, place)
-            if begun != place:
-                found.setdefault(mark, [begun]).append(place)
+        for mark in again & leg.marks:
+            found.setdefault(mark, []).append(place)
     return found
 
 

@@ -24,7 +24,7 @@ class Kind(StrEnum):
     TRANSACTION = "transaction"  # any other request: an OPTIONS, a subscription with its notifications, …
 
 
-class RecordKey(msgspec.Struct, frozen=True, order=True, gc=False):
+class RecordKey(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=True):
     """Names a record for ever. `day` is the UTC day (YYYYMMDD) of its first message."""
 
     kind: Kind

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from monitor.core.measures.bucket import bucket_of
-from monitor.core.measures.sample import Sample
+from monitor.core.measures.sample import Outcome, Sample
 from monitor.core.measures.sketch import Sketch
 from monitor.core.measures.tally import Tally
 from monitor.core.updates import RegistrationOutcome
@@ -17,35 +17,35 @@ _REGISTERED: Final = RegistrationOutcome.REGISTERED
 
 def count(tally: Tally, calls: Sequence[Sample]) -> None:
     """Add calls to a tally, all at once: its fields cost more to reach than what is added to them."""
-    states, statuses = tally.states, tally.statuses
-    decided = answered = complete = cancelled = by_user = ineffective = talks = talk_us = 0
+    outcomes: dict[Outcome, int] = {}
+    talks = talk_us = 0
     for call in calls:
-        states[call.state] = states.get(call.state, 0) + 1
-        statuses[call.status] = statuses.get(call.status, 0) + 1
-        decided += call.decided
-        if call.answered:
-            answered += 1
-            complete += call.complete
-        elif call.decided:
-            cancelled += call.cancelled
-            by_user += call.by_user
-            ineffective += call.ineffective
+        outcomes[call.outcome] = outcomes.get(call.outcome, 0) + 1
         if call.talk_us is not None:
             talks += 1
             talk_us += call.talk_us
+    for outcome, number in outcomes.items():
+        _add(tally, outcome, number)
     tally.calls += len(calls)
-    tally.decided += decided
-    tally.answered += answered
-    tally.complete += complete
-    tally.cancelled += cancelled
-    tally.by_user += by_user
-    tally.ineffective += ineffective
     tally.talks += talks
     tally.talk_us += talk_us
     _hit(tally.pdd, [call.pdd for call in calls])
     _hit(tally.setup, [call.setup for call in calls])
     _hit(tally.disconnect, [call.disconnect for call in calls])
     _hit(tally.failed, [call.failed for call in calls])
+
+
+def _add(tally: Tally, outcome: Outcome, calls: int) -> None:
+    """Add so many calls that went alike."""
+    states, statuses = tally.states, tally.statuses
+    states[outcome.state] = states.get(outcome.state, 0) + calls
+    statuses[outcome.status] = statuses.get(outcome.status, 0) + calls
+    tally.decided += calls * outcome.decided
+    tally.answered += calls * outcome.answered
+    tally.complete += calls * outcome.complete
+    tally.cancelled += calls * outcome.cancelled
+    tally.by_user += calls * outcome.by_user
+    tally.ineffective += calls * outcome.ineffective
 
 
 def _hit(sketch: Sketch, buckets: list[int | None]) -> None:

@@ -1,5 +1,6 @@
 """What a call counts as, in a tally of each dimension."""
 
+from functools import lru_cache
 from typing import Final
 
 from monitor.core.measures.bucket import bucket_of
@@ -14,24 +15,32 @@ _FAILED: Final = CallState.FAILED
 _CANCELLED: Final = CallState.CANCELLED
 
 
+class Outcome:
+    """What of a call is counted by kind: one object for all calls that went alike. Shared: never changed."""
+
+    __slots__ = ("answered", "by_user", "cancelled", "complete", "decided", "ineffective", "state", "status")
+
+    def __init__(self, state: CallState, status: int | None, answered: bool, acked: bool | None) -> None:  # noqa: FBT001 - facts of a call, as a key
+        self.state = str(state)
+        self.status = str(status or "none")  # the final response at the caller; "none" where none came
+        # Came to an outcome: a 2xx, or an end without one; a 3xx that nobody followed is none.
+        self.decided = answered or state in (_FAILED, _CANCELLED)
+        self.answered = answered
+        self.complete = answered and state == _ENDED and acked is True
+        # These three count where it was decided without an answer.
+        unanswered = self.decided and not answered
+        self.cancelled = unanswered and state == _CANCELLED
+        self.by_user = unanswered and status in USER_ENDED
+        self.ineffective = unanswered and (status is None or status in _INEFFECTIVE)
+
+
+_outcome: Final = lru_cache(1_024)(Outcome)
+
+
 class Sample:
     """What a call adds to each tally in which it counts. Made of what is told of it; None: has not happened."""
 
-    __slots__ = (
-        "answered",
-        "by_user",
-        "cancelled",
-        "complete",
-        "decided",
-        "disconnect",
-        "failed",
-        "ineffective",
-        "pdd",
-        "setup",
-        "state",
-        "status",
-        "talk_us",
-    )
+    __slots__ = ("disconnect", "failed", "outcome", "pdd", "setup", "talk_us")
 
     def __init__(
         self,
@@ -47,24 +56,14 @@ class Sample:
         duration_ms: float | None,
         disconnect_ms: float | None,
     ) -> None:
-        failed = not answered and state in (_FAILED, _CANCELLED)
-        self.state = str(state)
-        self.status = str(status or "none")  # the final response at the caller; "none" where none came
-        # Came to an outcome: a 2xx, or an end without one; a 3xx that nobody followed is none.
-        self.decided = answered or failed
-        self.answered = answered
-        self.complete = answered and state == _ENDED and acked is True
-        # These three count where it was decided without an answer.
-        self.cancelled = state == _CANCELLED
-        self.by_user = status in USER_ENDED
-        self.ineffective = status is None or status in _INEFFECTIVE
+        self.outcome = outcome = _outcome(state, status, answered, acked)
         self.talk_us = None if duration_ms is None else round(duration_ms * 1000)
         # Buckets of sketches.
         self.pdd = _bucket(pdd_ms)
         self.setup = _bucket(setup_ms)
         self.disconnect = _bucket(disconnect_ms)  # BYE → its 2xx
         self.failed: int | None = None  # first INVITE → final response, of a call that failed
-        if failed and status is not None and ended_us is not None:
+        if outcome.decided and not answered and status is not None and ended_us is not None:
             self.failed = bucket_of((ended_us - first_us) / 1000)
 
     @staticmethod

@@ -33,10 +33,11 @@ class Dimension(StrEnum):
     REGISTRAR = "registrar"  # the address that registrations go to; of registrations, all others of calls
 
 
-Parts: TypeAlias = tuple[tuple[Dimension, str], ...]
+Parts: TypeAlias = tuple[str, ...]  # a key of each of `OF_CALLS`
 DIMENSIONS: Final = tuple(Dimension)
-# Named for each call, and slowly through the class (Python 3.11).
-_SOURCE, _DESTINATION, _DIRECTION, _USER_AGENT, _PREFIX, _REGISTRAR = DIMENSIONS
+OF_CALLS: Final = DIMENSIONS[:-1]
+# Slowly through the class (Python 3.11).
+_, _, _DIRECTION, _, _, _REGISTRAR = DIMENSIONS
 
 
 def direction(caller: str, callee: str) -> str:
@@ -72,15 +73,10 @@ _PUNCTUATION: Final = {ord(character): None for character in "-.()"}
 
 
 def parts(caller: str, callee: str, to_uri: str, user_agent: str) -> Parts:
-    """Under which key of each dimension a call counts."""
+    """Under which key of each dimension of calls (`OF_CALLS`) a call counts."""
     source, destination = address_of(caller), address_of(callee)
-    return (
-        (_SOURCE, source),
-        (_DESTINATION, destination),
-        (_DIRECTION, _direction(source, destination)),
-        (_USER_AGENT, user_agent[:_LONGEST_AGENT] or "unknown"),
-        (_PREFIX, prefix(to_uri)),
-    )
+    agent = user_agent[:_LONGEST_AGENT] or "unknown"
+    return source, destination, _direction(source, destination), agent, prefix(to_uri)
 
 
 def most_first(item: tuple[str, Tally]) -> tuple[int, int, str]:
@@ -97,19 +93,16 @@ class Breakdown:
 
     def add(self, calls: Iterable[tuple[Sample, Parts]]) -> None:
         """Some more calls, each under its keys (`parts`)."""
-        found: dict[Dimension, dict[str, list[Sample]]] = {}
-        for call, where in calls:
-            for dimension, key in where:
-                keys = found.get(dimension)
-                if keys is None:
-                    keys = found[dimension] = {}
-                some = keys.get(key)
+        added = list(calls)
+        for place, dimension in enumerate(OF_CALLS):
+            found: dict[str, list[Sample]] = {}
+            for call, where in added:
+                some = found.get(where[place])
                 if some is None:
-                    keys[key] = [call]
+                    found[where[place]] = [call]
                 else:
                     some.append(call)
-        for dimension, keys in found.items():
-            for key, some in keys.items():
+            for key, some in found.items():
                 count(self.of(dimension, key), some)
 
     def register(self, outcome: RegistrationOutcome, delay_ms: float | None, registrar: str) -> None:
