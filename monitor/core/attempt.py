@@ -55,6 +55,10 @@ class Attempt:
         self.watched = False  # Timer C runs
         self.timed_out_us = 0  # when Timer B, Timer C, or 64·T1 after CANCEL passed
 
+    def takes(self, event: Message) -> bool:
+        """Whether a message has its CSeq number and From tag."""
+        return self.cseq == event.cseq and self.from_tag == event.from_tag
+
     def sent_on(self, transaction: Transaction, event: Message) -> None:
         """One of its hops was seen for the first time, by its request or a response."""
         if event.captured_us < self.first_us:
@@ -225,14 +229,20 @@ class Attempts(Generic[A]):
 
     def of(self, event: Message) -> A | None:
         """The attempt that a message belongs to."""
-        for attempt in reversed(self._all()):
-            if attempt.cseq == event.cseq and attempt.from_tag == event.from_tag:
+        if self._several is None:
+            return None
+        if self.current.takes(event):  # as most often
+            return self.current
+        for attempt in self._several:
+            if attempt.takes(event):
                 return attempt
         return None
 
     def holding(self, transaction: Transaction) -> A | None:
         """The attempt that a transaction is a hop of; None where it is long forgotten."""
-        for attempt in reversed(self._all()):
+        if transaction in self.current.transactions:  # as most often
+            return self.current
+        for attempt in self._several or ():
             if transaction in attempt.transactions:
                 return attempt
         return None

@@ -93,7 +93,7 @@ NON_INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
 _APART_US: Final = 30 * SECOND
 # Evidence kept a transaction: the first sends tell the story, the count tells the rest.
 EVIDENCE: Final = 12
-_FEW: Final = 6  # names that are compared one after the other
+_FEW: Final = 6  # that are compared one after the other
 
 
 _FIRST: Final = 64
@@ -125,6 +125,7 @@ class Transaction:
         "last_sent_us",
         "method",
         "numbers",
+        "older",
         "progress_us",
         "provisional_number",
         "provisional_us",
@@ -174,6 +175,7 @@ class Transaction:
         self.acked_us = 0  # last ACK with its branch
         self.silent = False  # no response within 64·T1
         self.sibling: Transaction | None = None  # the same branch on another hop
+        self.older: Transaction | None = None  # of another name, the one before in its record, where they are few
 
     def carries(self, event: Message) -> bool:
         """Whether `event` travels on this hop: with the request, or against it as a response."""
@@ -302,14 +304,14 @@ class Transaction:
 class Transactions:
     """The transactions of one record, found by (branch, CSeq, method) and hop."""
 
-    __slots__ = ("_count", "_eldest", "_few", "_many")
+    __slots__ = ("_count", "_many", "_newest")
 
     most: ClassVar[int] = 1_024  # that are kept; older ones are over long since
 
     def __init__(self) -> None:
-        # Of each name the first; in a table where they are many, which takes five times as much.
-        self._eldest: Transaction | None = None
-        self._few: tuple[Transaction, ...] = ()  # the others
+        # Of each name the first, in a chain from the newest name on, which the next message most often has; in a table
+        # where they are many, which takes five times as much.
+        self._newest: Transaction | None = None
         self._many: dict[tuple[str, int, str], Transaction] | None = None
         self._count = 0  # of all
 
@@ -361,7 +363,7 @@ class Transactions:
 
     def _without_branch(self, event: Message) -> Transaction | None:
         """The transaction on the hop of a response whose branch is lost or altered, by CSeq (RFC 2543)."""
-        for candidate in self._firsts() if self._many is None else self._many.values():
+        for candidate in self._firsts():
             if candidate.cseq == event.cseq and candidate.method == event.cseq_method and candidate.carries(event):
                 return candidate
         return None
@@ -370,44 +372,46 @@ class Transactions:
         """The first of this name."""
         if self._many is not None:
             return self._many.get((branch, cseq, method))
-        eldest = self._eldest
-        if eldest is not None and eldest.branch == branch and eldest.cseq == cseq and eldest.method == method:
-            return eldest
-        for transaction in self._few:
-            if transaction.branch == branch and transaction.cseq == cseq and transaction.method == method:
-                return transaction
-        return None
+        known = self._newest
+        while known is not None and not (known.cseq == cseq and known.branch == branch and known.method == method):
+            known = known.older
+        return known
 
-    def _firsts(self) -> tuple[Transaction, ...]:
-        """The first of each name, where they are few."""
-        return () if self._eldest is None else (self._eldest, *self._few)
+    def _firsts(self) -> list[Transaction]:
+        """The first of each name, the oldest name first."""
+        if self._many is not None:
+            return list(self._many.values())
+        found, known = [], self._newest
+        while known is not None:
+            found.append(known)
+            known = known.older
+        return found[::-1]
 
     def _add(self, first: Transaction | None, event: Message, method: str) -> Transaction:
         transaction = Transaction(event, method)
+        if self._count == _FEW:
+            self._tabulate()
         if first is not None:
-            transaction.sibling = first.sibling
-            first.sibling = transaction
+            transaction.sibling, first.sibling = first.sibling, transaction
         elif self._many is not None:
             self._many[_name(transaction)] = transaction
-        elif self._eldest is None:
-            self._eldest = transaction
-        elif len(self._few) < _FEW - 1:
-            self._few += (transaction,)
         else:
-            self._many = {_name(each): each for each in (*self._firsts(), transaction)}
-            self._eldest, self._few = None, ()
+            transaction.older, self._newest = self._newest, transaction
         self._count += 1
-        if self._count > self.most:
-            self._forget()
+        if self._many is not None and self._count > self.most:
+            self._forget(self._many)
         return transaction
 
-    def _forget(self) -> None:
+    def _tabulate(self) -> None:
+        """They are too many to be compared one after the other."""
+        firsts = self._firsts()
+        self._newest, self._many = None, {_name(each): each for each in firsts}
+        for each in firsts:
+            each.older = None
+
+    def _forget(self, many: dict[tuple[str, int, str], Transaction]) -> None:
         """Let those of the oldest name go."""
-        if self._many is not None:
-            oldest: Transaction | None = self._many.pop(next(iter(self._many)))
-        else:
-            oldest = self._eldest
-            self._eldest, self._few = self._few[0] if self._few else None, self._few[1:]
+        oldest: Transaction | None = many.pop(next(iter(many)))
         while oldest is not None:
             self._count -= 1
             oldest = oldest.sibling
