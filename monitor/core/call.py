@@ -164,8 +164,8 @@ class Call(Fold):
         at_us = event.captured_us
         if not self.bye_us or at_us < self.bye_us:
             self.bye_us = at_us
-        self.dialogs.of(event.from_tag, event.to_tag).hung_up(event, number)
-        self._judge_acks(event, out)
+        if self.dialogs.of(event.from_tag, event.to_tag).hung_up(event, number):
+            self._judge_acks(event, out)
         if self.found:
             self._judge_earlier(at_us, out)
         self.review(at_us, out)

@@ -105,11 +105,13 @@ class Dialog:
         """Whether it ended before a time."""
         return self.state is TERMINATED and self.bye_us < before_us
 
-    def hung_up(self, event: Message, number: int) -> None:
-        """A BYE was seen."""
+    def hung_up(self, event: Message, number: int) -> bool:
+        """A BYE was seen; whether it is the first one."""
         self.state = DIALOG_TABLE[self.state, BYE]
-        if not self.bye_us or event.captured_us < self.bye_us:
-            self.bye_us, self.bye_tag, self.bye_number = event.captured_us, event.from_tag, number
+        if self.bye_us and event.captured_us >= self.bye_us:
+            return False
+        self.bye_us, self.bye_tag, self.bye_number = event.captured_us, event.from_tag, number
+        return True
 
 
 # Resends are T2 apart, 16 s where that is long (3GPP radio access): what comes later is a call that is played again.
@@ -254,6 +256,14 @@ class Answer:
         most, sending = 0, self._sending
         while sending is not None:
             most = max(most, sending.sends)
+            sending = sending.next
+        return most
+
+    def resends_after(self, at_us: int) -> int:
+        """How often a hop carried it again later than that, at most."""
+        most, sending = 0, self._sending
+        while sending is not None:
+            most = max(most, sending.resends_after(at_us))
             sending = sending.next
         return most
 

@@ -141,8 +141,9 @@ def suspicious(answer: Answer, dialog: Dialog | None, settings: Settings) -> boo
     """Whether any of the rules may have something to say: of few resends only where the ACK does not end them, or where
     the callee hung up that may have had none.
     """
-    sends = answer.sends
-    if sends > settings.suspect_resends or (sends > 2 and answer.ack_us > 0):
+    if answer.sends > settings.suspect_resends:
+        return True
+    if answer.ack_us and answer.resends_after(answer.ack_us + settings.timers.t1_us) > 1:
         return True
     return dialog is not None and dialog.bye_tag == answer.to_tag and not answer.acknowledged_by(dialog.bye_us)
 
