@@ -81,7 +81,7 @@ class Facet(ABC, Generic[F]):
         """A deadline that it set with `Fold.wake_facet` passed."""
 
 
-# The place of a family, and what tells whether a message begins it.
+# The bit of a family, and what tells whether a message begins it.
 Opening: TypeAlias = tuple[int, Callable[[Message], bool]]
 
 # The facets of each kind of record, in the order in which they are shown a message.
@@ -102,12 +102,12 @@ class Audience:
 class Begun:
     """Which families of a record have begun, by their places: one object for all records in which it is the same."""
 
-    __slots__ = ("audiences", "bits", "steps")
+    __slots__ = ("audiences", "bits", "places")
 
     def __init__(self, bits: int) -> None:
         self.bits = bits  # a bit for each place
+        self.places = _places(bits)
         self.audiences: list[Audience | None] = []  # by the number of the kind of message
-        self.steps: dict[int, tuple[int, Begun]] = {}  # by place: what `Openers.and_then` said
 
     def holds(self, place: int) -> bool:
         """Whether the family with this place has begun."""
@@ -121,13 +121,13 @@ class Begun:
 class Kindred:
     """A kind of message: whom it concerns. Families are named by their places, a set of them by an int of bits."""
 
-    __slots__ = ("_families", "_hear", "_hear_when_found", "_may_begin", "_number")
+    __slots__ = ("_hear", "_hear_when_found", "_may_begin", "_number", "_openings")
 
     def __init__(
-        self, number: int, families: tuple[type[Facet[Any]], ...], may_begin: int, hear: int, hear_when_found: int
+        self, number: int, openings: tuple[Opening, ...], may_begin: int, hear: int, hear_when_found: int
     ) -> None:
         self._number = number  # of the kind
-        self._families = families
+        self._openings = openings  # of all families
         self._may_begin = may_begin  # those that it may begin
         self._hear = hear  # of those that have begun
         self._hear_when_found = hear_when_found  # where the record has findings
@@ -143,7 +143,7 @@ class Kindred:
 
     def _new(self, begun: Begun) -> Audience:
         bits, audiences = begun.bits, begun.audiences
-        ask = tuple([(place, self._families[place].begins) for place in _places(self._may_begin & ~bits)])
+        ask = tuple([self._openings[place] for place in _places(self._may_begin & ~bits)])
         audience = Audience(ask, _ranks(self._hear, bits), _ranks(self._hear_when_found, bits))
         audiences += [None] * (self._number + 1 - len(audiences))
         audiences[self._number] = audience
@@ -168,7 +168,8 @@ class Openers:
         everybody = (1 << len(families)) - 1
         self.none = Begun(0)
         self._combinations: dict[int, Begun] = {}  # by bits
-        self._all = Kindred(0, families, everybody, everybody, everybody)
+        self._openings = tuple([(1 << place, family.begins) for place, family in enumerate(families)])
+        self._all = Kindred(0, self._openings, everybody, everybody, everybody)
         self._known: dict[str, dict[int, Kindred]] = {}  # by the method of the CSeq and the status
         self._count = 0  # of these
         self._kindreds: dict[tuple[int, int, int], Kindred] = {}  # by whom they concern: many kinds the same
@@ -181,17 +182,14 @@ class Openers:
         known = of_method.get(event.status) if of_method is not None else None
         return known if known is not None else self._new(event.method, event.status, event.cseq_method)
 
-    def and_then(self, begun: Begun, place: int) -> tuple[int, Begun]:
-        """Where the family with this place, which begins now, stands among those that have, and the set with it."""
-        step = begun.steps.get(place)
-        if step is None:
-            bits = begun.bits | 1 << place
-            known = self._combinations.get(bits)
-            step = begun.rank(place), known if known is not None else Begun(bits)
-            if known is not None or len(self._combinations) < _MOST_COMBINATIONS:
-                self._combinations[bits] = step[1]
-                begun.steps[place] = step
-        return step
+    def combination(self, bits: int) -> Begun:
+        """The set of the families with these bits, which have begun."""
+        known = self._combinations.get(bits)
+        if known is None:
+            known = Begun(bits)
+            if len(self._combinations) < _MOST_COMBINATIONS:
+                self._combinations[bits] = known
+        return known
 
     def _new(self, method: str, status: int, cseq_method: str) -> Kindred:
         begin = hear = hear_when_found = 0
@@ -203,7 +201,7 @@ class Openers:
         kindred = self._kindreds.get(concerned)
         if kindred is None:
             number = len(self._kindreds) + 1
-            kindred = self._kindreds[concerned] = Kindred(number, self.families, begin, hear, hear_when_found)
+            kindred = self._kindreds[concerned] = Kindred(number, self._openings, begin, hear, hear_when_found)
         if self._count < _MOST_KINDS:  # of methods there may be any number
             self._count += 1
             self._known.setdefault(cseq_method, {})[status] = kindred

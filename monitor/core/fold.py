@@ -22,7 +22,7 @@ from monitor.core.attempt import Attempt
 from monitor.core.context import FAR, Context, Sleeper
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
-from monitor.core.facet import Begun, Facet
+from monitor.core.facet import Audience, Begun, Facet
 from monitor.core.message import Message
 from monitor.core.signatures import signature
 from monitor.core.transaction import Transaction
@@ -232,13 +232,7 @@ class Fold(Sleeper):
             self.asked = None if event.method == "ACK" else event
         elif event.status not in (100, 400):
             self.asked = None
-        kind = self._openers.of(event)
-        audience = kind.audience(self._begun)
-        if audience.ask:
-            begun = [place for place, begins in audience.ask if begins(event)]
-            if begun:
-                self._make(begun)
-                audience = kind.audience(self._begun)
+        audience = self._audience(event)
         found = bool(self.findings)
         for rank in audience.tell_when_found if found else audience.tell:
             self._facets[rank].news(event, number, transaction, out)
@@ -249,18 +243,37 @@ class Fold(Sleeper):
                         self._facets[later].news(event, number, transaction, out)
                 break
 
-    def _make(self, places: list[int]) -> None:
-        """Make the facets of the families with these places."""
-        facets, openers, begun = list(self._facets), self._openers, self._begun
-        for place in places:
-            rank, begun = openers.and_then(begun, place)
-            facets.insert(rank, openers.families[place](self))
+    def _audience(self, event: Message) -> Audience:
+        """Whom a message concerns, of the facets; those that it begins are made."""
+        kind = self._openers.of(event)
+        audience = kind.audience(self._begun)
+        begun = 0
+        for bit, begins in audience.ask:
+            if begins(event):
+                begun |= bit
+        if begun:
+            self._make(begun)
+            audience = kind.audience(self._begun)
+        return audience
+
+    def _make(self, bits: int) -> None:
+        """Make the facets of the families with these bits, which begin now."""
+        openers, before, known = self._openers, self._begun, self._facets
+        begun = openers.combination(before.bits | bits)
+        facets: list[Facet[Any]] = []
+        rank = 0
+        for place in begun.places:
+            if before.holds(place):
+                facets.append(known[rank])
+                rank += 1
+            else:
+                facets.append(openers.families[place](self))
         self._facets, self._begun = tuple(facets), begun
 
     def _facet_at(self, place: int) -> Facet[Any]:
         """That of the family with this place; begun, if it was not."""
         if not self._begun.holds(place):
-            self._make([place])
+            self._make(1 << place)
         return self._facets[self._begun.rank(place)]
 
     def facet(self, family: type[T]) -> T | None:

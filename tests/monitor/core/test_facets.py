@@ -8,7 +8,7 @@ from collectors.sip.reading import Reading
 from monitor.core.call import Call
 from monitor.core.correlator import Correlator
 from monitor.core.diagnosis.teardown import SHORT_CALL
-from monitor.core.facet import Begun, Facet, Families, Openers
+from monitor.core.facet import Facet, Families, Openers
 from monitor.core.message import Message, message_of
 from monitor.core.transaction import Transaction
 from monitor.core.updates import FindingState, Kind, Update
@@ -146,7 +146,7 @@ def test_only_a_request_that_waits_for_its_answer_is_kept() -> None:
 def test_of_methods_without_number_only_some_are_remembered() -> None:
     openers = Openers((Silent,))
     events = [message_of(request(f"M{number}", 0)) for number in range(5_000)]
-    assert {openers.of(event).audience(openers.none).ask for event in events} == {((0, Silent.begins),)}
+    assert {openers.of(event).audience(openers.none).ask for event in events} == {((0b1, Silent.begins),)}
     assert len(openers._known) == 4_096
     assert len(openers._kindreds) == 1
 
@@ -154,22 +154,14 @@ def test_of_methods_without_number_only_some_are_remembered() -> None:
 def test_of_the_combinations_of_families_only_some_are_remembered() -> None:
     openers = Openers((Silent,) * 11)
     kindred = openers.of(message_of(request("INVITE", 0)))
-    combinations: list[Begun] = []
-    for bits in range(2_048):
-        begun = openers.none
-        for place in range(11):
-            if bits >> place & 1:
-                rank, begun = openers.and_then(begun, place)
-                assert rank == begun.rank(place)
-        combinations.append(begun)
-    asked = [tuple(place for place, _ in kindred.audience(begun).ask) for begun in combinations]
+    combinations = [openers.combination(bits) for bits in range(2_048)]
+    asked = [tuple(bit for bit, _ in kindred.audience(begun).ask) for begun in combinations]
     assert [begun.bits for begun in combinations] == list(range(2_048))
-    assert asked[0b1011] == (2, 4, 5, 6, 7, 8, 9, 10)
+    assert asked[0b111_1111_1011] == (0b100,)
     assert asked[-1] == ()
-    one_way = openers.and_then(combinations[0b0001], 3)[1]
-    assert openers.and_then(combinations[0b1000], 0)[1] is one_way
-    assert kindred.audience(one_way) is kindred.audience(one_way)
-    assert openers.and_then(combinations[2_046], 0)[1] is not openers.and_then(combinations[2_046], 0)[1]
+    assert openers.combination(0b1001) is combinations[0b1001]
+    assert kindred.audience(combinations[0b1001]) is kindred.audience(combinations[0b1001])
+    assert openers.combination(2_047) is not openers.combination(2_047)
 
 
 def test_the_first_finding_is_heard_of_by_the_facets_behind_it_within_the_same_message() -> None:
