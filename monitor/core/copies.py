@@ -13,7 +13,7 @@ from collectors.sip.timers import COPY_US
 from monitor.core.message import Message
 
 _MOST_SIGHTS: Final = 64  # of one message
-_ENTRY: Final = Struct("<qq")
+_ENTRY: Final = Struct("qq")  # as the machine writes them, which is half the work
 _entry: Final = _ENTRY.pack
 _SIZE: Final = _ENTRY.size
 _DIGEST: Final = 8  # octets
