@@ -6,16 +6,44 @@ It is what `collectors.sip.message.parse` says, of any octets: where it is not p
 import re
 from typing import Final
 
-from collectors.sip.line import KNOWN, read
+from collectors.sip.line import KNOWN, LOWER, read
 from collectors.sip.message import parse
 
 _RETURN: Final = 13
+_BLANK: Final = 32
+_COLON: Final = 58
+_SMALL_D: Final = 100
 # An empty line, which ends the head, or a Call-ID, whichever comes first; and whether the Call-ID is all in its line.
 _CALL_ID: Final = re.compile(
     rb"\n(?:[\r\n]|((?:[iI]|[cC][aA][lL][lL]-[iI][dD])[ \t]{0,20}:[^\r\n]*+)(\r\n(?![ \t]))?)"
 ).search
 # What some take for the end of a line.
 _LONE_RETURN: Final = re.compile(rb"\r(?!\n)").search
+
+
+def usual_call_id(raw: bytes) -> bytes:
+    """The octets of the first Call-ID that is written as nearly all write it; none where it must be looked for.
+
+    It is the Call-ID of the message, but for messages that nobody sends: of two, in two spellings, or none but in the
+    body.
+    """
+    text = raw.decode("latin-1")  # octet for octet: it is found in half the time
+    begin = text.find("\r\nCall-I") + 10
+    if begin < 10:
+        begin = text.find("\r\ni:") + 4
+        if begin < 4:
+            return b""
+    elif begin > len(raw) or raw[begin - 1] != _COLON or raw[begin - 2] | LOWER != _SMALL_D:
+        return b""
+    end = text.find("\r", begin)
+    if begin < end and raw[begin] == _BLANK:
+        begin += 1
+    if not begin < end < len(raw) - 2 or text.find("\n", begin) != end + 1:
+        return b""  # it is cut, or some lines end otherwise
+    if raw[begin] <= _BLANK or raw[end - 1] <= _BLANK or raw[end + 2] <= _BLANK:
+        return b""  # it goes on in the next line, or there are more blanks around it
+    found = raw[begin:end]
+    return found if found.isascii() else b""
 
 
 def call_id_of(raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Processes that share a file: forked, heard through pipes, and ended with the one that needs them.
+"""Processes that share a file: forked, heard through pipes, and ended with the one that needs them, which works, too.
 
 A frame is its length in four octets, then msgpack. A process that is ahead of the others is heard only as far as
 there is room; one that says nothing for too long is ended, as are all when one dies.
@@ -23,6 +23,7 @@ from monitor.analyze.frames import CrewError, Frame, Unshared
 
 # Without frames from one process, while more of another are not asked for.
 MOST_AHEAD: Final = 64 * 1024 * 1024  # octets
+_MOST_OWN_AHEAD: Final = 64  # frames
 _PIPE: Final = 1024 * 1024
 # A second at a time, so that the time while all of us were stopped is not counted.
 PATIENCE_S: Final = 120
@@ -66,16 +67,39 @@ class _Member:
         return frame
 
 
-class Crew:
-    """`work(number)` in a process of its own for each number, from entering to leaving.
+class _Own:
+    """What the one that hears the others does itself, for which it waits for nobody."""
 
-    No other thread may run when it is entered: forked, it would be missing. Raises `CrewError`.
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._rest = frames
+        self._frames: deque[Frame] = deque()
+
+    def work(self) -> bool:
+        """Do a frame more, where there is one, and room for it."""
+        if len(self._frames) >= _MOST_OWN_AHEAD:
+            return False
+        for frame in self._rest:
+            self._frames.append(frame)
+            return True
+        return False
+
+    def take(self) -> Frame | None:
+        """The oldest frame; None at the end."""
+        return self._frames.popleft() if self._frames else next(self._rest, None)
+
+
+class Crew:
+    """`work(number)` for each number below `size`: 0 in this process, the others in one of their own.
+
+    They are there from entering to leaving. No other thread may run when it is entered: forked, it would be missing.
+    Raises `CrewError`.
     """
 
     def __init__(self, work: Work, size: int, patience_s: int = PATIENCE_S) -> None:
         self._work = work
         self._size = size
         self._patience_s = patience_s
+        self._own = _Own(work(0))
         self._members: list[_Member] = []
 
     def __enter__(self) -> "Crew":
@@ -86,7 +110,7 @@ class Crew:
         # An interrupt waits until all are known; in them it waits for ever, since who is interrupted ends them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            for number in range(self._size):
+            for number in range(1, self._size):
                 self._members.append(self._fork(number))
         except OSError as error:
             self.end()
@@ -102,7 +126,7 @@ class Crew:
 
     def frames(self) -> list[Iterator[Frame]]:
         """What each of them tells, to be taken in about the same measure. Raises `CrewError` while iterating."""
-        return [self._frames(member) for member in self._members]
+        return [self._own_frames(), *map(self._frames, self._members)]
 
     def ahead(self) -> int:
         """Octets of frames that were told and not taken."""
@@ -117,6 +141,11 @@ class Crew:
             os.waitpid(member.pid, 0)
         self._members.clear()
 
+    def _own_frames(self) -> Iterator[Frame]:
+        while (frame := self._own.take()) is not None:
+            self._listen(0)  # or who tells more than a pipe holds would wait
+            yield frame
+
     def _frames(self, member: _Member) -> Iterator[Frame]:
         while True:
             while not member.frames:
@@ -124,20 +153,27 @@ class Crew:
             yield _decoder.decode(member.take())
 
     def _hear(self, wanted: _Member) -> None:
-        """Hear those for which there is room, the one that is wanted among them."""
+        """Hear somebody, the one that is wanted in any case, and work as long as nobody says anything."""
         if wanted.silent:
             raise CrewError(self._death(wanted))
-        poll = select.poll()
-        for member in self._members:
-            if not member.silent and (member is wanted or member.ahead < MOST_AHEAD):
-                poll.register(member.pipe, select.POLLIN)
-        by_pipe = {member.pipe: member for member in self._members}
         for _ in range(self._patience_s):
-            if heard := poll.poll(1_000):
-                for pipe, _events in heard:
-                    by_pipe[pipe].hear()
+            while not (heard := self._listen(0, wanted)) and self._own.work():
+                pass
+            if heard or self._listen(1_000, wanted):
                 return
         raise CrewError(f"a process that reads the file said nothing for {self._patience_s} seconds, and was ended")
+
+    def _listen(self, wait_ms: int, wanted: _Member | None = None) -> bool:
+        """Hear who says something within that time, as far as there is room; whether anybody did."""
+        poll = select.poll()
+        by_pipe = {member.pipe: member for member in self._members if not member.silent}
+        for pipe, member in by_pipe.items():
+            if member is wanted or member.ahead < MOST_AHEAD:
+                poll.register(pipe, select.POLLIN)
+        heard = poll.poll(wait_ms)
+        for pipe, _events in heard:
+            by_pipe[pipe].hear()
+        return bool(heard)
 
     def _death(self, member: _Member) -> str:
         _, status = os.waitpid(member.pid, 0)

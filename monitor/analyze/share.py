@@ -3,25 +3,31 @@
 from typing import Final
 from zlib import crc32
 
-from collectors.sip.glance import call_id_in, call_id_line, call_id_of
+from collectors.sip.glance import call_id_of, usual_call_id
 
-_MOST_LINES: Final = 65_536  # remembered
-_NEWLINE: Final = 10
-_RETURN: Final = 13
-_BLANKS: Final = b" \t"
+_crc32: Final = crc32
+_ALL: Final = 1 << 32  # values that it has
+# What puts the shares together, beside its own: about a tenth of what the shares take.
+_BESIDE: Final = 0.1
 
 
 class Share:
-    """One of `of` shares, numbered from 0. What has no Call-ID is in the first."""
+    """One of `of` shares, numbered from 0. What has no Call-ID is in one of them.
+
+    The first is smaller: who has it puts together what all of them told.
+    """
 
     def __init__(self, number: int, of: int) -> None:
         self.number = number
         self.of = of
-        self._lines: dict[bytes, bool] = {}  # Call-ID header lines → whether they are in this share
+        others = (1 + _BESIDE) / of
+        first = 1 - (of - 1) * others
+        self._begin = round(_ALL * (first + (number - 1) * others)) if number else 0
+        self._end = round(_ALL * (first + number * others)) if number < of - 1 else _ALL
 
     def holds(self, call_id: str) -> bool:
         """Whether what has this Call-ID is in this share."""
-        return crc32(call_id.encode("utf-8", "surrogatepass")) % self.of == self.number
+        return self._begin <= _crc32(call_id.encode("utf-8", "surrogatepass")) < self._end
 
     def takes(self, raw: bytes) -> bool:
         """Whether a message is in this share, as far as can be told unread.
@@ -29,27 +35,5 @@ class Share:
         It is `holds` of its Call-ID but for messages that nobody sends: of two Call-IDs in two spellings, or none but
         in the body. Who reads those finds that their record is not in this share.
         """
-        line = _line(raw)
-        if line is None:
-            return self.holds(call_id_of(raw))
-        known = self._lines.get(line)
-        if known is None:
-            if _RETURN in line or _NEWLINE in line:  # some message ends its lines otherwise
-                return self.holds(call_id_of(raw))
-            if len(self._lines) >= _MOST_LINES:
-                self._lines.clear()
-            known = self._lines[line] = self.holds(call_id_in(line))
-        return known
-
-
-def _line(raw: bytes) -> bytes | None:
-    """The header line that tells the Call-ID; None where only reading can tell."""
-    begin = raw.find(b"\r\nCall-ID:")
-    if begin < 0:
-        begin = raw.find(b"\r\nCall-Id:")
-    if begin < 0:
-        return call_id_line(raw)
-    end = raw.find(b"\r\n", begin + 2)
-    if end < 0 or (end + 2 < len(raw) and raw[end + 2] in _BLANKS):
-        return None  # it is cut, or goes on in the next line
-    return raw[begin + 2 : end]
+        name = usual_call_id(raw)
+        return self._begin <= _crc32(name) < self._end if name else self.holds(call_id_of(raw))

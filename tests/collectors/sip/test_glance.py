@@ -1,9 +1,10 @@
 """What is told of a message at a glance is what reading it tells."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from collectors.sip.glance import call_id_line, call_id_of, is_response
+from collectors.sip.glance import call_id_line, call_id_of, is_response, usual_call_id
 from collectors.sip.message import parse
 from tests.collectors.sip.torture_cases import CASES
 
@@ -55,6 +56,31 @@ def test_the_usual_message_needs_no_reading() -> None:
 def test_the_first_call_id_counts_however_it_is_spelled() -> None:
     assert call_id_line(USUAL.replace(b"Via", b"I : x\r\nVia")) == b"I : x"
     assert call_id_line(USUAL.replace(b"Via", b"cALL-id:\r\nVia")) == b"cALL-id:"
+
+
+@pytest.mark.parametrize(
+    "line", [b"Call-ID: abc@h", b"Call-Id: abc@h", b"i: abc@h", b"i:abc@h"], ids=lambda line: line.decode()
+)
+def test_the_octets_of_a_usual_call_id_are_the_call_id(line: bytes) -> None:
+    raw = USUAL.replace(b"Call-ID: abc@h", line)
+    assert usual_call_id(raw) == b"abc@h" == call_id_of(raw).encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"call-id: abc@h", b"Call-Info: <sip:h>", b"Call-IX: abc@h", b"Call-ID:  abc@h", b"Call-ID: abc@h ",
+        b"Call-ID: abc\xff@h", b"Call-ID: ", b"Call-ID:", b"Call-ID: a\n", b"Call-ID: a\rb", b"Call-ID: a\r\n b",
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_call_id_that_is_written_otherwise_is_looked_for(line: bytes) -> None:
+    assert usual_call_id(USUAL.replace(b"Call-ID: abc@h", line)) == b""
+
+
+def test_a_usual_call_id_may_be_cut_anywhere() -> None:
+    whole = USUAL.index(b"\r\nCSeq") + 3
+    assert [end for end in range(len(USUAL)) if usual_call_id(USUAL[:end])] == list(range(whole, len(USUAL)))
 
 
 def test_a_glance_at_the_messages_of_rfc_4475_and_5118_says_what_reading_does() -> None:
