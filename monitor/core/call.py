@@ -14,13 +14,14 @@ a 503) is told as the end only after a while.
 from typing import Any, Final
 
 from monitor.core import out_of_sight
+from monitor.core.alarms import Timer
 from monitor.core.attempt import Attempt, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import ack, nat, progress, setup, timers
 from monitor.core.diagnosis.flows import MEDIA
 from monitor.core.diagnosis.setup import Surroundings
 from monitor.core.dialog import FAILURE, PROVISIONAL, SUCCESS, Answer, Dialogs
-from monitor.core.fold import NO_FINAL, REQUEST, Fold, Timer
+from monitor.core.fold import NO_FINAL, REQUEST, Fold
 from monitor.core.message import Message
 from monitor.core.times import earlier
 from monitor.core.transaction import Transaction, Transactions

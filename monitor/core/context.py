@@ -1,123 +1,18 @@
 """What all records of a correlator share: settings, alarms, who was heard, where it was blind."""
 
-from abc import ABC, abstractmethod
 from bisect import insort
 from collections import deque
-from enum import IntEnum
-from heapq import heappop, heappush
-from itertools import chain
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from collectors.wire.events import Loss
+from monitor.core.alarms import Alarms
 from monitor.core.facet import Families, Openers
 from monitor.core.settings import Settings
 from monitor.core.times import earlier
 
 _MOST_LOSSES: Final = 1_000  # ranges remembered an observer
 _MOST_PEERS: Final = 100_000  # addresses remembered
-_BUCKET: Final = 16  # bits of the time in µs within a bucket of deadlines: 66 ms
-_SHARE: Final = 16  # so many deadlines for each record that left or was settled are few
-
-
 FAR: Final = 2**63
-
-
-# When, what for (`fold.Timer`), in which order it was set, the record, and what of it. The compiler would take a tuple
-# of known types apart, and make another of its parts, each time it is moved.
-Deadline: TypeAlias = tuple[Any, ...]
-
-
-class Sleeper(ABC):
-    """Who is woken: a record."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def needs(self, timer: Any, about: Any) -> bool:
-        """Whether something may still come of such a deadline."""
-
-
-class Alarms:
-    """The deadlines of all records. Those of one record at the same time pass in the order of their timers.
-
-    Most lie far ahead, and nothing comes of them any more when their time has come: they lie in buckets, by time, and
-    only those of the bucket that passes now are put in order. These are let go of together, when it has passed.
-    """
-
-    def __init__(self) -> None:
-        self._near: list[Deadline] = []  # in order: what is not later than the bucket that passes now
-        self._passed = 0  # so many of these were taken out
-        self._far: dict[int, list[Deadline]] = {}  # the later buckets
-        self._order: list[int] = []  # a heap: the numbers of these
-        self._passing = 0  # number of the bucket that passes now
-        self._count = 0
-        self._serial = 0
-        self._settled = 0  # records that left, or were settled, since what they don't need was looked for
-
-    def set(self, due_us: int, timer: IntEnum, record: Sleeper, about: Any) -> None:
-        """Wake `record` when the watermark passes `due_us`."""
-        self._count += 1
-        self._serial += 1
-        number = due_us >> _BUCKET
-        if number <= self._passing:
-            insort(self._near, (due_us, timer, self._serial, record, about), self._passed)
-            return
-        bucket = self._far.get(number)
-        if bucket is None:
-            bucket = self._far[number] = []
-            heappush(self._order, number)
-        bucket.append((due_us, timer, self._serial, record, about))
-
-    def due(self, watermark_us: int) -> Deadline | None:
-        """The next one at or before the watermark, taken out. Its record may have left."""
-        if not self._near:
-            if not self._order or self._order[0] > watermark_us >> _BUCKET:
-                return None
-            self._passing = heappop(self._order)
-            self._near = self._far.pop(self._passing)
-            self._near.sort()
-        deadline = self._near[self._passed]
-        due_us: int = deadline[0]
-        if due_us > watermark_us:
-            return None
-        self._count -= 1
-        self._passed += 1
-        if self._passed == len(self._near):
-            self._near, self._passed = [], 0
-        return deadline
-
-    def next(self) -> int | None:
-        """When the next one is due."""
-        nearest = self._near[self._passed :] or (self._far[self._order[0]] if self._order else ())
-        return min(deadline[0] for deadline in nearest) if nearest else None
-
-    def join(self, others: "Alarms") -> None:
-        """Take over those of another clock, in their order."""
-        for due_us, timer, _, record, about in sorted(chain(others._near[others._passed :], *others._far.values())):
-            self.set(due_us, timer, record, about)
-
-    def settled(self) -> None:
-        """A record left, or needs some of its deadlines no more. These take room, and go before that is much."""
-        self._settled += 1
-        if self._settled * _SHARE > self._count:
-            self._settled = 0
-            self._sift()
-
-    def _sift(self) -> None:
-        self._near, self._passed = _needed(self._near[self._passed :]), 0
-        kept = {number: _needed(bucket) for number, bucket in self._far.items()}
-        self._far = {number: bucket for number, bucket in kept.items() if bucket}
-        self._order = sorted(self._far)
-        self._count = len(self._near) + sum(map(len, self._far.values()))
-
-
-def _needed(deadlines: list[Deadline]) -> list[Deadline]:
-    needed = []
-    for deadline in deadlines:
-        record: Sleeper = deadline[3]
-        if record.needs(deadline[1], deadline[4]):
-            needed.append(deadline)
-    return needed
 
 
 class BlindSpots:

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 from collectors.wire.events import Loss, Observation, SideEvent, SipEvent
+from monitor.core.alarms import Alarms
 from monitor.core.call import Call
-from monitor.core.context import FAR, Alarms, Context, Peers
+from monitor.core.context import FAR, Context, Peers
 from monitor.core.facet import Families
 from monitor.core.families import FAMILIES
 from monitor.core.fold import Fold
@@ -115,8 +116,8 @@ class Correlator:
         self._let_go()
         out: list[Update] = []
         while (deadline := self._context.alarms.due(watermark_us)) is not None:
-            fold: Fold = deadline[3]
-            if fold.open and not fold.wake(deadline[0], deadline[1], deadline[4], out):
+            fold: Fold = deadline[1]
+            if fold.open and not fold.wake(deadline, out):
                 self._forget(fold)
         self._sweep(watermark_us, out)
         self._drop_idle(watermark_us, out)

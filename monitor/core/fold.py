@@ -11,15 +11,15 @@ cleared as soon as the message arrives that shows it wrong, and stays in the rec
 """
 
 from abc import abstractmethod
-from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeVar
 
 from msgspec.structs import replace
 
 from collectors.wire.events import SideEvent
+from monitor.core.alarms import Deadline, Sleeper, Timer, due_us, timer_of
 from monitor.core.attempt import Attempt
-from monitor.core.context import FAR, Context, Sleeper
+from monitor.core.context import FAR, Context
 from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Audience, Begun, Facet
@@ -54,22 +54,6 @@ _GROWS_BY: Final = 32  # requests, each time it is told
 
 
 T = TypeVar("T", bound=Facet[Any])
-
-
-class Timer(IntEnum):
-    """What a deadline of a fold is for; its reference is the object that it is about."""
-
-    SOURCE = auto()  # nothing earlier than its first message can come
-    REQUEST = auto()  # 64·T1 after a request (Timer B, F): no response
-    RELIABLE = auto()  # a request over a reliable transport has waited long
-    NO_FINAL = auto()  # Timer C
-    CANCELLED = auto()  # 64·T1 after CANCEL (§9.1)
-    ANSWER = auto()  # 64·T1 after a 2xx: no ACK
-    RESENDS = auto()  # the resends of a 2xx must have ended
-    REPAIR = auto()  # a refusal was not repaired
-    EXPIRY = auto()  # a binding runs out
-    FACET = auto()  # one of a facet's own; the reference is (facet, what it is about)
-    LINGER = auto()  # stragglers are over
 
 
 # Asked with each deadline, and slowly through the class (Python 3.11).
@@ -381,12 +365,13 @@ class Fold(Sleeper):
     def needs(self, timer: Timer, about: Any) -> bool:
         """Whether something may still come of such a deadline."""
         if timer is FACET:
-            facet, subject = about
-            return self.open and facet.needs(subject)
+            alarm: tuple[Facet[Any], Any] = about
+            return self.open and alarm[0].needs(alarm[1])
         return self.open
 
-    def wake(self, at_us: int, timer: Timer, about: Any, out: list[Update]) -> bool:
+    def wake(self, deadline: Deadline, out: list[Update]) -> bool:
         """A deadline passes; whether the record is still open."""
+        at_us, timer, about = due_us(deadline), timer_of(deadline), deadline[2]
         if at_us > self.now_us:
             self.now_us = at_us
         if timer is LINGER:
@@ -394,8 +379,8 @@ class Fold(Sleeper):
         elif timer is SOURCE:
             self._tell_source(at_us, out)
         elif timer is FACET:
-            facet, subject = about
-            facet.fire(subject, at_us, out)
+            alarm: tuple[Facet[Any], Any] = about
+            alarm[0].fire(alarm[1], at_us, out)
         else:
             self.fire(timer, about, at_us, out)
         return self.open
@@ -406,7 +391,7 @@ class Fold(Sleeper):
         It must be the only record with deadlines.
         """
         while (deadline := self.context.alarms.due(watermark_us)) is not None:
-            self.wake(deadline[0], deadline[1], deadline[4], [])
+            self.wake(deadline, [])
         if not self.open:
             self.open = True
             self.linger(self.last_us)

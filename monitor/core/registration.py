@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from collectors.sip.timers import SECOND
 from monitor.core import out_of_sight
+from monitor.core.alarms import Timer
 from monitor.core.attempt import CHALLENGES, Attempts, repairable
 from monitor.core.context import Context
 from monitor.core.diagnosis import registration as rules
 from monitor.core.diagnosis.setup import Surroundings, silent_subject, unanswered
 from monitor.core.diagnosis.text import ends
-from monitor.core.fold import REQUEST, Fold, Timer
+from monitor.core.fold import REQUEST, Fold
 from monitor.core.login import Login, Nonces
 from monitor.core.message import Message
 from monitor.core.offers import granted_s

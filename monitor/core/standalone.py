@@ -7,9 +7,10 @@ with their fault, so that they are seen and not dropped.
 
 from typing import Any, Final
 
+from monitor.core.alarms import Timer
 from monitor.core.attempt import Attempt, Attempts
 from monitor.core.context import Context
-from monitor.core.fold import Fold, Timer
+from monitor.core.fold import Fold
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction, Transactions
 from monitor.core.updates import RecordKey, RequestRefused, TransactionRecord, Update

@@ -19,8 +19,8 @@ from collectors.wire.codec import FIELD, PARTITIONS_KEY, encode, stream
 from collectors.wire.events import RTCP, TCP, Loss, SipEvent
 from monitor import packing
 from monitor.core import correlator as correlator_module
+from monitor.core.alarms import Timer
 from monitor.core.call import Call as CallFold
-from monitor.core.fold import Timer
 from monitor.core.updates import CallStarted, ConnectionFailed, Kind, RecordClosed, Update
 from monitor.ingest import presence
 from monitor.ingest.stream import PartitionsDifferError, StoreAway, Streams
