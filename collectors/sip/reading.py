@@ -89,6 +89,13 @@ class Reading:
         return first_line(self._start)
 
     @property
+    def top(self) -> bytes:
+        """The first header line, which nearly always is the topmost Via; b"" where there is none."""
+        if not self._begin:
+            self._split()
+        return self._lines[0] if self._lines else b""
+
+    @property
     def target(self) -> str:
         """The Request-URI; "" where there is none."""
         words = self.start_line.split(" ", 2)

@@ -34,6 +34,7 @@ class Way:
         "source_outside",
         "source_port",
         "through_nat",
+        "via",
     )
 
     def __init__(self, source: str, source_port: int, destination: str, destination_port: int) -> None:
@@ -44,6 +45,8 @@ class Way:
         self.destination_port = destination_port
         self.ends = endpoint(source, source_port), endpoint(destination, destination_port)  # who asks, who answers
         self.hop = ">".join(self.ends)
+        # How a request begins its topmost Via if who sends it knows its own address, as nearly all do.
+        self.via = f"Via: SIP/2.0/UDP {self.ends[0]};".encode("utf-8", "replace")
         self.source_outside = scope(source) is PUBLIC
         self.destination_outside = scope(destination) is PUBLIC
         self.through_nat = (self.source_outside and inside(destination)) or (

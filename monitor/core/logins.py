@@ -46,10 +46,12 @@ def has_credentials(event: Message) -> bool:
 
 def proofs(event: Message) -> tuple[str, ...]:
     """The credentials in a request, as they stand."""
-    if not has_credentials(event):
+    if not event.method:
         return ()
-    own, of_proxies = event.all("authorization"), event.all("proxy-authorization")
-    return (*own[:_MOST_CHALLENGES], *of_proxies[:_MOST_CHALLENGES])
+    said = event.among(_CREDENTIALS)
+    own = event.all("authorization")[:_MOST_CHALLENGES] if "authorization" in said else []
+    of_proxies = event.all("proxy-authorization")[:_MOST_CHALLENGES] if "proxy-authorization" in said else []
+    return (*own, *of_proxies)
 
 
 def nonces_of(values: tuple[str, ...]) -> dict[str, str]:

@@ -109,6 +109,11 @@ class Message(Reading):
         return self.way.hop
 
     @property
+    def from_outside(self) -> bool:
+        """Whether it comes from a public address."""
+        return self.way.source_outside if self.method else self.way.destination_outside
+
+    @property
     def description(self) -> bytes | None:
         """Its session description; b"" where it has none, None where that can't be told."""
         if not self._described:

@@ -16,6 +16,9 @@ _MOST_KNOWN: Final = 1_024
 _MOST_ALIKE: Final = 2_048
 _MOST_ADDRESSES: Final = 4_096
 _ANY_PORT: Final = 9  # where a call has its own
+_CONNECTION: Final = "\nc=IN IP"
+_ATTRIBUTE: Final = "\na="
+_MEDIUM: Final = "\nm="
 
 
 class Terms:
@@ -118,18 +121,26 @@ def _only(body: bytes) -> Stream | None:
 
     From call to call its port differs, and the session's address: all else is known again by its octets.
     """
-    session, _, medium = body.partition(b"\nm=")
-    words = medium.split(b" ", 2)
-    port = _port(words[1]) if len(words) == 3 else -1
-    usual, begins, attributes = session.partition(b"\na=")
-    connection = usual.partition(b"\nc=IN IP")[2]
-    if port < 0 or not connection:
+    # Octets are sooner found as text, each of which is a character here.
+    text = body.decode("latin-1")
+    medium = text.find(_MEDIUM)
+    kind_ends = text.find(" ", medium)
+    port_ends = text.find(" ", kind_ends + 1)
+    if medium < 0 or kind_ends < 0 or port_ends < 0:
         return None
-    alike = _like(begins + attributes + b"\nm=" + words[0] + b" 9 " + words[2])
+    port = _port(body[kind_ends + 1 : port_ends])
+    attributes = text.find(_ATTRIBUTE, 0, medium)
+    if attributes < 0:
+        attributes = medium
+    connection = text.find(_CONNECTION, 0, attributes) + len(_CONNECTION)
+    if port < 0 or not len(_CONNECTION) <= connection < attributes:
+        return None
+    alike = _like(body[attributes:kind_ends] + b" 9" + body[port_ends:])
     if len(alike) != 1 or alike[0].port != _ANY_PORT:
         return None
     terms, own = alike[0].terms, alike[0].address
-    return Stream(terms, own or _address(connection.partition(b"\n")[0]), port)
+    line_ends = text.find("\n", connection, attributes)
+    return Stream(terms, own or _address(body[connection : line_ends if line_ends >= 0 else attributes]), port)
 
 
 def _port(digits: bytes) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from collectors.sip.address import PUBLIC, leads_inside, scope
+from collectors.sip.address import leads_inside
 from collectors.sip.uri import host_of, without_parameters
 from monitor.core.call import Call
 from monitor.core.diagnosis.nat import NAT_CONTACT, Aim, nat_contact
@@ -46,12 +46,12 @@ class PrivateContacts(Facet[Call]):
     @staticmethod
     def begins(event: Message) -> bool:
         """It comes from outside and gives an address that is inside."""
-        return event.contact != "" and hidden(event.source, event.contact)
+        return _hides(event)
 
     def news(self, event: Message, number: int, transaction: Transaction | None, out: list[Update]) -> None:
         """Learn a Contact, see whether a request is sent to one, or answered from there."""
         contact = event.contact
-        if contact and contact not in self._given and len(self._given) < _MOST and hidden(event.source, contact):
+        if contact and contact not in self._given and len(self._given) < _MOST and _hides(event):
             self._given[contact] = (event.source, number)
         if event.method and event.to_tag:
             self._aim(event, number, transaction, out)
@@ -108,6 +108,6 @@ def target_of(event: Message) -> str:
     return without_parameters(event.start_line.partition(" ")[2].rpartition(" ")[0].strip())
 
 
-def hidden(source: str, contact: str) -> bool:
-    """Whether a Contact that comes from a public address is one that can't be reached from there."""
-    return leads_inside(contact) and scope(source) is PUBLIC
+def _hides(event: Message) -> bool:
+    """Whether it comes from a public address, and its Contact is one that can't be reached from there."""
+    return event.contact != "" and event.from_outside and leads_inside(event.contact)

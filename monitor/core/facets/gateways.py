@@ -93,9 +93,9 @@ def _parts(event: Message) -> tuple[str, ...]:
 
 def _mixed(event: Message) -> str:
     """How a message from outside mixes both sides of a NAT; "" where it does not."""
-    way, source = event.way, event.source
-    if not (way.source_outside if event.method else way.destination_outside):
+    if not event.from_outside:
         return ""
+    source = event.source
     # Most of such phones give the private address in their Via, too: the octets tell without reading it.
     if event.vias == 1 and event.method and leads_inside(event.contact) and event.raw.find(source.encode()) >= 0:
         host, _ = event.sent_by

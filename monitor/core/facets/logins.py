@@ -56,8 +56,8 @@ class Logins(Facet[Fold]):
             tried.first_us = at_us
         if event.method:
             tried.asked = True
-            if not tried.proven and has_credentials(event):
-                tried.proves(proofs(event))
+            if not tried.proven and (given := proofs(event)):
+                tried.proves(given)
         elif event.status in CHALLENGES:
             self._challenges += [(at_us, value) for value in tried.challenge(event, number, transaction)]
             del self._challenges[:-_MOST_CHALLENGES]

@@ -95,8 +95,10 @@ class MisleadingVias(Facet[Call | Registration | Standalone]):
 
 def _misleading(event: Message) -> tuple[str, int] | None:
     """(sent-by, its port) of a request whose Via leads responses to another port; None for all others."""
-    # Nearly every client asks for rport: one look at the octets spares the reading.
-    if not event.method or event.transport != "udp" or event.raw.find(b"rport") >= 0:
+    if not event.method or event.transport != "udp" or event.top.startswith(event.way.via):
+        return None
+    # Nearly every client that does not know its own address asks for rport: the octets tell without reading them.
+    if event.raw.find(b"rport") >= 0:
         return None
     host, port = event.sent_by
     port = port or _PORT
