@@ -14,12 +14,21 @@ SERVER_LIBRARIES = frozenset({"celery", "channels", "django", "uvicorn"})
 WRONG_USAGE = 2  # also of a wrong configuration: trying again does not help
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
+def command() -> int:
+    """As `main`, for a process that does nothing else."""
+    return main(None, os._exit)
+
+
+def main(argv: Sequence[str] | None = None, leave: Callable[[int], int] = int) -> int:
+    """Run one command; returns its exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+
+    `leave` takes the code of a command that holds much at its end, and may end the process: nothing is freed then.
+    """
     with loading():
         from monitor.conf import ConfigError
 
         arguments = parser().parse_args(argv)
+    arguments.leave = leave
     run: Action = arguments.run
     try:
         return run(arguments)
@@ -144,7 +153,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     with loading():
         from monitor.analyze.cli import execute
 
-    return execute(arguments)
+    return execute(arguments, arguments.leave)
 
 
 def _explain(arguments: argparse.Namespace) -> int:
@@ -268,4 +277,4 @@ def _print_password(make: Callable[[str], str], username: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

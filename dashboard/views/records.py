@@ -14,7 +14,8 @@ from dashboard import words
 from dashboard.views import lists
 from dashboard.views.raw import explain
 from monitor import queries
-from monitor.core.review import NOTHING, review
+from monitor.core.review import review
+from monitor.core.reviewed import NOTHING
 from monitor.core.updates import CallState, Kind, RegistrationOutcome
 from monitor.ladder.beside import seen
 from monitor.ladder.lanes import endpoint

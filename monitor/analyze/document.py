@@ -24,7 +24,7 @@ from monitor.core.hop import place
 from monitor.core.leg import Link
 from monitor.core.measures import Figures
 from monitor.core.measures.counting import outcome
-from monitor.core.review import NOTHING, Review
+from monitor.core.reviewed import NOTHING, Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.stream_row import StreamRow
 from monitor.core.updates import (

@@ -1,7 +1,7 @@
 """What a passage through a file leaves: its records, shown as in the file, and what was noted beside them."""
 
 from array import array
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -15,9 +15,8 @@ from monitor.core.facets.quality import Quality
 from monitor.core.fold import Fold
 from monitor.core.leg import Leg
 from monitor.core.quality import QualityRow
-from monitor.core.review import Review
+from monitor.core.reviewed import Review
 from monitor.core.sources.values import SubjectFinding
-from monitor.core.stream_row import StreamRow
 from monitor.core.updates import (
     CallRecord,
     EvidenceAdded,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from monitor.core.marks import Mark
 
 _NOTED: Final = frozenset({EvidenceAdded, LegMarked, RegistrationSucceeded})
-_Row = TypeVar("_Row", StreamRow, QualityRow)
 
 
 class Numbers:
@@ -146,12 +144,12 @@ def _review(fold: Fold, numbers: "array[int]") -> Review | None:
     if media is None and quality is None:
         return None
     return Review(
-        [] if media is None else [_renumbered(row, numbers) for row in media.rows()],
+        [] if media is None else media.rows(numbers),
         [] if quality is None else [_renumbered(row, numbers) for row in quality.rows()],
     )
 
 
-def _renumbered(row: _Row, numbers: "array[int]") -> _Row:
+def _renumbered(row: QualityRow, numbers: "array[int]") -> QualityRow:
     return replace(row, messages=_ordinals(row.messages, numbers)) if row.messages else row
 
 

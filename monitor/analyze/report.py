@@ -32,7 +32,7 @@ from monitor.analyze.tables import (
     registration_table,
     transaction_table,
 )
-from monitor.core.review import NOTHING
+from monitor.core.reviewed import NOTHING
 from monitor.core.updates import FindingState, Record
 from monitor.ladder import text as drawing
 from monitor.ladder.beside import NAMES, seen

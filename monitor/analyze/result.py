@@ -7,7 +7,7 @@ import msgspec
 
 from collectors.wire.events import SideEvent
 from monitor.core.leg import Leg, Link
-from monitor.core.review import Review
+from monitor.core.reviewed import Review
 from monitor.core.sources.values import SubjectFinding
 from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationRecord, TransactionRecord
 

@@ -1,7 +1,8 @@
 """The negotiation of a call as a table: a row a stream of each offer, with both sides beside each other."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import Final
 
 from monitor.core.diagnosis.text import ends
 from monitor.core.hop import endpoint
@@ -9,25 +10,39 @@ from monitor.core.negotiation import Bid, Exchange
 from monitor.core.stream import Stream, Terms
 from monitor.core.stream_row import Side, StreamRow
 
-
-def rows(exchanges: Iterable[Exchange], refused: Callable[[Bid], bool]) -> list[StreamRow]:
-    """The table; `refused`: whether the request of an offer got a final response ≥ 300."""
-    return [row for exchange in exchanges for row in _rows(exchange, refused)]
+AS_COUNTED: Final = range(1, 1 << 31)
 
 
-def _rows(exchange: Exchange, refused: Callable[[Bid], bool]) -> list[StreamRow]:
+def rows(
+    exchanges: Iterable[Exchange], refused: Callable[[Bid], bool], numbers: Sequence[int] = AS_COUNTED
+) -> list[StreamRow]:
+    """The table; `refused`: whether the request of an offer got a final response ≥ 300.
+
+    `numbers`: what the messages of the record are called, in order.
+    """
+    found: list[StreamRow] = []
+    for exchange in exchanges:
+        _add_rows(exchange, refused, numbers, found)
+    return found
+
+
+def _add_rows(
+    exchange: Exchange, refused: Callable[[Bid], bool], numbers: Sequence[int], found: list[StreamRow]
+) -> None:
     views = exchange.views()
     offer = views[0][0] if views else exchange.offer.near
     answer = views[0][1] if views else None
     client, server = ends(offer.hop)
     offerer, answerer = (client, server) if exchange.by_client else (server, client)
-    found = []
+    messages: tuple[int, ...] = (numbers[offer.number - 1],)
+    if answer is not None:
+        messages += (numbers[answer.number - 1],)
     for index, offered in enumerate(offer.streams):
         accepted = answer.streams[index] if answer is not None and index < len(answer.streams) else None
         found.append(
             StreamRow(
                 at_us=offer.at_us,
-                messages=(offer.number,) if answer is None else (offer.number, answer.number),
+                messages=messages,
                 method=exchange.bid.method,
                 kind=offered.terms.kind,
                 state=_state(exchange, accepted, refused),
@@ -36,7 +51,6 @@ def _rows(exchange: Exchange, refused: Callable[[Bid], bool]) -> list[StreamRow]
                 common=() if accepted is None else _common(offered.terms, accepted.terms),
             )
         )
-    return found
 
 
 def _state(exchange: Exchange, accepted: Stream | None, refused: Callable[[Bid], bool]) -> str:

@@ -12,7 +12,7 @@ cleared as soon as the message arrives that shows it wrong, and stays in the rec
 
 from abc import abstractmethod
 from functools import lru_cache
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -262,9 +262,9 @@ class Fold(Sleeper):
 
     def facet(self, family: type[T]) -> T | None:
         """What a family of findings keeps of the record; None where nothing concerned it yet."""
-        for facet in self._facets:
-            if type(facet) is family:  # which has no subclasses; asked of an abstract class, `isinstance` is slow
-                return facet
+        for place, each in enumerate(self._openers.families):
+            if each is family:
+                return cast(T, self._facets[self._begun.rank(place)]) if self._begun.holds(place) else None
         return None
 
     def witness(self, side: SideEvent, out: list[Update]) -> bool:

@@ -1,7 +1,6 @@
 """Marks: texts by which a call may be found again behind a B2BUA (`monitor.core.legs` says what they prove)."""
 
 from enum import StrEnum
-from hashlib import blake2b
 
 import msgspec
 
@@ -20,6 +19,13 @@ class MarkKind(StrEnum):
     CALLING = "calling"  # the number or user in From
 
 
+def digest(name: bytes) -> int:
+    """63 bits of a name, by which the database finds it."""
+    from hashlib import blake2b  # loads OpenSSL, which `analyze` does without
+
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
+
+
 class Mark(msgspec.Struct, frozen=True, gc=False):
     """One text by which a call may be found again."""
 
@@ -30,4 +36,4 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     def hash(self) -> int:
         """63 bits of it: the database's key."""
         name = f"{self.kind}\0{self.text}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
+        return digest(name)

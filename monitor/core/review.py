@@ -1,7 +1,6 @@
 """A stored call looked at again: what its messages, and what was seen beside them, tell that is not kept with it."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
 
 from collectors.wire.events import SideEvent, SipEvent
 from monitor.core.correlator import Correlator
@@ -9,19 +8,8 @@ from monitor.core.facet import Families
 from monitor.core.facets.media import Media
 from monitor.core.facets.quality import Quality
 from monitor.core.message import message_of
-from monitor.core.quality import QualityRow
-from monitor.core.stream_row import StreamRow
+from monitor.core.reviewed import NOTHING, Review
 from monitor.core.updates import Kind
-
-
-class Review(NamedTuple):
-    """Of the media of a call."""
-
-    streams: list[StreamRow]  # what was offered and answered
-    quality: list[QualityRow]  # what receivers reported
-
-
-NOTHING: Final = Review([], [])
 
 
 class _Whole(Media):

@@ -7,13 +7,12 @@ the updates of a commit name, the messages of its `MessageAdded`s, and the side 
 """
 
 from enum import StrEnum
-from hashlib import blake2b
 from typing import TypeAlias
 
 import msgspec
 
 from collectors.wire.events import Heartbeat, Loss, SideEvent, SipEvent
-from monitor.core.marks import Mark
+from monitor.core.marks import Mark, digest
 
 
 class Kind(StrEnum):
@@ -37,7 +36,7 @@ class RecordKey(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=Tr
     def hash(self) -> int:
         """63 bits of (kind, Call-ID, discriminator): the database's key with day and incarnation."""
         name = f"{self.kind}\0{self.call_id}\0{self.discriminator}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
+        return digest(name)
 
     @property
     def slug(self) -> str:

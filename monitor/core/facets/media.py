@@ -4,11 +4,11 @@ Descriptions are read once: a hop that carries the same octets costs a compariso
 (shared by all calls of one kind), the addresses and the ports of the session's first and its last few offers.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from monitor.core.agreement import rows
+from monitor.core.agreement import AS_COUNTED, rows
 from monitor.core.attempt import CHALLENGES
 from monitor.core.call import Call
 from monitor.core.diagnosis import media, session
@@ -87,9 +87,9 @@ class Media(Facet[Call]):
         """The offers that are kept, in the order of their arrival."""
         return () if self._first is None else (self._first, *self._later)
 
-    def rows(self) -> list[StreamRow]:
-        """The negotiation as a table, as far as it is kept."""
-        return rows(exchanges(self.bids), partial(was_refused, self.fold))
+    def rows(self, numbers: Sequence[int] = AS_COUNTED) -> list[StreamRow]:
+        """The negotiation as a table, as far as it is kept; `numbers`: what the messages of the record are called."""
+        return rows(exchanges(self.bids), partial(was_refused, self.fold), numbers)
 
     def exchanges(self) -> list[Exchange]:
         """What was offered and answered, as far as it is kept, in order of time."""

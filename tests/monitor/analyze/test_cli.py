@@ -237,3 +237,18 @@ def test_neither_django_nor_anything_of_the_server_is_loaded(tmp_path: Path) -> 
     )
     done = command(situation(tmp_path, "good"), code=code)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_of_its_own_ends_at_once_with_all_written_and_the_same_code(tmp_path: Path) -> None:
+    file = situation(tmp_path, "missing-ack")
+    arguments = ("--json", "--fail-on", "info")
+    ended = subprocess.run(
+        [sys.executable, "-m", "monitor.cli", "analyze", str(file), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    done = command(file, *arguments)
+    assert (ended.returncode, ended.stderr) == (done.returncode, done.stderr) == (1, "")
+    assert ended.stdout == done.stdout

@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from collectors.wire.events import RTCP, SipEvent
-from monitor.core.review import NOTHING, review
+from monitor.core.review import review
+from monitor.core.reviewed import NOTHING
 from monitor.core.stream_row import Side
 from tests.support.beside import beside
 from tests.support.messages import request, response
