@@ -59,6 +59,10 @@ class Attempt:
         """Whether a message has its CSeq number and From tag."""
         return self.cseq == event.cseq and self.from_tag == event.from_tag
 
+    def follows(self, other: "Attempt") -> bool:
+        """Whether it began after another one, as far as was seen."""
+        return self.first_us > other.first_us or (self.first_us == other.first_us and self.cseq > other.cseq)
+
     def sent_on(self, transaction: Transaction, event: Message) -> None:
         """One of its hops was seen for the first time, by its request or a response."""
         if event.captured_us < self.first_us:
@@ -271,8 +275,11 @@ class Attempts(Generic[A]):
 
     def _last(self, attempts: tuple[A, ...]) -> A:
         """The last that the caller began with; the last of all where there is none."""
-        initial = [each for each in attempts if each.initial and not self._beyond(each)]
-        return max(initial or attempts, key=_age)
+        last: A | None = None
+        for each in attempts:
+            if each.initial and (last is None or each.follows(last)) and not self._beyond(each):
+                last = each
+        return last or max(attempts, key=_age)
 
     def _beyond(self, attempt: Attempt) -> bool:
         """Whether a B2BUA made it, under the Call-ID of the one that came to it: no try of the caller's."""

@@ -93,6 +93,8 @@ NON_INVITE_TABLE: Final[dict[tuple[State, Input], tuple[State, str]]] = {
 _APART_US: Final = 30 * SECOND
 # Evidence kept a transaction: the first sends tell the story, the count tells the rest.
 EVIDENCE: Final = 12
+# Headers that say why a request was refused, and under which names they are asked for.
+_QUOTED: Final = (("Reason", "reason"), ("Warning", "warning"), ("Retry-After", "retry-after"))
 _FEW: Final = 6  # that are compared one after the other
 
 
@@ -424,6 +426,6 @@ def _name(transaction: Transaction) -> tuple[str, int, str]:
 def explain(event: Message) -> str:
     """A refusal as a person quotes it: "503 Service Unavailable (Reason: Q.850;cause=34)"."""
     line = " ".join(event.start_line.split(None, 2)[1:])[:120]
-    values = [(name.title(), event.first(name)) for name in ("reason", "warning", "retry-after")]
+    values = [(name, event.first(header)) for name, header in _QUOTED]
     extras = [f"{name}: {value[:120]}" for name, value in values if value]
     return f"{line} ({'; '.join(extras)})" if extras else line
