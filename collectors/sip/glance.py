@@ -13,6 +13,11 @@ _RETURN: Final = 13
 _BLANK: Final = 32
 _COLON: Final = 58
 _SMALL_D: Final = 100
+_SMALL_S: Final = 115
+_ZERO: Final = 48
+_ONE: Final = 49
+_NINE: Final = 57
+_STATUS_END: Final = 11  # in a status line
 # An empty line, which ends the head, or a Call-ID, whichever comes first; and whether the Call-ID is all in its line.
 _CALL_ID: Final = re.compile(
     rb"\n(?:[\r\n]|((?:[iI]|[cC][aA][lL][lL]-[iI][dD])[ \t]{0,20}:[^\r\n]*+)(\r\n(?![ \t]))?)"
@@ -70,8 +75,15 @@ def call_id_line(raw: bytes) -> bytes | None:
 
 def is_response(raw: bytes) -> bool:
     """Whether a message is a response with a status that can be read."""
-    if raw[:8] == b"SIP/2.0 " and raw[8:11].isdigit() and raw[11:12] == b" ":
-        return raw[8:9] != b"0"
-    if raw[:1] > b"\r" and raw[:4].upper() != b"SIP/":
+    if not raw or raw[0] <= _RETURN:
+        return parse(raw)[2] != 0
+    if raw[0] | LOWER != _SMALL_S:
         return False
-    return parse(raw)[2] != 0
+    return _is_usual_status(raw) or (raw[:4].upper() == b"SIP/" and parse(raw)[2] != 0)
+
+
+def _is_usual_status(raw: bytes) -> bool:
+    # Octet by octet: that is what a compiler makes most of.
+    if len(raw) <= _STATUS_END or raw[:8] != b"SIP/2.0 " or raw[_STATUS_END] != _BLANK:
+        return False
+    return _ONE <= raw[8] <= _NINE and _ZERO <= raw[9] <= _NINE and _ZERO <= raw[10] <= _NINE

@@ -209,20 +209,49 @@ class Crew:
 
 
 def _tell(pipe: int, frames: Iterator[Frame]) -> int:
+    line = _Line(pipe)
     for frame in frames:
         try:
             octets = _encoder.encode(frame)
         except UnicodeEncodeError:
             octets = _encoder.encode(Unshared("it holds characters that are no text"))
-        _write(pipe, _SIZE.pack(len(octets)))
-        _write(pipe, octets)
+        line.put(_SIZE.pack(len(octets)) + octets)
+    line.flush()
     return 0
 
 
-def _write(pipe: int, octets: bytes) -> None:
-    view = memoryview(octets)
-    while view:
-        view = view[os.write(pipe, view) :]
+class _Line:
+    """What a process tells waits here while the pipe is full, so that the process goes on with its work."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._waiting: deque[memoryview] = deque()
+        self._octets = 0  # of these
+        os.set_blocking(pipe, False)
+
+    def put(self, octets: bytes) -> None:
+        """Say this as soon as may be; where too much waits, wait for who hears it. Raises BrokenPipeError."""
+        self._waiting.append(memoryview(octets))
+        self._octets += len(octets)
+        self._write()
+        if self._octets >= MOST_AHEAD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until all is said."""
+        os.set_blocking(self._pipe, True)
+        self._write()
+        os.set_blocking(self._pipe, False)
+
+    def _write(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._waiting:
+                written = os.write(self._pipe, self._waiting[0])
+                self._octets -= written
+                if rest := self._waiting[0][written:]:
+                    self._waiting[0] = rest
+                else:
+                    self._waiting.popleft()
 
 
 def _widen(pipe: int) -> None:

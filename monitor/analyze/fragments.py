@@ -19,14 +19,14 @@ _A_RUN: Final = 16  # entries: encoded together they cost less, and still fit in
 _NO_LEGS: Final = b'"legs":[]'
 
 
-def fragment(*entries: object) -> bytes:
-    """Entries of one of the document's lists as they stand there; at least one."""
-    return encode(*entries)[:-1].replace(b"\n", b",\n")  # which stands nowhere else: in a text it is escaped
+def lines(found: Records, kind: str) -> Iterator[bytes]:
+    """The records of a kind (`KINDS`), calls without legs: a line each, some lines at a time."""
+    return _lines(_entries(found, kind, {}))
 
 
-def fragments(found: Records, kind: str) -> Iterator[bytes]:
-    """The records of a kind (`KINDS`), one by one, calls without legs."""
-    return map(fragment, _entries(found, kind, {}))
+def together(fragments: Iterable[bytes]) -> bytes:
+    """Records, each as it stands in a line, as they stand in a list of the document."""
+    return b",\n".join(fragments)
 
 
 def _entries(found: Result | Records, kind: str, legs: Mapping[RecordKey, list[LegEntry]]) -> Iterator[Entry]:
@@ -35,15 +35,19 @@ def _entries(found: Result | Records, kind: str, legs: Mapping[RecordKey, list[L
     return registrations(found) if kind == "registrations" else transactions(found)
 
 
-def _runs(entries: Iterator[Entry]) -> Iterator[bytes]:
-    """All entries of a list, some at a time."""
+def _lines(entries: Iterator[Entry]) -> Iterator[bytes]:
     while run := tuple(islice(entries, _A_RUN)):
-        yield fragment(*run)
+        yield encode(*run)
+
+
+def _in_list(entries: bytes) -> bytes:
+    """Lines of entries as they stand in a list; a line ends nowhere else, since in a text its end is escaped."""
+    return entries[:-1].replace(b"\n", b",\n")
 
 
 def with_legs(call: bytes, legs: list[LegEntry]) -> bytes:
     """A call with its legs, which it is written without."""
-    return call.replace(_NO_LEGS, fragment({"legs": legs})[1:-1], 1) if legs else call
+    return call.replace(_NO_LEGS, encode({"legs": legs})[1:-2], 1) if legs else call
 
 
 def pieces(
@@ -66,6 +70,6 @@ def pieces(
 def document(result: Result) -> Iterator[bytes]:
     """The document of a result."""
     legs = legs_of(result.links)
-    written = {kind: _runs(_entries(result, kind, legs)) for kind in KINDS}
+    written = {kind: map(_in_list, _lines(_entries(result, kind, legs))) for kind in KINDS}
     figures, by = measure(result.calls, result.registrations, result.registration_delays_ms)
     return pieces(result, figures, by, written)

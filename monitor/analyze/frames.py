@@ -48,10 +48,10 @@ class Ending(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Fragments(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The next records of one kind, in order, each by the number of its first message."""
+    """The next records of one kind, in order; none when there are no more of this kind."""
 
-    found: list[tuple[int, bytes]]  # JSON, as it stands in the document
-    more: bool  # of this kind
+    begins: list[int]  # the number of the first message of each
+    lines: bytes  # JSON, a line each
 
 
 class Pickled(msgspec.Struct, frozen=True, array_like=True, tag=True):

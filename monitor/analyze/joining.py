@@ -5,15 +5,16 @@ their records, in the order in which these begin in the file.
 """
 
 import pickle
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import merge
 from itertools import chain
 from operator import itemgetter
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from collectors.receivers.base import ReceiverError
 from monitor.analyze.document import legs_of
-from monitor.analyze.fragments import KINDS, pieces, with_legs
+from monitor.analyze.entries import LegEntry
+from monitor.analyze.fragments import KINDS, pieces, together, with_legs
 from monitor.analyze.frames import Cycle, Ending, Fragments, Frame, Pickled, Refused, Stretch, Unshared, UnsharedError
 from monitor.analyze.measures import joined
 from monitor.analyze.result import Passage, Records
@@ -28,6 +29,7 @@ from monitor.core.updates import CallRecord, Record, RecordKey, RegistrationReco
 
 _R = TypeVar("_R", CallRecord, RegistrationRecord, TransactionRecord)
 _begin: Final = itemgetter(0)
+_Fragment: TypeAlias = tuple[int, bytes]  # a record as JSON, by the number of its first message
 
 
 def told(
@@ -148,22 +150,37 @@ def _written(file: str, shares: Sequence[Iterator[Frame]], ends: Sequence[Ending
     result = whole(file, _passage(ends), found, about)
     linked = legs_of(result.links)
     legs_by_begin = {begin: linked[leg.key] for begin, leg in legs if leg.key in linked}
-    written = {kind: _fragments(shares) for kind in KINDS}
-    calls = (with_legs(call, legs_by_begin.get(begin, [])) for begin, call in written["calls"])
-    others = {kind: (each for _, each in written[kind]) for kind in KINDS[1:]}
     figures, by = joined([end.measures for end in ends])
     return Told(
         result=result,
         severities=severities((), about).union(*(end.severities for end in ends)),
-        document=pieces(result, figures, by, {"calls": calls, **others}),
+        document=pieces(
+            result, figures, by, {kind: _listed(shares, legs_by_begin if kind == "calls" else {}) for kind in KINDS}
+        ),
     )
 
 
-def _fragments(shares: Sequence[Iterator[Frame]]) -> Iterator[tuple[int, bytes]]:
-    """The records of the next kind, in the order of their first messages."""
-    return merge(*map(_of_a_kind, shares), key=_begin)
+def _listed(shares: Sequence[Iterator[Frame]], legs: Mapping[int, list[LegEntry]]) -> Iterator[bytes]:
+    """The records of the next kind as they stand in their list, some at a time; `legs`: by the same numbers."""
+    for some in _fragments(shares):
+        yield together([with_legs(record, legs.get(begin, [])) for begin, record in some])
 
 
-def _of_a_kind(share: Iterator[Frame]) -> Iterator[tuple[int, bytes]]:
-    while isinstance(frame := _next(share), Fragments) and frame.more:
-        yield from frame.found
+def _fragments(shares: Sequence[Iterator[Frame]]) -> Iterator[list[_Fragment]]:
+    """The records of the next kind, in the order of their first messages, some at a time."""
+    blocks = [_block(share) for share in shares]
+    while any(blocks):
+        # What the others may still tell begins later.
+        bound = min(block[-1][0] for block in blocks if block)
+        ready: list[_Fragment] = []
+        for place, block in enumerate(blocks):
+            end = bisect_right(block, bound, key=_begin)
+            ready += block[:end]
+            blocks[place] = _block(shares[place]) if block and end == len(block) else block[end:]
+        yield sorted(ready)
+
+
+def _block(share: Iterator[Frame]) -> list[_Fragment]:
+    """The next records of a share; none at the end of their kind."""
+    frame = _next(share)
+    return list(zip(frame.begins, frame.lines.splitlines(), strict=True)) if isinstance(frame, Fragments) else []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from collectors.receivers.base import ReceiverError
-from monitor.analyze.fragments import KINDS, fragments
+from monitor.analyze.fragments import KINDS, lines
 from monitor.analyze.frames import Ending, Fragments, Frame, Pickled, Refused, Unshared, UnsharedError
 from monitor.analyze.measures import measure_part
 from monitor.analyze.part import Part
@@ -17,7 +17,7 @@ from monitor.analyze.summary import severities
 from monitor.core.settings import Settings
 from monitor.core.updates import RecordKey
 
-_A_FRAME: Final = 500  # records
+_A_FRAME: Final = 32  # times some lines
 
 
 def work(path: str | Path, settings: Settings, share: Share, *, written: bool) -> Iterator[Frame]:
@@ -55,8 +55,8 @@ def _ending(passage: Passage, found: Records, first: dict[RecordKey, int]) -> En
 
 
 def _fragments(found: Records, kind: str, begins: dict[RecordKey, int]) -> Iterator[Fragments]:
-    keys = (record.key for record in getattr(found, kind))
-    entries = zip((begins[key] for key in keys), fragments(found, kind), strict=True)
-    while batch := list(islice(entries, _A_FRAME)):
-        yield Fragments(batch, more=True)
-    yield Fragments([], more=False)
+    first = iter([begins[record.key] for record in getattr(found, kind)])
+    told = lines(found, kind)
+    while some := b"".join(islice(told, _A_FRAME)):
+        yield Fragments(list(islice(first, some.count(b"\n"))), some)
+    yield Fragments([], b"")
