@@ -1,6 +1,5 @@
 """Endpoints and hops as text: "10.0.0.1:5060", "[2001:db8::1]:5060", "10.0.0.1:5060>10.0.0.2:5060"."""
 
-from functools import lru_cache
 from sys import intern
 from typing import Final
 
@@ -10,7 +9,6 @@ from collectors.wire.events import SipEvent
 _MOST_WAYS: Final = 65_536
 
 
-@lru_cache(8192)
 def endpoint(address: str, port: int) -> str:
     """An address and port as one text, IPv6 in brackets (RFC 3986 §3.2.2)."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -43,7 +41,8 @@ class Way:
         self.source_port = source_port
         self.destination = intern(destination)
         self.destination_port = destination_port
-        self.ends = endpoint(source, source_port), endpoint(destination, destination_port)  # who asks, who answers
+        # Who asks, who answers.
+        self.ends = intern(endpoint(source, source_port)), intern(endpoint(destination, destination_port))
         self.hop = ">".join(self.ends)
         # How a request begins its topmost Via if who sends it knows its own address, as nearly all do.
         self.via = f"Via: SIP/2.0/UDP {self.ends[0]};".encode("utf-8", "replace")

@@ -9,6 +9,11 @@ from monitor.core.diagnosis.text import ends
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Finding, FindingState, Severity
 
+# Asked often, and slowly through the class (Python 3.11).
+_INFO: Final = Severity.INFO
+_MINOR: Final = Severity.MINOR
+_CONFIRMED: Final = FindingState.CONFIRMED
+
 UDP_FRAGMENTATION_RISK: Final[Rule] = Rule(
     code="udp-fragmentation-risk",
     severity=Severity.INFO,
@@ -96,12 +101,12 @@ def fragmentation_risk(
     transaction: Transaction, size: int, number: int, *, unanswered: bool, pieces: int = 0
 ) -> Finding:
     """`udp-fragmentation-risk` of a request of so many octets, that came in so many fragments (0: not known)."""
-    client, server = ends(transaction.hop)
+    client, server = transaction.way.ends
     end = ", and got no response" if unanswered else ""
     return UDP_FRAGMENTATION_RISK.finding(
         subject="",
-        severity=Severity.MINOR if unanswered else Severity.INFO,
-        state=FindingState.CONFIRMED,
+        severity=_MINOR if unanswered else _INFO,
+        state=_CONFIRMED,
         at_us=transaction.first_us,
         hop=transaction.hop,
         messages={number},

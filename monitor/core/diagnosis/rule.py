@@ -40,7 +40,7 @@ class Rule:
             state=state,
             at_us=at_us,
             hop=hop,
-            messages=tuple(sorted(messages)),
+            messages=tuple(messages) if len(messages) == 1 else tuple(sorted(messages)),
             cause=cause,
             remedy=remedy or self.remedy,
             variant=variant,

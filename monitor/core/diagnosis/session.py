@@ -70,8 +70,11 @@ RULES: Final = (PRIVATE_MEDIA_ADDRESS, DIRECTION_MISMATCH, MISSING_ANSWER, UNANS
 
 _BRIEF_US: Final = 5 * SECOND
 _OF_CLIENT: Final = frozenset({REQUEST, ACK})
-_PUBLIC: Final = Scope.PUBLIC  # through the class they are looked up slowly (Python 3.11)
+# Asked often, and slowly through the class (Python 3.11).
+_PUBLIC: Final = Scope.PUBLIC
 _LOOPBACK: Final = Scope.LOOPBACK
+_MINOR: Final = Severity.MINOR
+_SUSPECTED: Final = FindingState.SUSPECTED
 _SCOPES: Final = {
     Scope.PRIVATE: "a private address (RFC 1918)",
     Scope.SHARED: "an address within a carrier's NAT (RFC 6598)",
@@ -119,15 +122,15 @@ def private_media_address(subject: str, carried: Carried, sight: Sight, stream: 
     sender, receiver = (client, server) if carried.role in _OF_CLIENT else (server, client)
     return PRIVATE_MEDIA_ADDRESS.finding(
         subject=subject,
-        severity=Severity.MAJOR if certain else Severity.MINOR,
-        state=FindingState.CONFIRMED if certain else FindingState.SUSPECTED,
+        severity=Severity.MAJOR if certain else _MINOR,
+        state=FindingState.CONFIRMED if certain else _SUSPECTED,
         at_us=sight.at_us,
         hop=sight.hop,
         messages={sight.number},
         cause=f"{sender} told {receiver} to send {stream.terms.kind} to {stream.connection} port {stream.port}, "
         f"which is {_SCOPES[scope(stream.address)]} and "
         f"{'was not reached: no RTP went there' if certain else 'may not be reachable from there'}.",
-        remedy=PRIVATE_MEDIA_ADDRESS.remedy.format(client=sender),
+        remedy=PRIVATE_MEDIA_ADDRESS.remedy.replace("{client}", sender),
     )
 
 

@@ -32,6 +32,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{32}")
 _ICID: Final = re.compile(r'icid-value\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
 # What Sippy, OpenSIPS and others append to the Call-ID of the leg that they make.
 _SUFFIX: Final = re.compile(r"[-_.]b2b(?:ua)?[-_.]?\d*$", re.IGNORECASE)
+_INVITE: Final = "INVITE "
 _AUDIO: Final = "\nm=audio "
 _ORIGIN_LINE: Final = "\no="
 _CONNECTION: Final = "\nc="
@@ -89,8 +90,8 @@ class LegMarks(Facet[Call]):
             self._asked = attempt
             marks += _of_parties(event)
             marks += _of_headers(event, self.fold.context.settings.leg_headers)
-        target, to_uri = event.target, event.to_uri
-        if not _same_user(target, to_uri) and (called := _party(target)) and called != _party(to_uri):
+        to_uri = event.to_uri
+        if not _asks_for(event.start_line, to_uri) and (called := _party(event.target)) and called != _party(to_uri):
             marks.append(Mark(_CALLED, called))
         body = event.description
         if body is None:
@@ -171,17 +172,17 @@ def _referral(target: str) -> list[Mark]:
     return [Mark(_REFERRAL, party)] if party else []
 
 
-def _same_user(one: str, other: str) -> bool:
-    """Whether two URIs are the same up to their hosts, as those of a call mostly are: a look that spares reading."""
-    at = one.rfind("@")
-    return one == other if at < 0 else other.rfind("@") == at and one[:at] == other[:at]
+def _asks_for(line: str, uri: str) -> bool:
+    """Whether the Request-URI of an INVITE is this one up to the host, as it mostly is: a look that spares reading."""
+    at = uri.rfind("@")
+    return at >= 0 and line.rfind("@") == len(_INVITE) + at and line.startswith(_INVITE + uri[:at])
 
 
 @lru_cache(8192)
 def _party(uri: str) -> str:
     """What a user or number is called on every leg: of a number the last digits."""
     user = user_of(uri).partition(";")[0].lower()
-    digits = user.removeprefix("+")
+    digits = user[1:] if user.startswith("+") else user
     if digits.isdigit() and digits.isascii() and len(digits) >= _FEWEST_DIGITS:
         return digits[-_SAME_DIGITS:]
     if _NUMBER.fullmatch(user):

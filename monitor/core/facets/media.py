@@ -50,6 +50,9 @@ _UNTIL_BYE: Final = frozenset(
     )
 )
 _NONE: Final[frozenset[Place]] = frozenset()
+# Asked often, and slowly through the class (Python 3.11).
+_CLEARED: Final = FindingState.CLEARED
+_SUSPECTED: Final = FindingState.SUSPECTED
 # What is to be judged again after a message.
 _NOTHING: Final = 0
 _ADDRESSES: Final = 1
@@ -85,7 +88,9 @@ class Media(Facet[Call]):
     @property
     def bids(self) -> tuple[Bid, ...]:
         """The offers that are kept, in the order of their arrival."""
-        return () if self._first is None else (self._first, *self._later)
+        if self._first is None:
+            return ()
+        return (self._first, *self._later) if self._later else (self._first,)
 
     def rows(self, numbers: Sequence[int] = AS_COUNTED) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept; `numbers`: what the messages of the record are called."""
@@ -275,11 +280,7 @@ class Media(Facet[Call]):
                 self._refused(bid, made, found)
         if self._was_told(_RULES.keys()):
             for (code, subject), known in list(fold.findings.items()):
-                if (
-                    known.state is not FindingState.CLEARED
-                    and (code, subject) not in found
-                    and self._holds(code, subject)
-                ):
+                if known.state is not _CLEARED and (code, subject) not in found and self._holds(code, subject):
                     fold.judge(_RULES[code], subject, None, known.at_us, at_us, out)
         for rule, finding in found.values():
             fold.judge(rule, finding.subject, finding, finding.at_us, at_us, out)
@@ -295,12 +296,7 @@ class Media(Facet[Call]):
             return
         certain = (stream.address, stream.port) in self._silent
         finding = self.fold.findings.get(key)
-        if (
-            finding is None
-            or certain
-            or finding.state is not FindingState.SUSPECTED
-            or finding.messages != (sight.number,)
-        ):
+        if finding is None or certain or finding.state is not _SUSPECTED or finding.messages != (sight.number,):
             finding = session.private_media_address(key[1], carried, sight, stream, certain=certain)
         found[key] = session.PRIVATE_MEDIA_ADDRESS, finding
 

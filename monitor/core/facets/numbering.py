@@ -1,7 +1,5 @@
 """Looks for number portability data in the Request-URIs of a call."""
 
-from typing import Final
-
 from collectors.sip.name_addr import read_uri
 from collectors.sip.phone import read_phone
 from monitor.core.call import Call
@@ -10,9 +8,6 @@ from monitor.core.facet import Facet
 from monitor.core.message import Message
 from monitor.core.transaction import Transaction
 from monitor.core.updates import Update
-
-_SEMICOLON: Final = 59  # sooner found as an octet than as octets
-_PERCENT: Final = 37
 
 
 class Numbering(Facet[Call]):
@@ -34,12 +29,11 @@ class Numbering(Facet[Call]):
         """With the first INVITE that has any."""
         if event.method != "INVITE":
             return False
-        raw = event.raw
-        line = raw[: raw.find(b"\n")]
-        if _SEMICOLON not in line and _PERCENT not in line:
+        line = event.start_line
+        if line.find(";") < 0 and line.find("%") < 0:
             return False  # no parameters, not even escaped ones, as in most
         line = line.lower()
-        return line.find(b"npdi") >= 0 or line.find(b"rn=") >= 0 or line.find(b"cic=") >= 0
+        return "npdi" in line or "rn=" in line or "cic=" in line
 
     @staticmethod
     def hears(method: str, status: int, cseq_method: str, *, found: bool) -> bool:

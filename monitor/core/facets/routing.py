@@ -117,7 +117,7 @@ class LargeRequests(Facet[Call | Registration | Standalone]):
         size, number = self._large[worst]
         unanswered = self._is_silent(worst) and fold.context.peers.answers(worst.destination, at_us)
         verdict = rules.fragmentation_risk(
-            worst, size, number, unanswered=unanswered, pieces=dict(self._pieces).get(worst, 0)
+            worst, size, number, unanswered=unanswered, pieces=dict(self._pieces).get(worst, 0) if self._pieces else 0
         )
         fold.judge(rules.UDP_FRAGMENTATION_RISK, "", verdict, worst.first_us, at_us, out)
 
@@ -237,10 +237,14 @@ class RouteSets(Facet[Call]):
         self._more_sides: tuple[Side, ...] = ()
 
     def _sets(self) -> tuple[RouteSet, ...]:
-        return () if self._set is None else (self._set, *self._more_sets)
+        if self._set is None:
+            return ()
+        return (self._set, *self._more_sets) if self._more_sets else (self._set,)
 
     def _sides(self) -> tuple[Side, ...]:
-        return () if self._side is None else (self._side, *self._more_sides)
+        if self._side is None:
+            return ()
+        return (self._side, *self._more_sides) if self._more_sides else (self._side,)
 
     @staticmethod
     def may_begin(method: str, status: int, cseq_method: str) -> bool:
@@ -266,9 +270,16 @@ class RouteSets(Facet[Call]):
                 return
             if self._sent(event, number):
                 self._judge(event.captured_us, out)
-        elif transaction is not None and self._may_tell(event, transaction):
-            self._keep(RouteSet(event, transaction.way, number, _uris(tuple(event.all("record-route")))))
-            self._judge(event.captured_us, out)
+        elif (
+            transaction is not None
+            and 200 <= event.status < 300
+            and event.cseq_method == "INVITE"
+            and self._may_tell(event, transaction)
+        ):
+            recorded = event.all("record-route")
+            if recorded and recorded[0]:
+                self._keep(RouteSet(event, transaction.way, number, _uris(tuple(recorded))))
+                self._judge(event.captured_us, out)
 
     def _sent(self, event: Message, number: int) -> bool:
         """Keep the first requests of a side; whether this was one."""
@@ -302,9 +313,7 @@ class RouteSets(Facet[Call]):
         for each in self._sets():
             if each.from_tag == event.from_tag and each.to_tag == event.to_tag:
                 nearest, farthest = min(nearest, each.vias), max(farthest, each.vias)
-        if vias <= farthest and (vias > 1 or vias >= nearest):
-            return False
-        return self.begins(event)
+        return vias > farthest or (vias <= 1 and vias < nearest)
 
     def _keep(self, route_set: RouteSet) -> None:
         if self._set is None:
