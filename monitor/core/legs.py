@@ -101,27 +101,27 @@ def _element(one: Leg, other: Leg) -> str:
     return out if out in reached - passed else ""
 
 
-def _add_near(places: list[int], legs: Sequence[Leg], within_us: int, pairs: set[tuple[int, int]]) -> None:
+def _add_near(places: list[int], begun_us: list[int], within_us: int, pairs: set[tuple[int, int]]) -> None:
     """Of these calls the pairs that begin within a time of each other."""
     for number, one in enumerate(places):
-        begun_us = legs[one].begun_us
         for other in places[number + 1 :]:
-            if abs(legs[other].begun_us - begun_us) <= within_us:
+            if abs(begun_us[other] - begun_us[one]) <= within_us:
                 pairs.add((one, other))
 
 
 def _shared(legs: Sequence[Leg]) -> dict[Mark, list[int]]:
     """The marks that several of these calls have, with these calls' places."""
+    marks = [leg.marks for leg in legs]
     seen: set[Mark] = set()
     again: set[Mark] = set()
-    for leg in legs:
+    for some in marks:
         # By sets as wholes: each mark's hash is known there.
-        if not seen.isdisjoint(leg.marks):
-            again |= seen & leg.marks
-        seen |= leg.marks
+        if not seen.isdisjoint(some):
+            again |= seen & some
+        seen |= some
     found: dict[Mark, list[int]] = {}
-    for place, leg in enumerate(legs):
-        for mark in again & leg.marks:
+    for place, some in enumerate(marks):
+        for mark in again & some:
             found.setdefault(mark, []).append(place)
     return found
 
@@ -132,12 +132,13 @@ def links(legs: Sequence[Leg]) -> list[Link]:
     What numbers and times alone suggest gives way: a call that is linked by a surer mark, or by numbers to
     one that begins nearer, is not linked by weaker ones.
     """
+    begun_us = [leg.begun_us for leg in legs]
     pairs = set[tuple[int, int]]()
     for mark, places in _shared(legs).items():
         if len(places) <= _MOST_OF_A_MARK:
-            _add_near(places, legs, PROOFS[mark.kind].within_us if mark.kind in PROOFS else SETUP_US, pairs)
+            _add_near(places, begun_us, PROOFS[mark.kind].within_us if mark.kind in PROOFS else SETUP_US, pairs)
     apart = [
-        (abs(legs[one].begun_us - legs[other].begun_us), each)
+        (abs(begun_us[one] - begun_us[other]), each)
         for one, other in sorted(pairs)
         if (each := link(legs[one], legs[other])) is not None
     ]
