@@ -35,7 +35,9 @@ class CaptureReader(ABC):
 
     def put(self, octets: bytes) -> None:
         """The next octets of the file; what the last ones left unread comes before them. Behind damage none is."""
-        self.octets = b"" if self._fault else self.octets[self._place :] + octets
+        rest = self.octets[self._place :]
+        self.octets = b""  # so that what comes now may lie where the last lay, which the processor's cache still holds
+        self.octets = b"" if self._fault else rest + octets
         self._place = 0
 
     @abstractmethod
