@@ -52,7 +52,8 @@ class Correlator:
         self._context = Context(settings or Settings(), peers or Peers(), families)
         self._peers = self._context.peers
         self._calls: dict[str, Call] = {}  # by Call-ID
-        self._others: dict[Name, Fold] = {}  # what is no call, or has no Call-ID
+        self._registrations: dict[str, Registration] = {}  # the same
+        self._others: dict[Name, Fold] = {}  # what is neither, or has no Call-ID
         self._recency = Recency()
         self._closed: dict[RecordKey, Fold] = {}  # in the last feed or advance
         self._incarnations: dict[Name, int] = {}  # reserved
@@ -74,13 +75,15 @@ class Correlator:
         if self._closed:
             self._let_go()
         self._peers.hear(message.source, message.captured_us, message.status)
-        # Most messages belong to a call that is known: one look for these.
-        fold: Fold | None = (
-            self._calls.get(message.call_id) if (message.method or message.cseq_method) != "REGISTER" else None
-        )
+        # Most messages belong to a record that is known by its Call-ID: one look for these.
+        fold: Fold | None
+        if (message.method or message.cseq_method) == "REGISTER":
+            fold = self._registrations.get(message.call_id)
+        else:
+            fold = self._calls.get(message.call_id)
         if fold is None:
             name = self._name(message)
-            fold = self._others.get(name)
+            fold = self._known(name)
             if fold is None:
                 fold = self._begin(name, message)
                 fold.feed(message, out)
@@ -162,7 +165,7 @@ class Correlator:
         return (fold.key for fold in self._recency)
 
     def __len__(self) -> int:
-        return len(self._calls) + len(self._others)
+        return len(self._calls) + len(self._registrations) + len(self._others)
 
     def knows(self, event: SipEvent) -> bool:
         """Whether a record in memory takes this message."""
@@ -249,7 +252,10 @@ class Correlator:
 
     def _known(self, name: Name) -> Fold | None:
         """The record of this name in memory."""
-        return self._calls.get(name[1]) if name[0] == _CALL and name[1] else self._others.get(name)
+        kind, call_id, _ = name
+        if kind is _TRANSACTION or not call_id:
+            return self._others.get(name)
+        return self._calls.get(call_id) if kind is _CALL else self._registrations.get(call_id)
 
     def _begin(self, name: Name, event: Message) -> Fold:
         kind, call_id, discriminator = name
@@ -261,6 +267,8 @@ class Correlator:
         fold = _FOLDS[key.kind](key, self._context, event)
         if isinstance(fold, Call) and key.call_id:
             self._calls[key.call_id] = fold
+        elif isinstance(fold, Registration) and key.call_id:
+            self._registrations[key.call_id] = fold
         else:
             self._others[_name_of(key)] = fold
         self._recency.add(fold)
@@ -314,6 +322,8 @@ class Correlator:
         key = fold.key
         if isinstance(fold, Call) and key.call_id:
             del self._calls[key.call_id]
+        elif isinstance(fold, Registration) and key.call_id:
+            del self._registrations[key.call_id]
         else:
             del self._others[_name_of(key)]
         self._recency.remove(fold)

@@ -24,7 +24,7 @@ from monitor.core.copies import COPY, RETRANSMISSION, Copies
 from monitor.core.diagnosis.rule import Rule
 from monitor.core.facet import Audience, Begun, Facet
 from monitor.core.message import Message
-from monitor.core.signatures import signature
+from monitor.core.opening import Opening
 from monitor.core.transaction import Transaction
 from monitor.core.undelivered import NO_REPORTS
 from monitor.core.updates import (
@@ -46,7 +46,6 @@ _MOST_IRREGULAR: Final = 16  # transactions of a record whose anomalies are told
 _MOST_HOPS: Final = 64
 _MOST_FINDINGS: Final = 64
 _MOST_SIDE: Final = 1_000  # side events of a record: RTCP of both sides of a call of an hour
-_LONGEST_AGENT: Final = 120
 # Of most records, shared and never changed: an empty table is as large as a few numbers.
 _NO_FINDINGS: Final[dict[tuple[str, str], Finding]] = {}
 _NO_CODES: Final[frozenset[str]] = frozenset()
@@ -143,7 +142,7 @@ class Fold(Sleeper):
         self._begun: Begun = self._openers.none  # which they are
         self._copies = Copies()
         self._lingers = False
-        self._opening: Message | None = event  # the message that is nearest to the client, until it is told of
+        self._opening: Opening | None = Opening(event)  # until it is told
         self.wake_at(event.captured_us, SOURCE)
 
     # --- to be implemented
@@ -291,31 +290,29 @@ class Fold(Sleeper):
         vias, at_us = event.vias, event.captured_us
         if vias < self._rank_vias or (vias == self._rank_vias and at_us < self._rank_us):
             self._rank_vias, self._rank_us = vias, at_us
-            if event is self._opening:
+            if self.messages == 1:
                 return  # the record was made from it
             self.from_uri, self.to_uri = event.from_uri, event.to_uri
             self.client, self.server = event.ends
             if self._opening is not None:
-                self._opening = event
+                self._opening = Opening(event)
 
     def _tell_source(self, at_us: int, out: list[Update]) -> None:
         """Say who began the record, of what it says of itself."""
-        event, self._opening = self._opening, None
-        assert event is not None, "this deadline passes once"  # noqa: S101 - it is set once, when the record begins
-        asked = event.method != ""
-        agent = event.first("user-agent") if asked else ""
+        opening, self._opening = self._opening, None
+        assert opening is not None, "this deadline passes once"  # noqa: S101 - it is set once, when the record begins
         out.append(
             SourceSeen(
                 self.key,
                 at_us,
-                event.method or event.cseq_method,
+                opening.method,
                 self.client,
                 self.server,
                 self.from_uri,
                 self.to_uri,
-                agent[:_LONGEST_AGENT],
-                signature(event, agent) if asked else "",
-                asked,
+                opening.agent,
+                opening.signature,
+                opening.asked,
             )
         )
 
@@ -458,19 +455,19 @@ class Fold(Sleeper):
         return since_us <= horizon_us and self.context.blind.covers(self.observers, since_us, min(at_us, horizon_us))
 
     def _tell(self, rule: Rule, known: Finding | None, verdict: Finding, at_us: int, out: list[Update]) -> None:
-        about = (self.from_uri, self.to_uri)
+        key, from_uri, to_uri = self.key, self.from_uri, self.to_uri
         stands = verdict.state is not _CLEARED
         stood = known is not None and known.state is not _CLEARED
         if known is None and not stands:
             # It was over before it could be told: a message came late that belongs in between.
-            out.append(FindingRaised(self.key, at_us, replace(verdict, state=_SUSPECTED), *about))
+            out.append(FindingRaised(key, at_us, replace(verdict, state=_SUSPECTED), from_uri, to_uri))
             stood = True
         if stands and (known is None or not stood):
-            out.append(FindingRaised(self.key, at_us, verdict, *about))
+            out.append(FindingRaised(key, at_us, verdict, from_uri, to_uri))
         elif stood and not stands:
-            out.append(FindingCleared(self.key, at_us, verdict, *about))
+            out.append(FindingCleared(key, at_us, verdict, from_uri, to_uri))
         elif known is not None and stands and (verdict.state != known.state or _again(rule, known, verdict)):
-            out.append(FindingConfirmed(self.key, at_us, verdict, *about))
+            out.append(FindingConfirmed(key, at_us, verdict, from_uri, to_uri))
 
 
 def _again(rule: Rule, known: Finding, verdict: Finding) -> bool:
