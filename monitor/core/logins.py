@@ -46,8 +46,6 @@ def has_credentials(event: Message) -> bool:
 
 def proofs(event: Message) -> tuple[str, ...]:
     """The credentials in a request, as they stand."""
-    if not event.method:
-        return ()
     said = event.among(_CREDENTIALS)
     own = event.all("authorization")[:_MOST_CHALLENGES] if "authorization" in said else []
     of_proxies = event.all("proxy-authorization")[:_MOST_CHALLENGES] if "proxy-authorization" in said else []

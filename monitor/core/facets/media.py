@@ -88,9 +88,7 @@ class Media(Facet[Call]):
     @property
     def bids(self) -> tuple[Bid, ...]:
         """The offers that are kept, in the order of their arrival."""
-        if self._first is None:
-            return ()
-        return (self._first, *self._later) if self._later else (self._first,)
+        return () if self._first is None else (self._first, *self._later)
 
     def rows(self, numbers: Sequence[int] = AS_COUNTED) -> list[StreamRow]:
         """The negotiation as a table, as far as it is kept; `numbers`: what the messages of the record are called."""

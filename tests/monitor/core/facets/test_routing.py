@@ -155,6 +155,13 @@ def test_the_callee_keeps_the_order_that_the_caller_reverses() -> None:
     )
 
 
+def test_a_hop_on_which_the_2xx_names_no_route_set_takes_none_away() -> None:
+    bare = response(200, 1.03, "edge>bob", vias=3)
+    call, wrong = [*CALL[:2], CALL[3], bare], [("Route", "<sip:10.0.0.9;lr>")]
+    assert "route-set-ignored" in Watch([*call, bye(wrong)], until=10).findings()
+    assert "route-set-ignored" not in Watch([*call, bye(wrong, "bob>edge")], until=10).findings()
+
+
 def test_what_is_named_between_the_ends_of_the_way_binds_nobody() -> None:
     between = response(200, 1.01, "proxy>edge", vias=2, headers=[("Record-Route", "<sip:10.0.0.9;lr>")])
     for way in ([CALL[2], between, CALL[3]], [CALL[3], between, CALL[2]]):
