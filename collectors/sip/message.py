@@ -111,13 +111,13 @@ def _fields(raw: bytes, start: bytes, lines: list[bytes], end: int) -> Parsed:
     """
     found = _ABSENT.copy()
     via, vias = b"", 0
-    for line in lines:
+    for line in reversed(lines):  # of several, the first counts
         role = ROLES[line[0]]
         if role == DULL:
             continue
         if role == PERHAPS_VIA:
             if line.startswith(b"Via:") or is_via(line):
-                via = via if vias else line  # of several, the first counts
+                via = line
                 vias += 1 + line.count(b",") if _COMMA in line else 1
             continue
         if role == BLANK:
@@ -126,8 +126,7 @@ def _fields(raw: bytes, start: bytes, lines: list[bytes], end: int) -> Parsed:
         header = KNOWN.get(line)
         if header is None:
             header = read(line)
-        if found[header.column] is _ABSENT[header.column]:  # here, too
-            found[header.column] = header
+        found[header.column] = header
     method, status, fault = _start_line(start)
     call_id, from_, to, cseq, contact, length, _ = found
     branch = branch_of(via)
