@@ -34,8 +34,10 @@ class Leases:
     def prepare(self) -> None:
         """Make the partitions' rows, and places for the records of the days to come."""
         shelves.make_ahead(database.now_us())
-        rows = [Partition(number=number) for number in range(self._partitions)]
-        Partition.objects.bulk_create(rows, ignore_conflicts=True)
+        there = set(Partition.objects.values_list("number", flat=True))
+        # Only those that are missing: to insert a row that is there would wait for whoever writes it, be that frozen.
+        missing = [Partition(number=number) for number in range(self._partitions) if number not in there]
+        Partition.objects.bulk_create(missing, ignore_conflicts=True)
 
     def share(self) -> int:
         """Say that this worker is alive; how many partitions are its fair share.

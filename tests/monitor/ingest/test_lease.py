@@ -137,6 +137,22 @@ def test_an_owner_that_is_frozen_with_its_rows_locked_is_put_to_rest() -> None:
     assert [place.version for place in other.acquire(4)] == [0, 0, 0, 0]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_begins_does_not_wait_for_an_owner_that_is_frozen_with_its_rows_locked() -> None:
+    if connection.vendor != "postgresql":
+        return  # as above
+    prepared().acquire(4)
+    with closing(cast("Any", connection.copy())) as session, connection.cursor() as mine:
+        cursor = session.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE monitor_partition SET version = 1")
+        mine.execute("SET lock_timeout = '2s'")
+        try:
+            assert prepared().acquire(4) == []
+        finally:
+            mine.execute("RESET lock_timeout")
+
+
 def test_a_session_is_named_after_its_worker() -> None:
     if connection.vendor == "postgresql":
         leases = prepared()
